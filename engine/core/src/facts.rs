@@ -1,0 +1,87 @@
+//! The complete facts of one image: what every gate decides on.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Finding, Gap};
+
+/// Operating system and processor an image is made for, in the OCI image specification's (Go's) words.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+pub struct Platform {
+    /// `linux`, `windows`…
+    pub os: String,
+    /// `amd64`, `arm64`…
+    pub architecture: String,
+    /// `v7`, `v8`…; empty where there is none.
+    #[serde(default)]
+    pub variant: String,
+}
+
+impl std::fmt::Display for Platform {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        if self.variant.is_empty() { Ok(()) } else { write!(f, "/{}", self.variant) }
+    }
+}
+
+/// What is known of one image after a scan. Keyed by `image`; names are not part of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFacts {
+    /// The config digest (image ID), which commits to every layer's content.
+    pub image: Digest,
+    /// Manifest digests that led to it.
+    pub manifests: Vec<Digest>,
+    /// Index digests that led to it.
+    pub indexes: Vec<Digest>,
+    /// Platform the image is made for.
+    pub platform: Platform,
+    /// When the config says it was built.
+    pub created: Option<Timestamp>,
+    /// `config.User` as written; empty or `0` or `root` (with or without group) means root.
+    pub user: String,
+    /// Layers (diff IDs), base first.
+    pub layers: Vec<Digest>,
+    /// Detectors that ran, with the version of their rule set.
+    pub detectors: BTreeMap<String, String>,
+    /// What they found.
+    pub findings: Vec<Finding>,
+    /// What they missed.
+    pub gaps: Vec<Gap>,
+    /// Why nothing usable came out, if so.
+    pub error: Option<String>,
+    /// When the image was last judged against fresh data; `maxScanAge` counts from here.
+    pub judged_at: Timestamp,
+    /// Name of the node that scanned it.
+    pub scanned_by: String,
+    /// Whether every layer was verified against its digest, or read from unpacked folders.
+    pub trust: Trust,
+}
+
+impl ImageFacts {
+    /// Whether a container of this image runs as uid 0 unless its pod says otherwise.
+    pub fn runs_as_root(&self) -> bool {
+        let user = self.user.split(':').next().unwrap_or_default();
+        matches!(user, "" | "root") || user.parse::<u64>() == Ok(0)
+    }
+}
+
+/// What the layers' content rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Trust {
+    /// Every layer's blob was hashed and equals its diff ID.
+    Blobs,
+    /// At least one layer was read from the folder the runtime unpacked it to, on the node's word.
+    Folders,
+}
+
+impl Trust {
+    /// The name as it is written in objects and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Blobs => "Blobs",
+            Self::Folders => "Folders",
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The words every part of Pratique shares, and the policy decision.
+//!
+//! Nothing here does I/O, reads a clock or is async: time is an argument. `clippy.toml` beside this crate bans the
+//! standard library's file, network, clock and environment functions, so the rule is checked and not only stated.
+
+pub mod detector;
+pub mod digest;
+pub mod facts;
+pub mod finding;
+pub mod gap;
+pub mod mask;
+pub mod policy;
+pub mod reference;
+pub mod severity;
+pub mod verdict;
+
+pub use detector::DetectorInfo;
+pub use digest::Digest;
+pub use facts::{ImageFacts, Platform};
+pub use finding::{Category, Finding};
+pub use gap::{Gap, GapKind};
+pub use reference::Reference;
+pub use severity::Severity;
+pub use verdict::Verdict;

@@ -1,0 +1,1 @@
+//! The policy decision: what a policy says of a pod, as a pure function of values.

@@ -1,0 +1,4 @@
+//! Image references, normalised.
+
+/// Placeholder until the parser lands.
+pub struct Reference;

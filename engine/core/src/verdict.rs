@@ -1,0 +1,49 @@
+//! The summary of a result for people.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ImageFacts;
+
+/// Verdict, worst last. Gates do not use it: they test rules on findings, then decide on gaps, then on errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Neither findings nor gaps.
+    Clean,
+    /// Findings, and nothing was missed.
+    Findings,
+    /// Something was not read or not judged.
+    Incomplete,
+    /// Nothing usable came out.
+    Error,
+}
+
+impl Verdict {
+    /// The verdict over an image's facts.
+    pub fn of(facts: &ImageFacts) -> Self {
+        if facts.error.is_some() {
+            Self::Error
+        } else if !facts.gaps.is_empty() {
+            Self::Incomplete
+        } else if !facts.findings.is_empty() {
+            Self::Findings
+        } else {
+            Self::Clean
+        }
+    }
+
+    /// The name as it is written in objects and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Clean => "Clean",
+            Self::Findings => "Findings",
+            Self::Incomplete => "Incomplete",
+            Self::Error => "Error",
+        }
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}

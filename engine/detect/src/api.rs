@@ -1,0 +1,106 @@
+//! The interface between the walk and the detectors.
+
+use std::time::Duration;
+
+use pratique_core::{DetectorInfo, Digest, Finding, Gap, GapKind};
+use serde::{Deserialize, Serialize};
+
+/// One detector. Implementations hold no state that outlives a call.
+pub trait Detector: Send + Sync {
+    /// Its entry in [`pratique_core::detector::DETECTORS`].
+    fn info(&self) -> &'static DetectorInfo;
+
+    /// Which files it wants to see.
+    fn interests(&self) -> &'static [Interest];
+
+    /// Facts of one file. A function of `file` alone: no clock, no names, no options.
+    fn inspect(&self, file: &FileInput<'_>) -> FileReport;
+
+    /// Findings of an image, from the facts of the files that are visible in it after merging its layers.
+    fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome;
+}
+
+/// Files a detector wants: those whose path matches one of the globs.
+#[derive(Debug, Clone, Copy)]
+pub struct Interest {
+    /// Globs over the path relative to the root, without a leading slash; `*` stops at `/`, `**` does not.
+    pub globs: &'static [&'static str],
+    /// How many bytes from the file's start are handed over. A longer file arrives cut, and marked so.
+    pub window: usize,
+}
+
+/// Permission bits, owner and group of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileMode {
+    /// Permission bits including setuid, setgid and sticky (the lower 12 bits of `st_mode`).
+    pub permissions: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// One regular file of a layer.
+#[derive(Debug, Clone, Copy)]
+pub struct FileInput<'a> {
+    /// Path relative to the root, without a leading slash, as the bytes the layer has.
+    pub path: &'a [u8],
+    /// Its mode and owner.
+    pub mode: FileMode,
+    /// Its whole size in bytes.
+    pub size: u64,
+    /// The bytes from its start, at most the interest's window.
+    pub bytes: &'a [u8],
+}
+
+impl FileInput<'_> {
+    /// Whether the file is longer than what was handed over.
+    pub fn is_cut(&self) -> bool {
+        self.size > self.bytes.len() as u64
+    }
+}
+
+/// What a detector noted of a file, in a form of its own (JSON by habit). May hold what must never leave the node,
+/// such as password hashes: facts stay in the node's cache, only findings and gaps travel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact(pub Vec<u8>);
+
+/// What came out of one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileReport {
+    /// Facts, in the file's order.
+    pub facts: Vec<Fact>,
+    /// Why the file, or a part of it, could not be understood.
+    pub problems: Vec<(GapKind, String)>,
+}
+
+/// A fact of a file that is visible in the image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocatedFact {
+    /// Absolute path, escaped as in [`Finding::path`].
+    pub path: String,
+    /// The layer (diff ID) that brought the file; none for a container's own changes.
+    pub layer: Option<Digest>,
+    /// What was noted.
+    pub fact: Fact,
+}
+
+/// What [`Detector::judge`] may know of an image beside its facts.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageInput<'a> {
+    /// References the image is known by, such as `docker.io/library/nginx:1.27`.
+    pub names: &'a [String],
+    /// Words the user wants to be tried as passwords.
+    pub dictionary: &'a [String],
+    /// How long one hash may be worked on, on one core.
+    pub hash_budget: Duration,
+}
+
+/// Findings and gaps.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// What could not be judged.
+    pub gaps: Vec<Gap>,
+}

@@ -1,0 +1,1 @@
+//! The registry of detectors: one file and one line each.

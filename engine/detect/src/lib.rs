@@ -1,0 +1,15 @@
+//! Detectors: bytes in, facts and findings out.
+//!
+//! A detector works in two steps, so that a layer shared by many images is read once:
+//!
+//! 1. [`Detector::inspect`] turns one file's bytes into [`Fact`]s. They are a function of the file and of nothing else
+//!    and are cached by layer.
+//! 2. [`Detector::judge`] turns the facts that are left after the layers were merged into findings. It alone knows the
+//!    image's names and the user's options, and runs once per image.
+//!
+//! A detector never opens anything: it declares as data which paths it cares for ([`Interest`]) and is handed bytes.
+
+mod api;
+pub mod detectors;
+
+pub use api::{Detector, Fact, FileInput, FileMode, FileReport, ImageInput, Interest, LocatedFact, Outcome};

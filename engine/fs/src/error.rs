@@ -1,0 +1,97 @@
+//! Errors of reading images and containers.
+
+use std::io;
+
+/// Result of reading.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why something could not be read. Each message names the thing, the reason and, where there is one, the way out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such path.
+    #[error("{path}: no such file or folder in this root")]
+    NotFound {
+        /// The path, escaped.
+        path: String,
+    },
+    /// The operation does not fit the entry's kind: opening a device, listing a file.
+    #[error("{path}: {reason}")]
+    WrongKind {
+        /// The path, escaped.
+        path: String,
+        /// What it is and what was wanted.
+        reason: &'static str,
+    },
+    /// More than 40 links, or a cycle of them.
+    #[error("{path}: too many links on the way (more than 40), or they form a cycle")]
+    LinkLoop {
+        /// The path, escaped.
+        path: String,
+    },
+    /// A limit was reached.
+    #[error("{what}: {limit}")]
+    Limit {
+        /// What was read.
+        what: String,
+        /// The limit, in words.
+        limit: String,
+    },
+    /// Foreign bytes that are not what their format demands.
+    #[error("{what} is malformed: {reason}")]
+    Malformed {
+        /// What was read.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The content does not have the digest it is named by.
+    #[error("{what} has another digest than it is named by: wanted {wanted}, got {got}; it was changed or damaged")]
+    DigestMismatch {
+        /// What was read.
+        what: String,
+        /// Digest it should have.
+        wanted: String,
+        /// Digest it has.
+        got: String,
+    },
+    /// A form this build cannot read: a media type, a snapshotter.
+    #[error("{what} is not supported: {reason}")]
+    Unsupported {
+        /// What was met.
+        what: String,
+        /// Why, and what would be.
+        reason: String,
+    },
+    /// No image or container answers to what was asked for.
+    #[error("no image or container answers to `{query}`{hint}")]
+    NoMatch {
+        /// What was asked for.
+        query: String,
+        /// What there is instead; empty or starting with `: `.
+        hint: String,
+    },
+    /// The runtime answered with an error, or not at all.
+    #[error("{runtime}: {reason}")]
+    Runtime {
+        /// The runtime and its address.
+        runtime: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The operating system refused.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was read.
+        what: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// An I/O error on `what`.
+    pub fn io(what: impl Into<String>, source: io::Error) -> Self {
+        Self::Io { what: what.into(), source }
+    }
+}

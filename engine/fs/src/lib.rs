@@ -1,0 +1,18 @@
+//! One FileSystem for images and containers, and the sources they come from.
+//!
+//! - [`FileSystem`]: the merged view of an image or a container. Links are resolved inside its root whatever they say;
+//!   devices, sockets and fifos are never opened.
+//! - [`Layer`]: one layer's own changes, read in a single pass, whiteouts included. This is what the walk reads, so that
+//!   a layer shared by many images is read once.
+
+pub mod entry;
+pub mod error;
+pub mod filesystem;
+pub mod layer;
+pub mod path;
+
+pub use entry::{EntryKind, Metadata};
+pub use error::{Error, Result};
+pub use filesystem::{DirEntry, File, FileSystem};
+pub use layer::{Change, Layer, LayerEntry, LayerVisitor, Opacity};
+pub use path::FsPath;
