@@ -1,0 +1,202 @@
+//! [`ImageFacts`] to and from the wire. What arrives is checked: a digest is a digest, a category is a known one.
+
+use jiff::Timestamp;
+use pratique_core::facts::Trust;
+use pratique_core::{Category, Digest, Finding, Gap, GapKind, ImageFacts, Platform, Severity};
+
+use crate::facts_proto as proto;
+
+/// Why a message is no facts.
+#[derive(Debug, thiserror::Error)]
+#[error("field `{field}` of the facts that arrived is wrong: {reason}")]
+pub struct InvalidFacts {
+    field: &'static str,
+    reason: String,
+}
+
+fn invalid<E: ToString>(field: &'static str) -> impl Fn(E) -> InvalidFacts {
+    move |reason| InvalidFacts { field, reason: reason.to_string() }
+}
+
+fn digest(field: &'static str, text: &str) -> Result<Digest, InvalidFacts> {
+    text.parse().map_err(invalid(field))
+}
+
+fn digests(field: &'static str, texts: &[String]) -> Result<Vec<Digest>, InvalidFacts> {
+    texts.iter().map(|text| digest(field, text)).collect()
+}
+
+fn layer(text: Option<String>) -> Result<Option<Digest>, InvalidFacts> {
+    text.map(|text| digest("layer", &text)).transpose()
+}
+
+fn texts(digests: Vec<Digest>) -> Vec<String> {
+    digests.into_iter().map(String::from).collect()
+}
+
+impl From<ImageFacts> for proto::ImageFacts {
+    fn from(facts: ImageFacts) -> Self {
+        Self {
+            image: facts.image.into(),
+            manifests: texts(facts.manifests),
+            indexes: texts(facts.indexes),
+            platform: Some(proto::Platform {
+                os: facts.platform.os,
+                architecture: facts.platform.architecture,
+                variant: facts.platform.variant,
+            }),
+            created: facts.created.map(Timestamp::as_second),
+            user: facts.user,
+            layers: texts(facts.layers),
+            detectors: facts.detectors.into_iter().collect(),
+            findings: facts.findings.into_iter().map(proto::Finding::from).collect(),
+            gaps: facts.gaps.into_iter().map(proto::Gap::from).collect(),
+            error: facts.error,
+            judged_at: facts.judged_at.as_second(),
+            scanned_by: facts.scanned_by,
+            trust: facts.trust.as_str().to_owned(),
+        }
+    }
+}
+
+impl TryFrom<proto::ImageFacts> for ImageFacts {
+    type Error = InvalidFacts;
+
+    fn try_from(facts: proto::ImageFacts) -> Result<Self, Self::Error> {
+        let platform = facts.platform.unwrap_or_default();
+        Ok(Self {
+            image: digest("image", &facts.image)?,
+            manifests: digests("manifests", &facts.manifests)?,
+            indexes: digests("indexes", &facts.indexes)?,
+            platform: Platform {
+                os: platform.os,
+                architecture: platform.architecture,
+                variant: platform.variant,
+            },
+            created: facts.created.map(Timestamp::from_second).transpose().map_err(invalid("created"))?,
+            user: facts.user,
+            layers: digests("layers", &facts.layers)?,
+            detectors: facts.detectors.into_iter().collect(),
+            findings: facts.findings.into_iter().map(Finding::try_from).collect::<Result<_, _>>()?,
+            gaps: facts.gaps.into_iter().map(Gap::try_from).collect::<Result<_, _>>()?,
+            error: facts.error,
+            judged_at: Timestamp::from_second(facts.judged_at).map_err(invalid("judged_at"))?,
+            scanned_by: facts.scanned_by,
+            trust: match facts.trust.as_str() {
+                "Blobs" => Trust::Blobs,
+                "Folders" => Trust::Folders,
+                other => return Err(invalid("trust")(format!("`{other}` is neither Blobs nor Folders"))),
+            },
+        })
+    }
+}
+
+impl From<Finding> for proto::Finding {
+    fn from(finding: Finding) -> Self {
+        Self {
+            detector: finding.detector,
+            rule: finding.rule,
+            category: finding.category.as_str().to_owned(),
+            severity: finding.severity.as_str().to_owned(),
+            message: finding.message,
+            path: finding.path,
+            layer: finding.layer.map(String::from),
+            attributes: finding.attributes.into_iter().collect(),
+        }
+    }
+}
+
+impl TryFrom<proto::Finding> for Finding {
+    type Error = InvalidFacts;
+
+    fn try_from(finding: proto::Finding) -> Result<Self, Self::Error> {
+        Ok(Self {
+            detector: finding.detector,
+            rule: finding.rule,
+            category: finding.category.parse::<Category>().map_err(invalid("category"))?,
+            severity: finding.severity.parse::<Severity>().map_err(invalid("severity"))?,
+            message: finding.message,
+            path: finding.path,
+            layer: layer(finding.layer)?,
+            attributes: finding.attributes.into_iter().collect(),
+        })
+    }
+}
+
+impl From<Gap> for proto::Gap {
+    fn from(gap: Gap) -> Self {
+        Self {
+            kind: gap.kind.as_str().to_owned(),
+            detector: gap.detector,
+            path: gap.path,
+            layer: gap.layer.map(String::from),
+            reason: gap.reason,
+        }
+    }
+}
+
+impl TryFrom<proto::Gap> for Gap {
+    type Error = InvalidFacts;
+
+    fn try_from(gap: proto::Gap) -> Result<Self, Self::Error> {
+        Ok(Self {
+            kind: GapKind::ALL
+                .into_iter()
+                .find(|kind| kind.as_str() == gap.kind)
+                .ok_or_else(|| invalid("kind")(format!("`{}` is no kind of gap", gap.kind)))?,
+            detector: gap.detector,
+            path: gap.path,
+            layer: layer(gap.layer)?,
+            reason: gap.reason,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts() -> ImageFacts {
+        let digest = |byte: u8| Digest::sha256([byte; 32]);
+        ImageFacts {
+            image: digest(1),
+            manifests: vec![digest(2)],
+            indexes: vec![digest(3)],
+            platform: Platform { os: "linux".into(), architecture: "arm".into(), variant: "v7".into() },
+            created: Some(Timestamp::from_second(1_700_000_000).unwrap()),
+            user: "app".into(),
+            layers: vec![digest(4), digest(5)],
+            detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
+            findings: vec![Finding {
+                detector: "weak-password".into(),
+                rule: "linux-account".into(),
+                category: Category::WeakPassword,
+                severity: Severity::Critical,
+                message: "account root has a weak password (r****)".into(),
+                path: Some("/etc/shadow".into()),
+                layer: Some(digest(5)),
+                attributes: [("user".to_owned(), "root".to_owned())].into(),
+            }],
+            gaps: vec![Gap::of_layer(GapKind::Unreadable, digest(4), "gone")],
+            error: None,
+            judged_at: Timestamp::from_second(1_800_000_000).unwrap(),
+            scanned_by: "node1".into(),
+            trust: Trust::Folders,
+        }
+    }
+
+    #[test]
+    fn facts_survive_the_wire() {
+        assert_eq!(ImageFacts::try_from(proto::ImageFacts::from(facts())).unwrap(), facts());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let mut wrong = proto::ImageFacts::from(facts());
+        wrong.findings[0].severity = "Terrible".into();
+        assert!(ImageFacts::try_from(wrong).unwrap_err().to_string().contains("`severity`"));
+        let mut wrong = proto::ImageFacts::from(facts());
+        wrong.image = "nginx".into();
+        assert!(ImageFacts::try_from(wrong).unwrap_err().to_string().contains("`image`"));
+    }
+}
