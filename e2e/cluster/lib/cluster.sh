@@ -46,6 +46,18 @@ stop_all() {
   network_host_remove
 }
 
+# Needs nothing of the state but its path: it may be half there or deleted under a running cluster. The number of nodes
+# goes first, so that a run which is interrupted here is not taken for a cluster that stopped.
+remove_all() {
+  local machine
+  rm -f "$STATE/nodes"
+  for machine in $(seq -f node%g "$MAX_NODES") control; do machine_stop "$machine"; done
+  network_host_remove
+  cgroup_remove_all
+  ! grep -qF " $STATE/" /proc/self/mounts || die "something is mounted below $STATE: unmount it, then try again."
+  rm -rf "$STATE"
+}
+
 is_healthy() {
   local node part
   [[ -s $KUBECONFIG_FILE ]] || return 1
@@ -59,9 +71,9 @@ is_healthy() {
 
 # Whatever of this checkout's cluster is still on the machine, one thing a line; nothing when it is clean.
 leftovers() {
-  local pid
-  for pid in $(grep -slzF -e "=$STATE/" /proc/[0-9]*/cmdline | cut -d/ -f3); do
-    ! tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "^pratique-\(starter\|ready\)=$STATE/" || echo "process $pid"
+  local machine
+  for machine in $(seq -f node%g "$MAX_NODES") control; do
+    pids_with_argument "$(starter_tag "$machine")" | sed "s/$/ of $machine/; s/^/process /"
   done
   [[ ! -e /sys/class/net/$HOST_LINK ]] || echo "link $HOST_LINK"
   ip -4 route show | grep -E "^(${LAN//./\\.}|10\\.214)\\." | sed 's/^/route /' || true

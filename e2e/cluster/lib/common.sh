@@ -66,6 +66,14 @@ take_lock() {
   exec 9>>"$LOCK_FILE"
   flock --nonblock 9 ||
     die "another run of e2e/cluster works on $STATE just now. Wait until it has ended, or end it, then try again."
+  # Ctrl-C ends the run even while it waits for a program that heeds the signal in its own way.
+  trap interrupted INT TERM
+}
+
+# What is half done stays: `up` goes on from it, `down` removes it.
+interrupted() {
+  printf '\ninterrupted: go on with e2e/cluster/up, or remove it with e2e/cluster/down\n' >&2
+  exit 130
 }
 
 # Runs CMD without the lock, so that a daemon does not hold it for ever.

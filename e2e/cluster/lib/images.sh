@@ -33,8 +33,8 @@ image_busybox() {
   root=$(mktemp -d "$IMAGES/.root.XXXXXX")
   chmod 755 "$root"
   mkdir -p "$root"/{bin,etc,tmp,root}
-  cp "$(command -v busybox)" "$root/bin/busybox"
-  for applet in $(busybox --list); do [[ $applet == busybox ]] || ln -s busybox "$root/bin/$applet"; done
+  cp "$DEB_DIR/bin/busybox" "$root/bin/busybox"
+  for applet in $("$DEB_DIR/bin/busybox" --list); do [[ $applet == busybox ]] || ln -s busybox "$root/bin/$applet"; done
   echo "root:x:0:0:root:/root:/bin/sh" >"$root/etc/passwd"
   image_archive "$BUSYBOX_IMAGE" "$root" '["/bin/sh"]' >"$IMAGES/.busybox.tar"
   mv "$IMAGES/.busybox.tar" "$IMAGES/busybox.tar"

@@ -7,7 +7,7 @@ preflight() {
   require_root
   preflight_nodes
   preflight_packages
-  preflight_go
+  tools_built || preflight_go
   preflight_disk
   preflight_other_cluster
   preflight_addresses
@@ -23,12 +23,11 @@ preflight_nodes() {
 preflight_packages() {
   [[ -z $(missing_packages) && -d $DEB_DIR ]] && return
   command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
-    die "missing: $(missing_packages | xargs) containerd runc containernetworking-plugins docker-registry.
+    die "missing: $(missing_packages | xargs) ${UNPACKED_PACKAGES[*]}.
 They are installed by apt-get, which this machine lacks: use a Debian or Ubuntu machine, or DEMO_CONTEXT=<kubeconfig context>."
 }
 
 preflight_go() {
-  tools_built && return
   local need have
   need=$(sed -n 's/^go //p' "$TOOLS_DIR"/*/go.mod | sort -V | tail -1)
   command -v go >/dev/null ||

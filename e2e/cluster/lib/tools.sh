@@ -7,7 +7,8 @@ GO_PROGRAMS=(kube-apiserver kubelet kube-controller-manager kube-scheduler kube-
 # What decides the programs' content names the folder they lie in, so a checkout of another version finds its own.
 TOOLS_KEY=$(cat "$TOOLS_DIR"/*/go.mod "$TOOLS_DIR"/*/go.sum "$TOOLS_DIR"/*/*.go "$CLUSTER_DIR/pause.c" | sha256sum | cut -c1-16)
 BIN=$CACHE/$TOOLS_KEY/bin
-DEB_DIR=$CACHE/deb
+TOOLS_LOG=$CACHE/last-command.log # what the last apt-get, go or gcc said
+DEB_DIR=$CACHE/deb-$(. /etc/os-release && echo "$ID-$VERSION_ID")
 
 tools_built() {
   local program
@@ -17,8 +18,7 @@ tools_built() {
 # --- Debian packages ----------------------------------------------------------------------------------------------
 
 # command:package, for the commands that the host itself runs.
-HOST_COMMANDS=(ip:iproute2 nft:nftables iptables:iptables busybox:busybox-static skopeo:skopeo umoci:umoci
-  openssl:openssl gcc:gcc curl:curl)
+HOST_COMMANDS=(ip:iproute2 nft:nftables iptables:iptables skopeo:skopeo openssl:openssl curl:curl gcc:gcc)
 
 missing_packages() {
   local pair
@@ -28,9 +28,9 @@ missing_packages() {
   [[ -n $(gcc -print-file-name=libc.a 2>/dev/null | grep /) ]] || echo libc6-dev
 }
 
-# Packages that bring a service or exclude one another's (Docker's own containerd.io). Their files are taken out of the
-# package and laid into the cache: nothing is installed, so no service starts and none is replaced.
-UNPACKED_PACKAGES=(containerd runc containernetworking-plugins docker-registry)
+# Packages that bring a service or exclude another (Docker's containerd.io, the other busybox). Their files are taken out
+# of the package and laid into the cache: nothing is installed, so no service starts and none is replaced.
+UNPACKED_PACKAGES=(containerd runc containernetworking-plugins docker-registry busybox-static)
 
 install_packages() {
   local packages
@@ -87,28 +87,27 @@ go_program() {
 
 # Builds what the cache lacks. An interrupted build leaves no half program behind and goes on where it was.
 build_tools() {
-  tools_built && return
-  mkdir -p "$BIN"
-  local program module package flags begun i=0
-  for program in "${GO_PROGRAMS[@]}"; do
-    i=$((i + 1))
-    [[ -x $BIN/$program ]] && continue
-    read -r module package flags < <(go_program "$program")
-    say "building $program ($i of ${#GO_PROGRAMS[@]}; kube-apiserver takes about 5 minutes on 2 cores, the others less)"
-    begun=$SECONDS
-    (cd "$TOOLS_DIR/$module" &&
-      CGO_ENABLED=0 GOFLAGS=-mod=readonly nice go build -trimpath -buildvcs=false -ldflags="-s -w $flags" -o "$BIN/.$program" "$package") \
-      >"$TOOLS_LOG" 2>&1 || tool_failed "building $program"
-    mv "$BIN/.$program" "$BIN/$program"
-    say "built $program in $((SECONDS - begun)) s"
-  done
+  local program
+  for program in "${GO_PROGRAMS[@]}"; do build_go_program "$program"; done
+  [[ ! -x $BIN/pause ]] || return 0
   gcc -static -Os -s -Wall -Werror -o "$BIN/.pause" "$CLUSTER_DIR/pause.c" >"$TOOLS_LOG" 2>&1 || tool_failed "compiling pause.c"
   mv "$BIN/.pause" "$BIN/pause"
 }
 
-# All of it; `TOOLS_LOG` holds the output of whatever ran last.
+build_go_program() {
+  local program=$1 module package flags begun=$SECONDS
+  [[ ! -x $BIN/$program ]] || return 0
+  mkdir -p "$BIN"
+  read -r module package flags < <(go_program "$program")
+  say "building $program$([[ $program != kube-apiserver ]] || echo " (about 5 minutes on 2 cores; it is the first and largest of ${#GO_PROGRAMS[@]})")"
+  (cd "$TOOLS_DIR/$module" &&
+    CGO_ENABLED=0 GOFLAGS=-mod=readonly nice go build -trimpath -buildvcs=false -ldflags="-s -w $flags" -o "$BIN/.$program" "$package") \
+    >"$TOOLS_LOG" 2>&1 || tool_failed "building $program"
+  mv "$BIN/.$program" "$BIN/$program"
+  say "built $program in $((SECONDS - begun)) s"
+}
+
 ensure_tools() {
-  TOOLS_LOG=$CACHE/last-build.log
   mkdir -p "$CACHE"
   install_packages
   build_tools
