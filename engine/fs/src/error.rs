@@ -2,6 +2,8 @@
 
 use std::io;
 
+use pratique_core::GapKind;
+
 /// Result of reading.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -71,6 +73,12 @@ pub enum Error {
         /// What there is instead; empty or starting with `: `.
         hint: String,
     },
+    /// It was there and is not any more: deleted while it was read. Worth another try if it is still listed.
+    #[error("{what} was deleted while it was read; it is read anew if it comes back")]
+    Gone {
+        /// What was read.
+        what: String,
+    },
     /// The runtime answered with an error, or not at all.
     #[error("{runtime}: {reason}")]
     Runtime {
@@ -93,5 +101,19 @@ impl Error {
     /// An I/O error on `what`.
     pub fn io(what: impl Into<String>, source: io::Error) -> Self {
         Self::Io { what: what.into(), source }
+    }
+
+    /// The word for the gap that this error leaves in a result.
+    pub fn gap_kind(&self) -> GapKind {
+        match self {
+            Self::Limit { .. } | Self::LinkLoop { .. } => GapKind::Limit,
+            Self::Malformed { .. } | Self::DigestMismatch { .. } => GapKind::Malformed,
+            Self::Unsupported { .. } | Self::WrongKind { .. } => GapKind::Unsupported,
+            Self::NotFound { .. }
+            | Self::NoMatch { .. }
+            | Self::Gone { .. }
+            | Self::Runtime { .. }
+            | Self::Io { .. } => GapKind::Unreadable,
+        }
     }
 }

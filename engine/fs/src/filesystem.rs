@@ -18,6 +18,19 @@ pub struct DirEntry {
     pub metadata: Metadata,
 }
 
+/// An entry met by [`FileSystem::walk`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WalkEntry {
+    /// Where it is.
+    pub path: FsPath,
+    /// Its own metadata; links are not followed.
+    pub metadata: Metadata,
+}
+
+/// What [`FileSystem::walk`] gives: an entry, or the reason why one or a whole folder could not be read. It goes on
+/// after an error.
+pub type Walk<'a> = Box<dyn Iterator<Item = Result<WalkEntry>> + 'a>;
+
 /// The files of an image or a container, the same for every source.
 ///
 /// Every path is relative to the root. Links on the way are resolved inside the root, whatever they say: `..` stops at
@@ -41,4 +54,8 @@ pub trait FileSystem: Send + Sync {
     /// The path with every link on the way (and at the end) replaced by what it leads to. The result need not exist
     /// in its last part.
     fn resolve(&self, path: &FsPath) -> Result<FsPath>;
+
+    /// Everything below a folder (links on the way to it followed, none below it): depth first, a folder before what
+    /// it holds, sorted by name.
+    fn walk(&self, path: &FsPath) -> Result<Walk<'_>>;
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use pratique_core::{Digest, Gap};
 
-use crate::{FsPath, Metadata, Result};
+use crate::{File, FsPath, Metadata, Result};
 
 /// How a layer was read, which decides whether opaque folders could be seen. Part of the cache key of its facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,12 +14,14 @@ pub enum Opacity {
     FromBlob,
     /// From its folder, with the right to read `trusted.overlay.*` attributes (or `user.overlay.*` present).
     FromFolder,
+    /// From its folder, without that right: an opaque folder looks like any other.
+    FromFolderBlind,
 }
 
 /// What a layer does at a path.
 pub enum Change<'a> {
     /// Brings an entry. `content` is there for regular files only and reads the file's bytes once, from the start;
-    /// `target` for links only. A hard link appears as a regular file with the content it shares.
+    /// an error of it is the visitor's to note as a gap. `target` is there for symbolic links only.
     Entry {
         /// Metadata of the entry.
         metadata: &'a Metadata,
@@ -28,16 +30,30 @@ pub enum Change<'a> {
         /// The link's target as it is written.
         target: Option<&'a [u8]>,
     },
-    /// Removes what lower layers have at the path and below it.
+    /// Brings a second name of the file at `target`. Only blobs have these: a folder shows the file itself under
+    /// each of its names, as an [`Change::Entry`].
+    ///
+    /// One pass cannot give the content, as the target came earlier. A visitor that cares for this path, whatever it
+    /// thinks of the target's, sets `wanted`: after the pass the layer reads its blob a second time and visits the
+    /// path again as an [`Change::Entry`] with the content, or returns a gap for it. Nothing wanted, no second pass.
+    HardLink {
+        /// The first name, in this layer or (runtimes accept it) in a lower one.
+        target: &'a FsPath,
+        /// Set by the visitor; `false` before.
+        wanted: &'a mut bool,
+    },
+    /// Removes what lower layers have at the path and below it. What this layer itself has there stays.
     Whiteout,
-    /// Hides what lower layers have below the path; the folder itself stays.
+    /// Hides what lower layers have below the path; the folder itself, and what this layer has in it, stays.
     Opaque,
 }
 
 /// A change and its place.
 pub struct LayerEntry<'a> {
-    /// Where.
+    /// Where. Links that the same layer has on the way are followed already, as a runtime does when it unpacks.
     pub path: &'a FsPath,
+    /// Where the layer finds the entry again, for [`Layer::open`].
+    pub position: u64,
     /// What.
     pub change: Change<'a>,
 }
@@ -46,16 +62,21 @@ pub struct LayerEntry<'a> {
 pub type LayerVisitor<'v> = dyn FnMut(LayerEntry<'_>) -> ControlFlow<()> + 'v;
 
 /// One layer of an image, read in one pass with bounded memory.
-pub trait Layer: Send {
+pub trait Layer: Send + Sync {
     /// The digest of its uncompressed content.
     fn diff_id(&self) -> &Digest;
 
     /// How it is read.
     fn opacity(&self) -> Opacity;
 
-    /// Visits every change once, in the layer's own order (for folders: depth first, sorted by name). What could not
-    /// be read is returned as gaps; `Err` only if nothing of the layer could be. A blob is hashed while it is read,
-    /// and one that does not have its diff ID is an error, even though its entries were visited already: the caller
-    /// must not use what it collected.
+    /// Visits every change once, in the layer's own order (for folders: depth first, sorted by name); of two changes
+    /// at one path the later counts. What could not be read is returned as gaps; on `Err` nothing of the layer may be
+    /// used. A blob is hashed while it is read, and one that does not have its diff ID, breaks off or reaches a limit
+    /// is such an error, even though its entries were visited already. Only a pass that the visitor ended early
+    /// leaves the digest unchecked.
     fn visit(&mut self, visitor: &mut LayerVisitor<'_>) -> Result<Vec<Gap>>;
+
+    /// Opens the regular file that an entry brought, for random access: `path` and `position` as they were visited
+    /// (of a hard link, its target's).
+    fn open(&self, path: &FsPath, position: u64) -> Result<Box<dyn File>>;
 }

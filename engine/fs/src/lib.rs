@@ -13,6 +13,6 @@ pub mod path;
 
 pub use entry::{EntryKind, Metadata};
 pub use error::{Error, Result};
-pub use filesystem::{DirEntry, File, FileSystem};
+pub use filesystem::{DirEntry, File, FileSystem, Walk, WalkEntry};
 pub use layer::{Change, Layer, LayerEntry, LayerVisitor, Opacity};
 pub use path::FsPath;
