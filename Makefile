@@ -84,7 +84,7 @@ prerequisites:
 
 HELM = $(shell e2e/cluster/ctl tool helm)
 helm: prerequisites
-	@e2e/cluster/ctl tools
+	@e2e/cluster/ctl tool helm >/dev/null
 
 clean: cluster-down ## Stops the cluster and removes what was built here. Caches stay in $(CACHE).
 	cargo clean
