@@ -1,0 +1,294 @@
+//! What decisions are made from, in memory: facts, what each node has, and the cluster's namespaces, nodes and pods.
+//!
+//! ```text
+//! agents ─► nodes, facts ─┐                          ┌─► admission: read()
+//! API server ─► cluster ──┼─► Index, Changes in order ─┼─► replicas: every change to the followers
+//! store ─► facts, seen ───┘                          └─► reconcile: reports, events
+//! ```
+//!
+//! [`Index`] is a plain value behind apply, delete and reset methods. [`SharedIndex`] adds a lock: take [`SharedIndex::read`],
+//! decide, let go. The guards cannot be held across an await (they are not `Send`).
+
+mod cluster;
+mod eligible;
+mod facts;
+mod freshness;
+mod nodes;
+mod reduce;
+mod resolve;
+mod seen;
+
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1 as k8s;
+use pratique_core::{Digest, ImageFacts};
+use tokio::sync::broadcast;
+
+pub use cluster::{ClusterIndex, ContainerKind, Pod, PodContainer};
+pub use eligible::{Node, eligible};
+pub use facts::FactsIndex;
+pub use freshness::{Freshness, MAX_LAG};
+pub use nodes::{NodeImage, NodeImages, NodesIndex};
+pub use resolve::{Candidate, PullPolicy};
+pub use seen::FirstSeenIndex;
+
+/// Changes kept for a slow reader; one that falls further behind reads the whole index again.
+const CHANGES: usize = 16_384;
+
+/// What changed. Sent while the index is locked, so a reader that subscribes under [`SharedIndex::read`] misses nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Facts of this image arrived or were replaced.
+    Facts(Digest),
+    /// The facts of this image were dropped.
+    FactsRemoved(Digest),
+    /// The images of this node changed.
+    NodeImages(String),
+    /// What agents said of this node was dropped.
+    NodeImagesRemoved(String),
+    /// This image was seen running in this namespace, first or earlier than known.
+    FirstSeen {
+        /// The namespace.
+        namespace: String,
+        /// The image (config digest).
+        image: Digest,
+    },
+    /// A pod appeared or changed.
+    Pod {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// A pod ended or was deleted.
+    PodRemoved {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// Labels of a namespace changed.
+    Namespace(String),
+    /// A Node object changed.
+    Node(String),
+    /// The policies changed.
+    Policies,
+    /// Everything may have changed.
+    Reset,
+}
+
+/// All that decisions need. See the module's documentation.
+#[derive(Debug)]
+pub struct Index {
+    facts: FactsIndex,
+    nodes: NodesIndex,
+    cluster: ClusterIndex,
+    seen: FirstSeenIndex,
+    freshness: Freshness,
+    changes: broadcast::Sender<Change>,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self {
+            facts: FactsIndex::default(),
+            nodes: NodesIndex::default(),
+            cluster: ClusterIndex::default(),
+            seen: FirstSeenIndex::default(),
+            freshness: Freshness::default(),
+            changes: broadcast::Sender::new(CHANGES),
+        }
+    }
+}
+
+impl Index {
+    /// Facts of images.
+    pub fn facts(&self) -> &FactsIndex {
+        &self.facts
+    }
+
+    /// What each node's image store holds.
+    pub fn nodes(&self) -> &NodesIndex {
+        &self.nodes
+    }
+
+    /// Namespaces, nodes and pods.
+    pub fn cluster(&self) -> &ClusterIndex {
+        &self.cluster
+    }
+
+    /// When an image was first seen running in a namespace.
+    pub fn seen(&self) -> &FirstSeenIndex {
+        &self.seen
+    }
+
+    /// How far behind the leader this replica is.
+    pub fn freshness(&self) -> Freshness {
+        self.freshness
+    }
+
+    /// The nodes on which a pod with this spec may run.
+    pub fn eligible_nodes(&self, spec: &k8s::PodSpec) -> Vec<&Node> {
+        self.cluster.nodes().filter(|node| eligible(spec, node)).collect()
+    }
+
+    /// Every change from now on, in order.
+    pub fn subscribe(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// Whether any node has the image or any pod runs it.
+    pub fn used_images(&self) -> HashSet<Digest> {
+        let mut used: HashSet<Digest> = self.nodes.images().map(|(image, _)| image.clone()).collect();
+        used.extend(self.running_images().map(|(_, image)| image));
+        used
+    }
+
+    /// Every pod with each image (config digest) that it is known to run.
+    pub fn running_images(&self) -> impl Iterator<Item = (&Arc<Pod>, Digest)> {
+        self.cluster.pods().flat_map(move |pod| {
+            let node = pod.node.as_deref().unwrap_or_default();
+            let digests = pod.containers.iter().filter_map(|container| container.running.as_ref());
+            digests.filter_map(move |digest| Some((pod, self.image_on_node(digest, node)?)))
+        })
+    }
+
+    /// Takes in facts of an image.
+    pub fn apply_facts(&mut self, facts: Arc<ImageFacts>) {
+        let image = facts.image.clone();
+        if self.facts.apply(facts) {
+            self.notify(Change::Facts(image));
+        }
+    }
+
+    /// Drops the facts of an image.
+    pub fn remove_facts(&mut self, image: &Digest) {
+        if self.facts.remove(image).is_some() {
+            self.notify(Change::FactsRemoved(image.clone()));
+        }
+    }
+
+    /// Replaces what is known of a node's images.
+    pub fn reset_node_images(&mut self, node: &str, images: Vec<NodeImage>) {
+        self.nodes.reset(node, images);
+        self.notify(Change::NodeImages(node.to_owned()));
+    }
+
+    /// Adds images to a node, or replaces what was known of them, and takes others away.
+    pub fn apply_node_images(&mut self, node: &str, images: Vec<NodeImage>, gone: &[Digest]) {
+        let removed = self.nodes.gone(node, gone);
+        let added = self.nodes.apply(node, images);
+        if added || removed {
+            self.notify(Change::NodeImages(node.to_owned()));
+        }
+    }
+
+    /// Forgets a node's images.
+    pub fn remove_node_images(&mut self, node: &str) {
+        if self.nodes.remove(node) {
+            self.notify(Change::NodeImagesRemoved(node.to_owned()));
+        }
+    }
+
+    /// The image ran in the namespace since `at`, and still did at `now`.
+    pub fn apply_first_seen(&mut self, namespace: &str, image: &Digest, at: Timestamp, now: Timestamp) {
+        if self.seen.apply(namespace, image, at, now) {
+            self.notify(Change::FirstSeen { namespace: namespace.to_owned(), image: image.clone() });
+        }
+    }
+
+    /// Notes what runs at `now`, and forgets what has not run for `unused_after`.
+    pub fn refresh_seen(&mut self, now: Timestamp, unused_after: Duration) {
+        let running: Vec<(String, Digest, Timestamp)> = self
+            .running_images()
+            .map(|(pod, image)| (pod.namespace.clone(), image, pod.started.unwrap_or(now)))
+            .collect();
+        for (namespace, image, at) in running {
+            self.apply_first_seen(&namespace, &image, at, now);
+        }
+        self.seen.expire(now, unused_after);
+    }
+
+    /// Says how far behind the leader this replica is.
+    pub fn set_freshness(&mut self, freshness: Freshness) {
+        self.freshness = freshness;
+    }
+
+    /// Takes in a namespace.
+    pub fn apply_namespace(&mut self, namespace: &k8s::Namespace) {
+        if self.cluster.apply_namespace(namespace) {
+            self.notify(Change::Namespace(namespace.metadata.name.clone().unwrap_or_default()));
+        }
+    }
+
+    /// Forgets a namespace.
+    pub fn remove_namespace(&mut self, name: &str) {
+        self.cluster.remove_namespace(name);
+        self.seen.remove_namespace(name);
+    }
+
+    /// Takes in a node.
+    pub fn apply_node(&mut self, node: &k8s::Node) {
+        let Some(node) = reduce::node(node) else { return };
+        let name = node.name.clone();
+        if self.cluster.apply_node(node) {
+            self.notify(Change::Node(name));
+        }
+    }
+
+    /// Forgets a node and what its agent said.
+    pub fn remove_node(&mut self, name: &str) {
+        if self.cluster.remove_node(name) {
+            self.notify(Change::Node(name.to_owned()));
+        }
+        self.remove_node_images(name);
+    }
+
+    /// Takes in a pod; one that has ended counts as deleted.
+    pub fn apply_pod(&mut self, pod: &k8s::Pod) {
+        match reduce::pod(pod) {
+            Some(pod) => {
+                let (namespace, name) = (pod.namespace.clone(), pod.name.clone());
+                if self.cluster.apply_pod(pod) {
+                    self.notify(Change::Pod { namespace, name });
+                }
+            }
+            None => self.remove_pod(
+                pod.metadata.namespace.as_deref().unwrap_or_default(),
+                pod.metadata.name.as_deref().unwrap_or_default(),
+            ),
+        }
+    }
+
+    /// Forgets a pod.
+    pub fn remove_pod(&mut self, namespace: &str, name: &str) {
+        if self.cluster.remove_pod(namespace, name) {
+            self.notify(Change::PodRemoved { namespace: namespace.to_owned(), name: name.to_owned() });
+        }
+    }
+
+    fn notify(&self, change: Change) {
+        // Nobody listening is no error.
+        let _ = self.changes.send(change);
+    }
+}
+
+/// The index, shared by every task of the operator.
+#[derive(Debug, Clone, Default)]
+pub struct SharedIndex(Arc<RwLock<Index>>);
+
+impl SharedIndex {
+    /// For decisions: many at once, each short.
+    pub fn read(&self) -> RwLockReadGuard<'_, Index> {
+        // A panic under the lock leaves plain maps behind that are still whole.
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For changes.
+    pub fn write(&self) -> RwLockWriteGuard<'_, Index> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
