@@ -12,7 +12,7 @@ NODES ?= 2
 
 NEXTEST := $(TOOLS)/cargo-nextest-0.9.151/bin/cargo-nextest
 DENY := $(TOOLS)/cargo-deny-0.20.2/bin/cargo-deny
-FUZZ := $(TOOLS)/cargo-fuzz-0.13.2/bin/cargo-fuzz
+FUZZ := $(TOOLS)/cargo-fuzz-0.13.1/bin/cargo-fuzz
 
 export CARGO_TERM_PROGRESS_WHEN := never
 
