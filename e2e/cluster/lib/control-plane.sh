@@ -59,6 +59,7 @@ start_kube-apiserver() {
     --kubelet-client-certificate=$pki/apiserver-kubelet-client.crt --kubelet-client-key=$pki/apiserver-kubelet-client.key \
     --service-account-issuer="https://kubernetes.default.svc.$CLUSTER_DOMAIN" \
     --service-account-key-file=$pki/sa.pub --service-account-signing-key-file=$pki/sa.key \
+    --shutdown-watch-termination-grace-period=1s \
     --event-ttl=24h
 }
 
