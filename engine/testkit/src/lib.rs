@@ -1,1 +1,20 @@
-//! placeholder
+//! Builders of images and layers for tests.
+//!
+//! - [`LayerBuilder`]: one layer's changes, written as a tar (plain, gzip, zstd) or as the folder that an overlay
+//!   snapshotter would unpack it to.
+//! - [`ImageBuilder`]: layers with manifest and config, in memory or as an OCI layout.
+//! - [`hostile`]: blobs that lie, break off or explode.
+//! - [`ScratchDir`]: a temporary folder that may hold trees deeper than the longest path.
+//!
+//! Builders panic on I/O errors: a test that cannot be set up has failed.
+
+pub mod hostile;
+mod image;
+mod layer;
+mod overlay;
+mod scratch;
+
+pub use image::{BuiltImage, BuiltLayer, ImageBuilder};
+pub use layer::{Compression, LayerBuilder, compress, sha256};
+pub use overlay::OpaqueMark;
+pub use scratch::ScratchDir;
