@@ -1,1 +1,44 @@
-//! placeholder
+//! The walk: all detectors' interests in one matcher, each layer read once, results merged per image.
+//!
+//! ```text
+//! Layer ──scan_layer──► LayerFacts (cached by LayerKey) ──┐
+//! Layer ──scan_layer──► LayerFacts ───────────────────────┼─merge─► visible facts ──judge_image──► ImageFacts
+//! ```
+//!
+//! - [`scan_layer`] reads one layer in one pass and hands each file that is of interest to every detector that wants it.
+//!   Its result is a function of the layer's content, how it was read and the detectors' rules, and of nothing else.
+//! - [`merge`] decides from the facts alone what is still visible in the image.
+//! - [`judge_image`] runs the detectors' second step, which may know the image's names, over what is visible.
+//! - [`scan_root`] does the same for a live container's root.
+//!
+//! What could not be read or judged is a gap in every one of these steps, never silence.
+
+mod bounds;
+mod container;
+mod engine;
+mod image;
+mod inspect;
+mod layer_facts;
+mod limits;
+mod matcher;
+mod merge;
+mod path_set;
+mod root;
+mod rule_set;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use container::scan_root;
+pub use engine::{Engine, EngineError};
+pub use image::{ImageMeta, JudgeOptions, LayerState, judge_image};
+pub use layer_facts::{
+    DetectorFacts, FileFacts, InvalidLayerFacts, LayerFacts, LayerKey, Link, SCHEMA_VERSION, Statistics,
+};
+pub use limits::Limits;
+pub use matcher::{Matcher, Want};
+pub use merge::{Merged, Redirect, VisibleFile, merge};
+pub use path_set::{PathHash, PathSet};
+pub use rule_set::RuleSet;
+pub use walk::scan_layer;

@@ -1,0 +1,234 @@
+//! From the layers' facts to the image's.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pratique_core::facts::Trust;
+use pratique_core::{Digest, Gap, GapKind, ImageFacts, Platform};
+use pratique_detect::{ImageInput, LocatedFact, Outcome};
+use pratique_fs::{FileSystem, Opacity};
+
+use crate::bounds::{GapList, bound_findings};
+use crate::root::RootReader;
+use crate::{Engine, FileFacts, LayerFacts, Limits, Redirect, merge};
+
+/// What an image's documents say of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageMeta {
+    /// The config digest.
+    pub image: Digest,
+    /// Manifest digests that led to it.
+    pub manifests: Vec<Digest>,
+    /// Index digests that led to it.
+    pub indexes: Vec<Digest>,
+    /// Platform the image is made for.
+    pub platform: Platform,
+    /// When the config says it was built.
+    pub created: Option<Timestamp>,
+    /// `config.User` as written.
+    pub user: String,
+    /// Layers (diff IDs), base first.
+    pub layers: Vec<Digest>,
+    /// References it is known by.
+    pub names: Vec<String>,
+}
+
+/// What there is of a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LayerState {
+    /// It was read, now or earlier.
+    Read(LayerFacts),
+    /// It could not be, and why.
+    Missing(Gap),
+}
+
+/// What the second step may know beside the facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JudgeOptions {
+    /// Words the user wants to be tried as passwords.
+    pub dictionary: Vec<String>,
+    /// How long one hash may be worked on, on one core.
+    pub hash_budget: Duration,
+    /// Now; written to [`ImageFacts::judged_at`].
+    pub judged_at: Timestamp,
+    /// Bounds on what comes out.
+    pub limits: Limits,
+}
+
+/// Facts and gaps of a whole root, before the detectors judge them.
+pub(crate) struct Gathered {
+    /// By detector id.
+    facts: BTreeMap<String, Vec<LocatedFact>>,
+    pub(crate) gaps: GapList,
+}
+
+/// Judges an image from the facts of its layers, base first, one state for each of `meta.layers`.
+///
+/// `reread` is the image's merged view; without it, interests that only links lead to are gaps. A missing layer is a
+/// gap; if there is none but missing ones, the result is an error as well. The same input gives the same result, apart
+/// from what runs into `hash_budget`. [`ImageFacts::scanned_by`] is left empty.
+pub fn judge_image(
+    engine: &Engine,
+    meta: &ImageMeta,
+    layers: &[LayerState],
+    reread: Option<&dyn FileSystem>,
+    options: &JudgeOptions,
+) -> ImageFacts {
+    let (usable, missing) = usable_layers(engine, meta, layers);
+    let error = (usable.is_empty() && !meta.layers.is_empty()).then(|| {
+        let why = missing.first().map_or("none was handed over", |gap| gap.reason.as_str());
+        format!("no layer of the image could be read: {why}")
+    });
+    let mut gathered = Gathered::new(&options.limits);
+    gathered.gaps.extend(missing);
+    gathered.gaps.extend(usable.iter().flat_map(|facts| facts.gaps.iter().cloned()));
+
+    let merged = merge(engine, &usable);
+    gathered.gaps.extend(merged.gaps);
+    for visible in &merged.files {
+        gathered.add(Some(visible.layer), visible.file);
+    }
+    gathered.follow(engine, &merged.redirects, reread, &options.limits);
+
+    let outcome = gathered.judge(engine, &meta.names, options);
+    let from_blobs =
+        usable.len() == meta.layers.len() && usable.iter().all(|facts| facts.opacity == Opacity::FromBlob);
+    ImageFacts {
+        image: meta.image.clone(),
+        manifests: meta.manifests.clone(),
+        indexes: meta.indexes.clone(),
+        platform: meta.platform.clone(),
+        created: meta.created,
+        user: meta.user.clone(),
+        layers: meta.layers.clone(),
+        detectors: engine.versions(),
+        findings: outcome.findings,
+        gaps: outcome.gaps,
+        error,
+        judged_at: options.judged_at,
+        scanned_by: String::new(),
+        trust: if from_blobs { Trust::Blobs } else { Trust::Folders },
+    }
+}
+
+/// The layers' facts that are there and belong here, and a gap for each layer without them.
+fn usable_layers<'l>(
+    engine: &Engine,
+    meta: &ImageMeta,
+    layers: &'l [LayerState],
+) -> (Vec<&'l LayerFacts>, Vec<Gap>) {
+    let (mut usable, mut missing) = (Vec::new(), Vec::new());
+    for (place, diff_id) in meta.layers.iter().enumerate() {
+        let mismatch = |reason: &str| Gap::of_layer(GapKind::Unreadable, diff_id.clone(), reason);
+        match layers.get(place) {
+            Some(LayerState::Read(facts)) if facts.diff_id != *diff_id => {
+                missing.push(mismatch("facts of another layer stand in its place: an error in Pratique"));
+            }
+            Some(LayerState::Read(facts)) if facts.rule_set != *engine.rule_set() => {
+                missing.push(mismatch("its facts were made with other rules: an error in Pratique"));
+            }
+            Some(LayerState::Read(facts)) => usable.push(facts),
+            Some(LayerState::Missing(gap)) => {
+                missing.push(Gap { layer: Some(diff_id.clone()), ..gap.clone() });
+            }
+            None => missing.push(mismatch("it was not read")),
+        }
+    }
+    (usable, missing)
+}
+
+impl Gathered {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { facts: BTreeMap::new(), gaps: GapList::new(limits.gaps) }
+    }
+
+    /// Reads what only links lead to.
+    fn follow(
+        &mut self,
+        engine: &Engine,
+        redirects: &[Redirect],
+        reread: Option<&dyn FileSystem>,
+        limits: &Limits,
+    ) {
+        let gap = |redirect: &Redirect, kind, reason| Gap {
+            path: Some(redirect.path.to_string()),
+            ..Gap::of_image(kind, reason)
+        };
+        let Some(root) = reread else {
+            self.gaps.extend(redirects.iter().map(|redirect| {
+                let via = &redirect.via;
+                let reason = format!(
+                    "the link {via} leads elsewhere, and the image's layers are not at hand to follow it"
+                );
+                gap(redirect, GapKind::Unreadable, reason)
+            }));
+            return;
+        };
+        let mut reader = RootReader::new(root, engine, limits);
+        for (followed, redirect) in redirects.iter().enumerate() {
+            if followed == limits.redirects {
+                let reason = format!(
+                    "more than {followed} links lead to files of interest; from here on they were not followed"
+                );
+                return self.gaps.push(gap(redirect, GapKind::Limit, reason));
+            }
+            match reader.read(&redirect.path) {
+                Ok(Some((layer, file))) => self.add(layer.as_ref(), &file),
+                Ok(None) => {}
+                Err(gap) => self.gaps.push(gap),
+            }
+            if reader.is_full() {
+                return;
+            }
+        }
+    }
+
+    /// Takes in what is known of one visible file.
+    pub(crate) fn add(&mut self, layer: Option<&Digest>, file: &FileFacts) {
+        let path = file.path.to_string();
+        for noted in &file.detectors {
+            let located = noted.facts.iter().map(|fact| LocatedFact {
+                path: path.clone(),
+                layer: layer.cloned(),
+                fact: fact.clone(),
+            });
+            self.facts.entry(noted.detector.clone()).or_default().extend(located);
+            self.gaps.extend(noted.problems.iter().map(|(kind, reason)| Gap {
+                kind: *kind,
+                detector: Some(noted.detector.clone()),
+                path: Some(path.clone()),
+                layer: layer.cloned(),
+                reason: reason.clone(),
+            }));
+        }
+    }
+
+    /// Lets every selected detector judge its facts. Findings and gaps come out sorted, each once, and bounded.
+    pub(crate) fn judge(self, engine: &Engine, names: &[String], options: &JudgeOptions) -> Outcome {
+        let Self { mut facts, mut gaps } = self;
+        let input = ImageInput { names, dictionary: &options.dictionary, hash_budget: options.hash_budget };
+        let mut findings = Vec::new();
+        for detector in engine.detectors() {
+            let id = detector.info().id;
+            let own = facts.remove(id).unwrap_or_default();
+            match catch_unwind(AssertUnwindSafe(|| detector.judge(&input, &own))) {
+                Ok(outcome) => {
+                    findings.extend(outcome.findings);
+                    gaps.extend(outcome.gaps);
+                }
+                // The panic's message may quote the facts, so it is not repeated.
+                Err(_) => gaps.push(Gap {
+                    detector: Some(id.to_owned()),
+                    ..Gap::of_image(
+                        GapKind::Crashed,
+                        "the detector failed on the image's facts: an error in Pratique",
+                    )
+                }),
+            }
+        }
+        bound_findings(&mut findings, &mut gaps, options.limits.findings);
+        Outcome { findings, gaps: gaps.finish() }
+    }
+}

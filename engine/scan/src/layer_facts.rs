@@ -1,0 +1,237 @@
+//! What is known of one layer: the cache's schema.
+
+use std::fmt;
+
+use pratique_core::{Digest, Gap, GapKind};
+use pratique_detect::{Fact, FileMode};
+use pratique_fs::{FsPath, Opacity};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::{PathSet, RuleSet};
+
+/// Version of [`LayerFacts`] and their encoding. Raised with every change of either; older facts are made anew.
+pub const SCHEMA_VERSION: u16 = 1;
+
+/// Bytes of encoded facts that are decoded at most: far above what [`crate::Limits`] lets a layer have.
+const MAX_ENCODED: usize = 256 << 20;
+
+const MAGIC: [u8; 4] = *b"PqLF";
+const CHECKSUM_LENGTH: usize = 16;
+
+/// Facts of one layer: a function of its content, of how it was read and of the detectors' rules. May hold what must
+/// not leave the node (password hashes).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerFacts {
+    /// The layer.
+    pub diff_id: Digest,
+    /// The rules by which its files were read.
+    pub rule_set: RuleSet,
+    /// How it was read.
+    #[serde(with = "OpacityForm")]
+    pub opacity: Opacity,
+    /// Files that gave facts or problems, sorted by path. A path is there twice only if the layer brings it twice, once
+    /// as a hard link.
+    pub files: Vec<FileFacts>,
+    /// Symbolic links at or above paths of interest, sorted by path.
+    pub links: Vec<Link>,
+    /// Paths at which the layer has a whiteout or anything but a folder: lower entries there and below are gone.
+    pub covers: PathSet,
+    /// Folders of the layer: a lower file or link there is gone.
+    pub folders: PathSet,
+    /// Opaque folders: what lower layers have below is gone.
+    pub opaque: PathSet,
+    /// What of the layer was not read.
+    pub gaps: Vec<Gap>,
+    /// How much work it was.
+    pub statistics: Statistics,
+}
+
+/// What detectors noted of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    /// Where it lies.
+    #[serde(with = "path_bytes")]
+    pub path: FsPath,
+    /// Its mode and owner.
+    pub mode: FileMode,
+    /// Its whole size in bytes.
+    pub size: u64,
+    /// By detector, in the order of ids.
+    pub detectors: Vec<DetectorFacts>,
+}
+
+/// What one detector noted of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetectorFacts {
+    /// Its id.
+    pub detector: String,
+    /// In the file's order.
+    pub facts: Vec<Fact>,
+    /// What of the file it could not judge; they become gaps if the file is visible in an image.
+    pub problems: Vec<(GapKind, String)>,
+}
+
+/// A symbolic link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// Where it lies.
+    #[serde(with = "path_bytes")]
+    pub path: FsPath,
+    /// Where it leads, as it is written.
+    pub target: Vec<u8>,
+}
+
+/// How much work a layer was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Statistics {
+    /// Entries seen, whiteouts included.
+    pub entries: u64,
+    /// Files opened.
+    pub opened: u64,
+    /// Bytes read of them.
+    pub bytes: u64,
+}
+
+/// The key of cached facts: diff ID, how the layer was read, schema and rules. Its text is stable and unique.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LayerKey(String);
+
+impl LayerKey {
+    /// The key of a layer that is read in this way by these rules.
+    pub fn new(diff_id: &Digest, opacity: Opacity, rule_set: &RuleSet) -> Self {
+        let opacity = match opacity {
+            Opacity::FromBlob => "blob",
+            Opacity::FromFolder => "folder",
+            Opacity::FromFolderBlind => "folder-blind",
+        };
+        Self(format!("{diff_id}|{opacity}|{SCHEMA_VERSION}|{rule_set}"))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LayerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why bytes are no facts of a layer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("these bytes are no facts of a layer: {reason}; scan the layer again")]
+pub struct InvalidLayerFacts {
+    reason: String,
+}
+
+fn invalid(reason: impl fmt::Display) -> InvalidLayerFacts {
+    InvalidLayerFacts { reason: reason.to_string() }
+}
+
+impl LayerFacts {
+    /// The key these facts are cached by.
+    pub fn key(&self) -> LayerKey {
+        LayerKey::new(&self.diff_id, self.opacity, &self.rule_set)
+    }
+
+    /// The facts as bytes: a mark, the schema's version, the facts in postcard's form
+    /// (<https://postcard.jamesmunns.com/wire-format>) and a checksum against damage.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend(SCHEMA_VERSION.to_le_bytes());
+        // Writing to a Vec cannot fail, and no type here refuses to be serialised.
+        let mut bytes = postcard::to_extend(self, bytes).unwrap_or_default();
+        let sum = checksum(&bytes);
+        bytes.extend(sum);
+        bytes
+    }
+
+    /// The facts that [`LayerFacts::encode`] wrote. Any other bytes are an error, and cost no more memory than a small
+    /// multiple of their length.
+    pub fn decode(bytes: &[u8]) -> Result<Self, InvalidLayerFacts> {
+        if bytes.len() > MAX_ENCODED {
+            return Err(invalid(format!("{} bytes are more than the limit of {MAX_ENCODED}", bytes.len())));
+        }
+        let (content, sum) = bytes
+            .len()
+            .checked_sub(CHECKSUM_LENGTH)
+            .map(|end| bytes.split_at(end))
+            .ok_or_else(|| invalid("they are too few"))?;
+        if checksum(content) != sum {
+            return Err(invalid("the checksum does not fit; they were damaged"));
+        }
+        let Some((header, body)) = content.split_first_chunk::<6>() else {
+            return Err(invalid("they are too few"));
+        };
+        if header[..4] != MAGIC {
+            return Err(invalid("they begin with another mark"));
+        }
+        let version = u16::from_le_bytes([header[4], header[5]]);
+        if version != SCHEMA_VERSION {
+            return Err(invalid(format!("their schema is {version}, this build's is {SCHEMA_VERSION}")));
+        }
+        let (facts, rest) = postcard::take_from_bytes::<Self>(body).map_err(invalid)?;
+        if !rest.is_empty() {
+            return Err(invalid(format!("{} bytes follow their end", rest.len())));
+        }
+        facts.check()?;
+        Ok(facts)
+    }
+
+    /// What merging relies on and types cannot say.
+    fn check(&self) -> Result<(), InvalidLayerFacts> {
+        if !self.files.is_sorted_by(|a, b| a.path <= b.path)
+            || !self.links.is_sorted_by(|a, b| a.path < b.path)
+        {
+            return Err(invalid("their paths are out of order"));
+        }
+        if ![&self.covers, &self.folders, &self.opaque].into_iter().all(PathSet::is_sorted) {
+            return Err(invalid("a set of paths is out of order"));
+        }
+        Ok(())
+    }
+}
+
+impl FileFacts {
+    /// Bytes it takes, about.
+    pub(crate) fn weight(&self) -> usize {
+        let of_detector = |noted: &DetectorFacts| {
+            noted.facts.iter().map(|fact| fact.0.len() + 32).sum::<usize>()
+                + noted.problems.iter().map(|(_, reason)| reason.len() + 32).sum::<usize>()
+                + noted.detector.len()
+                + 72
+        };
+        self.path.as_bytes().len() + 64 + self.detectors.iter().map(of_detector).sum::<usize>()
+    }
+}
+
+fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_LENGTH] {
+    let mut sum = [0; CHECKSUM_LENGTH];
+    sum.copy_from_slice(&Sha256::digest(bytes)[..CHECKSUM_LENGTH]);
+    sum
+}
+
+/// How [`Opacity`] is written; the file system's crate knows nothing of caches.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Opacity")]
+enum OpacityForm {
+    FromBlob,
+    FromFolder,
+    FromFolderBlind,
+}
+
+mod path_bytes {
+    use pratique_fs::FsPath;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(path: &FsPath, serializer: S) -> Result<S::Ok, S::Error> {
+        path.as_bytes().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FsPath, D::Error> {
+        Vec::<u8>::deserialize(deserializer).map(FsPath::new)
+    }
+}

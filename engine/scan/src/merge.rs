@@ -1,0 +1,128 @@
+//! Which facts of the layers are visible in the image. Pure: from facts alone.
+//!
+//! The rules are those of the OCI image specification
+//! (<https://github.com/opencontainers/image-spec/blob/main/layer.md>): an entry, a whiteout or an opaque folder acts on
+//! lower layers only, never on its own.
+
+use std::collections::BTreeMap;
+
+use pratique_core::{Digest, Gap, GapKind};
+use pratique_fs::{FsPath, Opacity};
+
+use crate::matcher::folders_above;
+use crate::{Engine, FileFacts, LayerFacts, PathHash};
+
+/// What is visible in an image.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Merged<'l> {
+    /// Files with facts or problems, sorted by path, lower layers first.
+    pub files: Vec<VisibleFile<'l>>,
+    /// Interests that only links lead to, sorted by path.
+    pub redirects: Vec<Redirect>,
+    /// What is visible in these facts, but perhaps not in the image.
+    pub gaps: Vec<Gap>,
+}
+
+/// A file of a layer that no upper layer hides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VisibleFile<'l> {
+    /// The layer that brings it.
+    pub layer: &'l Digest,
+    /// What is known of it.
+    pub file: &'l FileFacts,
+}
+
+/// A path of interest that is, or lies below, a symbolic link: the file must be read where the link leads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Redirect {
+    /// The path of interest.
+    pub path: FsPath,
+    /// The link.
+    pub via: FsPath,
+}
+
+/// What upper layers do to a path.
+enum Fate {
+    Visible,
+    Hidden,
+    /// It may be hidden, and this is why that cannot be told.
+    Doubtful(&'static str),
+}
+
+/// Merges layers, the base first.
+pub fn merge<'l>(engine: &Engine, layers: &[&'l LayerFacts]) -> Merged<'l> {
+    let mut merged = Merged::default();
+    let mut redirects = BTreeMap::new();
+    for (place, layer) in layers.iter().enumerate() {
+        let upper = &layers[place + 1..];
+        for file in &layer.files {
+            match fate(&file.path, upper) {
+                Fate::Hidden => continue,
+                Fate::Visible => {}
+                Fate::Doubtful(reason) => merged.gaps.extend(file.detectors.iter().map(|noted| Gap {
+                    detector: Some(noted.detector.clone()),
+                    ..doubt(&file.path, &layer.diff_id, reason)
+                })),
+            }
+            merged.files.push(VisibleFile { layer: &layer.diff_id, file });
+        }
+        for link in &layer.links {
+            match fate(&link.path, upper) {
+                Fate::Hidden => continue,
+                Fate::Visible => {}
+                Fate::Doubtful(reason) => merged.gaps.push(doubt(&link.path, &layer.diff_id, reason)),
+            }
+            let itself = engine.matcher().is_wanted(&link.path).then_some(&link.path);
+            let below =
+                engine.matcher().exact().filter(|path| **path != link.path && path.is_within(&link.path));
+            redirects.extend(itself.into_iter().chain(below).map(|path| (path.clone(), link.path.clone())));
+        }
+    }
+    // Stable, so that of equal paths the lower layer's stays first.
+    merged.files.sort_by(|a, b| a.file.path.cmp(&b.file.path));
+    merged.redirects = redirects.into_iter().map(|(path, via)| Redirect { path, via }).collect();
+    merged
+}
+
+/// What the upper layers do to a file or link at `path`.
+fn fate(path: &FsPath, upper: &[&LayerFacts]) -> Fate {
+    if upper.is_empty() {
+        return Fate::Visible;
+    }
+    let itself = PathHash::of(path);
+    let above: Vec<PathHash> = folders_above(path).map(|folder| PathHash::of(&folder)).collect();
+    let root = PathHash::of(&FsPath::root());
+    let mut fate = Fate::Visible;
+    for layer in upper {
+        let replaced = layer.covers.contains(&itself) || layer.folders.contains(&itself);
+        if replaced
+            || above.iter().any(|folder| layer.covers.contains(folder) || layer.opaque.contains(folder))
+        {
+            return Fate::Hidden;
+        }
+        if layer.opaque.contains(&root) {
+            // The kernel's overlay ignores the mark on a layer's own root, other snapshotters obey it.
+            fate =
+                Fate::Doubtful("an upper layer hides everything below it, which not every snapshotter obeys");
+        }
+        if layer.opacity == Opacity::FromFolderBlind
+            && above.iter().any(|folder| layer.folders.contains(folder))
+        {
+            fate = Fate::Doubtful(
+                "an upper layer has the same folder and may hide what lies in it: \
+                 it was read without the right to see that, and its blob is not there",
+            );
+        }
+    }
+    fate
+}
+
+fn doubt(path: &FsPath, layer: &Digest, reason: &str) -> Gap {
+    Gap {
+        kind: GapKind::Unreadable,
+        detector: None,
+        path: Some(path.to_string()),
+        layer: Some(layer.clone()),
+        reason: reason.to_owned(),
+    }
+}

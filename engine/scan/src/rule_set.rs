@@ -1,0 +1,44 @@
+//! The version of everything that decides what facts a file gives.
+
+use std::fmt;
+
+use pratique_detect::Detector;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// Names a set of detectors at certain versions: 32 hexadecimal digits. Two engines with equal rule sets make equal
+/// facts from equal bytes. Part of the key of cached facts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RuleSet(String);
+
+impl RuleSet {
+    /// The rule set of `detectors`, which are sorted by id. Their interests count too, so that a new path to look at
+    /// is never answered from facts made without it.
+    pub(crate) fn of(detectors: &[&'static dyn Detector]) -> Self {
+        let mut hasher = Sha256::new();
+        for detector in detectors {
+            let info = detector.info();
+            hasher.update(format!("{}@{}\n", info.id, info.version));
+            for interest in detector.interests() {
+                hasher.update(format!("{}", interest.window));
+                for glob in interest.globs {
+                    hasher.update(format!("\t{glob}"));
+                }
+                hasher.update("\n");
+            }
+        }
+        let sum = hasher.finalize();
+        Self(sum[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

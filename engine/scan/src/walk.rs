@@ -1,0 +1,200 @@
+//! One pass over one layer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::ops::ControlFlow;
+
+use pratique_core::{Gap, GapKind};
+use pratique_fs::{Change, EntryKind, FsPath, Layer, LayerEntry, Metadata, Result};
+
+use crate::bounds::GapList;
+use crate::inspect::Inspector;
+use crate::{Engine, FileFacts, LayerFacts, Limits, Link, PathHash, Statistics, Want};
+
+/// Reads a layer: every file of interest is read once, whatever the number of detectors that want it.
+///
+/// An error only if nothing of the layer is usable (it cannot be opened, or its content is not what its diff ID says);
+/// all else that is missing is a gap of the facts.
+pub fn scan_layer(layer: &mut dyn Layer, engine: &Engine, limits: &Limits) -> Result<LayerFacts> {
+    let mut walk = Walk::new(engine, limits);
+    let unread = layer.visit(&mut |entry| walk.entry(entry))?;
+    walk.gaps.extend(unread);
+    Ok(walk.finish(layer))
+}
+
+struct Walk<'e> {
+    engine: &'e Engine,
+    limits: &'e Limits,
+    inspector: Inspector<'e>,
+    wants: Vec<Want>,
+    entries: u64,
+    files: BTreeMap<FsPath, Vec<FileFacts>>,
+    links: BTreeMap<FsPath, Vec<u8>>,
+    /// Hard links of interest: the layer visits them again, with content, after everything else.
+    hard_links: BTreeSet<FsPath>,
+    /// Bytes kept in the maps above.
+    weight: usize,
+    covers: Vec<PathHash>,
+    folders: Vec<PathHash>,
+    opaque: Vec<PathHash>,
+    paths_full: bool,
+    facts_full: bool,
+    gaps: GapList,
+}
+
+impl<'e> Walk<'e> {
+    fn new(engine: &'e Engine, limits: &'e Limits) -> Self {
+        Self {
+            engine,
+            limits,
+            inspector: Inspector::new(engine),
+            wants: Vec::new(),
+            entries: 0,
+            files: BTreeMap::new(),
+            links: BTreeMap::new(),
+            hard_links: BTreeSet::new(),
+            weight: 0,
+            covers: Vec::new(),
+            folders: Vec::new(),
+            opaque: Vec::new(),
+            paths_full: false,
+            facts_full: false,
+            gaps: GapList::new(limits.gaps),
+        }
+    }
+
+    fn entry(&mut self, entry: LayerEntry<'_>) -> ControlFlow<()> {
+        if self.entries == self.limits.entries {
+            self.limit_reached(format!("more than {} entries; the rest was not looked at", self.entries));
+            return ControlFlow::Break(());
+        }
+        self.entries += 1;
+        let path = entry.path;
+        if !path.is_root() && !self.engine.matcher().matters(path) {
+            return ControlFlow::Continue(());
+        }
+        match entry.change {
+            Change::Whiteout => self.remember(path, |walk| &mut walk.covers),
+            Change::Opaque => self.remember(path, |walk| &mut walk.opaque),
+            Change::HardLink { wanted, .. } => {
+                self.forget(path);
+                self.remember(path, |walk| &mut walk.covers);
+                if self.engine.matcher().is_wanted(path) && self.has_room(path, path.as_bytes().len() + 64) {
+                    *wanted = true;
+                    self.hard_links.insert(path.clone());
+                }
+            }
+            Change::Entry { metadata, content, target } => {
+                self.forget(path);
+                match metadata.kind {
+                    EntryKind::Directory => self.remember(path, |walk| &mut walk.folders),
+                    _ => self.remember(path, |walk| &mut walk.covers),
+                }
+                match metadata.kind {
+                    EntryKind::File => self.file(path, metadata, content),
+                    EntryKind::Symlink => self.link(path, target.unwrap_or_default()),
+                    _ => {}
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn file(&mut self, path: &FsPath, metadata: &Metadata, content: Option<&mut dyn Read>) {
+        self.engine.matcher().wanted(path, &mut self.wants);
+        if self.wants.is_empty() {
+            return;
+        }
+        let facts = match content {
+            Some(content) => {
+                self.inspector.load(metadata, &self.wants, content);
+                self.inspector.inspect(path, metadata, &self.wants)
+            }
+            None => Some(self.inspector.unreadable(
+                path,
+                metadata,
+                &self.wants,
+                "the layer gives no content for it",
+            )),
+        };
+        if let Some(facts) = facts
+            && self.has_room(path, facts.weight())
+        {
+            self.files.entry(path.clone()).or_default().push(facts);
+        }
+    }
+
+    fn link(&mut self, path: &FsPath, target: &[u8]) {
+        let redirects =
+            self.engine.matcher().leads_to_interest(path) || self.engine.matcher().is_wanted(path);
+        if redirects && self.has_room(path, path.as_bytes().len() + target.len() + 100) {
+            self.links.insert(path.clone(), target.to_owned());
+        }
+    }
+
+    /// Drops what an earlier entry with this path left: of two the last one stays, as when a runtime unpacks. Where a
+    /// hard link is among them their order is lost, since its content comes at the end; there all of them count.
+    fn forget(&mut self, path: &FsPath) {
+        if !self.hard_links.contains(path) {
+            self.files.remove(path);
+            self.links.remove(path);
+        }
+    }
+
+    /// Whether this much more may be kept of `path`; if not, that is a gap.
+    fn has_room(&mut self, path: &FsPath, weight: usize) -> bool {
+        if self.weight + weight <= self.limits.fact_bytes {
+            self.weight += weight;
+            return true;
+        }
+        if !self.facts_full {
+            self.facts_full = true;
+            self.limit_reached(format!(
+                "more than {} bytes of facts; from {path} on some were dropped",
+                self.limits.fact_bytes
+            ));
+        }
+        false
+    }
+
+    fn remember(&mut self, path: &FsPath, set: impl FnOnce(&mut Self) -> &mut Vec<PathHash>) {
+        if self.covers.len() + self.folders.len() + self.opaque.len() < self.limits.paths {
+            set(self).push(PathHash::of(path));
+        } else if !self.paths_full {
+            self.paths_full = true;
+            self.limit_reached(format!(
+                "more than {} paths; what those from {path} on hide of lower layers stays visible",
+                self.limits.paths
+            ));
+        }
+    }
+
+    /// The layer and the detector are filled in at the end.
+    fn limit_reached(&mut self, reason: String) {
+        self.gaps.push(Gap::of_image(GapKind::Limit, format!("the layer has {reason}")));
+    }
+
+    fn finish(self, layer: &dyn Layer) -> LayerFacts {
+        let diff_id = layer.diff_id().clone();
+        let mut gaps = self.gaps.finish();
+        for gap in &mut gaps {
+            gap.layer.get_or_insert_with(|| diff_id.clone());
+        }
+        LayerFacts {
+            rule_set: self.engine.rule_set().clone(),
+            opacity: layer.opacity(),
+            files: self.files.into_values().flatten().collect(),
+            links: self.links.into_iter().map(|(path, target)| Link { path, target }).collect(),
+            covers: self.covers.into(),
+            folders: self.folders.into(),
+            opaque: self.opaque.into(),
+            gaps,
+            statistics: Statistics {
+                entries: self.entries,
+                opened: self.inspector.opened,
+                bytes: self.inspector.bytes,
+            },
+            diff_id,
+        }
+    }
+}
