@@ -1,0 +1,195 @@
+//! The cluster under test.
+
+use std::env;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+/// Where Pratique is installed.
+pub const NAMESPACE: &str = "pratique";
+
+/// What a command printed and how it ended.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Whether it exited with 0.
+    pub ok: bool,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Run {
+    /// Standard output, if it succeeded.
+    pub fn success(self) -> Result<String, String> {
+        if self.ok { Ok(self.stdout) } else { Err(self.stderr) }
+    }
+}
+
+/// Runs `program` with `arguments` and `input`.
+fn run(program: &Path, arguments: &[&str], input: Option<&str>) -> Run {
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
+    if let (Some(text), Some(mut stdin)) = (input, child.stdin.take()) {
+        // A command that refuses early closes its input: what it says counts, not this.
+        let _ = stdin.write_all(text.as_bytes());
+    }
+    let output = child.wait_with_output().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    Run {
+        ok: output.status.success(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The cluster that `e2e/run` prepared: its kubectl and context come from the environment.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    kubectl: PathBuf,
+    helm: PathBuf,
+    context: Option<String>,
+    /// Where images are pushed and pulled, such as `registry.example.com/team`.
+    pub registry: String,
+}
+
+impl Cluster {
+    /// The cluster of this run. Fails with what to do where `e2e/run` was not used.
+    pub fn get() -> Self {
+        let need = |name: &str| {
+            env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run these tests by e2e/run (make test-e2e)"))
+        };
+        Self {
+            kubectl: need("E2E_KUBECTL").into(),
+            helm: need("E2E_HELM").into(),
+            context: env::var("DEMO_CONTEXT").ok().filter(|context| !context.is_empty()),
+            registry: need("REGISTRY"),
+        }
+    }
+
+    /// The cluster, if it is one of our own whose parts may be stopped. Says on the terminal when a test is left out.
+    pub fn own(test: &str) -> Option<Self> {
+        let cluster = Self::get();
+        if cluster.context.is_some() {
+            eprintln!("{test}: left out, DEMO_CONTEXT is set and this test stops parts of the cluster");
+            return None;
+        }
+        Some(cluster)
+    }
+
+    /// Runs kubectl.
+    pub fn kubectl(&self, arguments: &[&str]) -> Run {
+        self.kubectl_with(arguments, None)
+    }
+
+    /// Runs kubectl with `input`.
+    pub fn kubectl_with(&self, arguments: &[&str], input: Option<&str>) -> Run {
+        let mut all = Vec::new();
+        if let Some(context) = &self.context {
+            all.extend(["--context", context]);
+        }
+        all.extend_from_slice(arguments);
+        run(&self.kubectl, &all, input)
+    }
+
+    /// Runs helm.
+    pub fn helm(&self, arguments: &[&str]) -> Run {
+        let mut all = Vec::new();
+        if let Some(context) = &self.context {
+            all.extend(["--kube-context", context]);
+        }
+        all.extend_from_slice(arguments);
+        run(&self.helm, &all, None)
+    }
+
+    /// Runs `e2e/cluster/ctl`; fails the test if it fails.
+    pub fn ctl(&self, arguments: &[&str]) -> String {
+        let done = run(&root().join("e2e/cluster/ctl"), arguments, None);
+        assert!(done.ok, "e2e/cluster/ctl {arguments:?}: {}{}", done.stdout, done.stderr);
+        done.stdout
+    }
+
+    /// Creates or changes an object. What kubectl printed (warnings included), or why it was refused.
+    pub fn apply(&self, object: &Value) -> Result<String, String> {
+        let done = self.kubectl_with(&["apply", "-f", "-"], Some(&object.to_string()));
+        if done.ok { Ok(done.stdout + &done.stderr) } else { Err(done.stderr) }
+    }
+
+    /// Creates an object that must not exist. What kubectl printed (warnings included), or why it was refused.
+    pub fn create(&self, object: &Value) -> Result<String, String> {
+        let done = self.kubectl_with(&["create", "-f", "-"], Some(&object.to_string()));
+        if done.ok { Ok(done.stdout + &done.stderr) } else { Err(done.stderr) }
+    }
+
+    /// What `kubectl get … -o json` gives.
+    pub fn get_json(&self, arguments: &[&str]) -> Result<Value, String> {
+        let mut all = vec!["get", "-o", "json"];
+        all.extend_from_slice(arguments);
+        let text = self.kubectl(&all).success()?;
+        serde_json::from_str(&text).map_err(|error| format!("kubectl get printed no JSON: {error}"))
+    }
+
+    /// The items of a list.
+    pub fn list(&self, arguments: &[&str]) -> Vec<Value> {
+        self.get_json(arguments)
+            .ok()
+            .and_then(|mut list| match list["items"].take() {
+                Value::Array(items) => Some(items),
+                _ => None,
+            })
+            .unwrap_or_default()
+    }
+
+    /// Names of the nodes, sorted.
+    pub fn nodes(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .list(&["nodes"])
+            .iter()
+            .filter_map(|node| node["metadata"]["name"].as_str().map(str::to_owned))
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The agent's pod on a node.
+    pub fn agent_on(&self, node: &str) -> String {
+        eventually_pod(self, "app.kubernetes.io/component=agent", |pod| pod["spec"]["nodeName"] == node)
+    }
+
+    /// All Prometheus samples of a pod of ours whose name starts with `metric`, summed.
+    pub fn metric(&self, pod: &str, metric: &str) -> f64 {
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:9090/proxy/metrics");
+        let text = self.kubectl(&["get", "--raw", &path]).success().unwrap_or_default();
+        text.lines()
+            .filter(|line| {
+                line.strip_prefix(metric).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{'))
+            })
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum()
+    }
+}
+
+/// The name of the one running pod with this label that `wanted` holds for.
+fn eventually_pod(cluster: &Cluster, label: &str, wanted: impl Fn(&Value) -> bool) -> String {
+    crate::eventually(60, &format!("a running pod with {label}"), || {
+        cluster
+            .list(&["pods", "-n", NAMESPACE, "-l", label])
+            .iter()
+            .find(|pod| {
+                pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null() && wanted(pod)
+            })
+            .and_then(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
+            .ok_or_else(|| "there is none".to_owned())
+    })
+}

@@ -1,0 +1,104 @@
+//! Images of tests: small, real, runnable (a static busybox), each test its own.
+
+use std::fs;
+
+use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder};
+
+use crate::Cluster;
+use crate::cluster::root;
+
+/// An image to be built and pushed.
+#[derive(Debug, Clone)]
+pub struct Image {
+    repository: String,
+    tag: String,
+    builder: ImageBuilder,
+}
+
+/// An image in the cluster's registry.
+#[derive(Debug, Clone)]
+pub struct Pushed {
+    /// `registry/repository:tag`.
+    pub reference: String,
+    /// `registry/repository`.
+    pub repository: String,
+    /// The image.
+    pub built: BuiltImage,
+}
+
+impl Pushed {
+    /// The reference by manifest digest.
+    pub fn by_digest(&self) -> String {
+        format!("{}@{}", self.repository, self.built.manifest)
+    }
+}
+
+/// The layer every image starts with: busybox, and accounts that are locked. `mark` makes it another layer than other tests have.
+pub fn base(mark: &str) -> LayerBuilder {
+    let busybox = fs::read("/bin/busybox").expect("busybox-static is installed by e2e/prerequisites");
+    LayerBuilder::new()
+        .dir("bin")
+        .file("bin/busybox", busybox)
+        .owned(0o755, 0, 0)
+        .dir("etc")
+        .file("etc/passwd", "root:x:0:0:root:/root:/bin/busybox\n")
+        .file("etc/shadow", "root:*:19000:0:99999:7:::\n")
+        .owned(0o640, 0, 42)
+        .file("etc/mark", mark)
+}
+
+/// A layer in which root's password is `changeme`.
+pub fn weak_root() -> LayerBuilder {
+    LayerBuilder::new().file("etc/shadow", format!("root:{}:19000:0:99999:7:::\n", weak_hash())).owned(0o640, 0, 42)
+}
+
+/// The crypt(3) hash of `changeme`, made by openssl once per call: no third party's sample.
+pub fn weak_hash() -> String {
+    let output = std::process::Command::new("openssl")
+        .args(["passwd", "-6", "-salt", "pratiquedemo", "changeme"])
+        .output()
+        .expect("openssl runs");
+    String::from_utf8(output.stdout).expect("openssl prints text").trim().to_owned()
+}
+
+impl Image {
+    /// An image of the base layer alone. `name` is `repository:tag`, below the cluster's registry.
+    pub fn clean(name: &str) -> Self {
+        Self::of(name, [base(name)])
+    }
+
+    /// The base layer and a weak root password above it.
+    pub fn risky(name: &str) -> Self {
+        Self::of(name, [base(name), weak_root()])
+    }
+
+    /// An image of these layers, base first.
+    pub fn of(name: &str, layers: impl IntoIterator<Item = LayerBuilder>) -> Self {
+        let (repository, tag) = name.rsplit_once(':').expect("name is repository:tag");
+        let builder =
+            layers.into_iter().fold(ImageBuilder::new(), |image, layer| image.layer(layer, Compression::Gzip));
+        Self { repository: repository.to_owned(), tag: tag.to_owned(), builder }
+    }
+
+    /// Changes what the builder makes.
+    pub fn with(mut self, change: impl FnOnce(ImageBuilder) -> ImageBuilder) -> Self {
+        self.builder = change(self.builder);
+        self
+    }
+
+    /// Builds it and pushes it to the registry that the nodes pull from.
+    pub fn push(&self, cluster: &Cluster) -> Pushed {
+        let built = self.builder.build();
+        let scratch = tempfile::tempdir().expect("a temporary folder");
+        built.write_oci_layout(scratch.path(), "latest");
+        let name = format!("{}:{}", self.repository, self.tag);
+        let done = std::process::Command::new(root().join("e2e/push"))
+            .arg(scratch.path())
+            .arg(&name)
+            .output()
+            .expect("e2e/push starts");
+        assert!(done.status.success(), "e2e/push {name}: {}", String::from_utf8_lossy(&done.stderr));
+        let repository = format!("{}/{}", cluster.registry, self.repository);
+        Pushed { reference: format!("{repository}:{}", self.tag), repository, built }
+    }
+}
