@@ -10,6 +10,7 @@
 //! A detector never opens anything: it declares as data which paths it cares for ([`Interest`]) and is handed bytes.
 
 mod api;
+pub mod crypt;
 pub mod detectors;
 
 pub use api::{Detector, Fact, FileInput, FileMode, FileReport, ImageInput, Interest, LocatedFact, Outcome};
