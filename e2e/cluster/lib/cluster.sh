@@ -66,7 +66,7 @@ is_healthy() {
     for part in "${NODE_PARTS[@]}"; do part_is_up "$node" "$part" || return 1; done
     node_is_ready "$node" || return 1
   done
-  registry_is_ready >/dev/null && dns_is_ready
+  registry_is_ready >/dev/null && dns_is_ready >/dev/null
 }
 
 # Whatever of this checkout's cluster is still on the machine, one thing a line; nothing when it is clean.

@@ -9,11 +9,15 @@ dns_apply() {
     die "the cluster's DNS could not be applied; the log is $STATE/logs/control/dns.log."
 }
 
+# Each pod is asked itself: after a restart the API server still counts as ready what ran before it.
 dns_is_ready() {
-  local desired ready
-  read -r desired ready < <(kubectl_admin --request-timeout=2s -n kube-system get daemonset coredns \
-    -o 'jsonpath={.status.desiredNumberScheduled} {.status.numberReady}')
-  ((desired == $(node_names | wc -l) && ready == desired))
+  local pods pod
+  mapfile -t pods < <(kubectl_admin --request-timeout=2s -n kube-system get pods --selector k8s-app=kube-dns \
+    --field-selector status.phase=Running -o name)
+  ((${#pods[@]} == $(node_names | wc -l))) || return 1
+  for pod in "${pods[@]}"; do
+    kubectl_admin --request-timeout=2s get --raw "/api/v1/namespaces/kube-system/pods/${pod#pod/}:8181/proxy/ready" || return 1
+  done
 }
 
 dns_wait() {

@@ -88,16 +88,25 @@ part_start() {
   ) </dev/null >>"$(part_log "$machine" "$part")" 2>&1
 }
 
-# Its pid inside the machine, read from the host; nothing when the machine or the part does not run.
-part_pid() {
-  local init
+# The file with its pid inside the machine, as the host sees it; nothing when the machine or the part does not run.
+part_pid_file() {
+  local init file
   init=$(machine_pid "$1")
-  [[ -n $init ]] || return 0
-  local file=/proc/$init/root/run/pratique/pids/$2
-  [[ -s $file ]] || return 0
-  local pid
-  pid=$(<"$file")
-  [[ ! -d /proc/$init/root/proc/$pid ]] || echo "$pid"
+  file=/proc/$init/root/run/pratique/pids/$2
+  [[ -z $init || ! -s $file || ! -d /proc/$init/root/proc/$(<"$file") ]] || echo "$file"
+}
+
+part_pid() {
+  local file
+  file=$(part_pid_file "$@")
+  [[ -z $file ]] || cat "$file"
+}
+
+# When it started, in seconds since the epoch.
+part_started() {
+  local file
+  file=$(part_pid_file "$@")
+  [[ -z $file ]] || stat -c %Y "$file"
 }
 
 part_is_up() { [[ -n $(part_pid "$1" "$2") ]]; }

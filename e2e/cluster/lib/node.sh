@@ -110,8 +110,13 @@ start_kube-proxy() {
     --proxy-mode=nftables --cluster-cidr="$POD_CIDR" --conntrack-max-per-core=0
 }
 
+# Ready by the word of the kubelet that runs now: for a while the API server remembers that of one which has ended.
 node_is_ready() {
-  [[ $(kubectl_admin --request-timeout=2s get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}') == True ]]
+  local status heartbeat started
+  read -r status heartbeat < <(kubectl_admin --request-timeout=2s get node "$1" \
+    -o 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}')
+  started=$(part_started "$1" kubelet)
+  [[ $status == True && -n $started ]] && (($(date -d "$heartbeat" +%s) > started))
 }
 
 node_wait() {
