@@ -9,10 +9,15 @@ pub mod entry;
 pub mod error;
 pub mod filesystem;
 pub mod layer;
+pub mod limits;
 pub mod path;
+mod resolve;
+pub mod tar;
 
 pub use entry::{EntryKind, Metadata};
 pub use error::{Error, Result};
 pub use filesystem::{DirEntry, File, FileSystem, Walk, WalkEntry};
 pub use layer::{Change, Layer, LayerEntry, LayerVisitor, Opacity};
+pub use limits::Limits;
 pub use path::FsPath;
+pub use tar::{Blob, BlobFile, TarLayer};

@@ -1,0 +1,228 @@
+//! A layer's bytes: opened, hashed, decompressed.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pratique_core::Digest;
+use sha2::{Digest as _, Sha256, Sha512};
+
+use crate::{Error, Result};
+
+/// Where a blob's bytes come from. It can be read from the start as often as needed.
+pub trait Blob: Send + Sync {
+    /// Starts reading.
+    fn open(&self) -> io::Result<Box<dyn Read + Send>>;
+}
+
+impl Blob for Arc<[u8]> {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(Cursor::new(self.clone())))
+    }
+}
+
+/// A blob in a file, such as one of a content store.
+#[derive(Debug, Clone)]
+pub struct BlobFile(Arc<File>);
+
+impl BlobFile {
+    /// A blob in an open regular file. The file's own offset is not used.
+    pub fn new(file: File) -> Self {
+        Self(Arc::new(file))
+    }
+}
+
+impl Blob for BlobFile {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(FileReader { file: self.0.clone(), offset: 0 }))
+    }
+}
+
+struct FileReader {
+    file: Arc<File>,
+    offset: u64,
+}
+
+impl Read for FileReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.offset)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
+}
+
+/// Hashes with the algorithm of a digest.
+enum Hasher {
+    Sha256(Sha256),
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    fn like(digest: &Digest) -> Self {
+        if digest.algorithm() == "sha512" { Self::Sha512(Sha512::new()) } else { Self::Sha256(Sha256::new()) }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(hasher) => hasher.update(bytes),
+            Self::Sha512(hasher) => hasher.update(bytes),
+        }
+    }
+
+    fn text(&self) -> String {
+        match self {
+            Self::Sha256(hasher) => format!("sha256:{:x}", hasher.clone().finalize()),
+            Self::Sha512(hasher) => format!("sha512:{:x}", hasher.clone().finalize()),
+        }
+    }
+}
+
+/// Checks that `bytes` have the digest.
+pub(crate) fn check_digest(what: &str, bytes: &[u8], wanted: &Digest) -> Result<()> {
+    let mut hasher = Hasher::like(wanted);
+    hasher.update(bytes);
+    compare(what, &hasher, wanted)
+}
+
+fn compare(what: &str, hasher: &Hasher, wanted: &Digest) -> Result<()> {
+    let got = hasher.text();
+    if got == wanted.as_str() {
+        return Ok(());
+    }
+    Err(Error::DigestMismatch { what: what.to_owned(), wanted: wanted.to_string(), got })
+}
+
+/// A reader that hashes and counts what passes.
+pub(crate) struct Hashing<R> {
+    inner: R,
+    hasher: Hasher,
+    read: u64,
+    limit: u64,
+}
+
+impl<R: Read> Hashing<R> {
+    fn new(inner: R, digest: &Digest, limit: u64) -> Self {
+        Self { inner, hasher: Hasher::like(digest), read: 0, limit }
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.read += read as u64;
+        if self.read > self.limit {
+            return Err(io::Error::other(TooLong));
+        }
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+/// Marks the I/O error of a stream that passed its limit.
+#[derive(Debug, thiserror::Error)]
+#[error("it is longer than its limit")]
+pub(crate) struct TooLong;
+
+/// A reader that others keep a handle of, so that its digest can be asked for when a decoder has consumed it.
+struct Shared<R>(Arc<Mutex<R>>);
+
+impl<R> Shared<R> {
+    fn lock(&self) -> MutexGuard<'_, R> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R> Clone for Shared<R> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<R: Read> Read for Shared<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.lock().read(buffer)
+    }
+}
+
+/// The digests of a layer: of its blob and of what that holds uncompressed.
+#[derive(Debug, Clone)]
+pub(crate) struct Digests {
+    pub(crate) blob: Digest,
+    pub(crate) diff_id: Digest,
+}
+
+/// The uncompressed stream of a blob, with both digests checked at its end.
+pub(crate) struct Uncompressed {
+    compressed: Shared<Hashing<Box<dyn Read + Send>>>,
+    plain: Hashing<Box<dyn Read + Send>>,
+}
+
+impl Uncompressed {
+    /// Starts reading. The compression is told by the first bytes, whatever a media type says: a wrong one does not
+    /// hide the content.
+    pub(crate) fn new(blob: &dyn Blob, digests: &Digests, limit: u64) -> Result<Self> {
+        let what = || format!("blob {}", digests.blob);
+        let opened = blob.open().map_err(|error| Error::io(what(), error))?;
+        let compressed = Shared(Arc::new(Mutex::new(Hashing::new(opened, &digests.blob, u64::MAX))));
+        let mut buffered = BufReader::with_capacity(1 << 16, compressed.clone());
+        let magic = peek(&mut buffered).map_err(|error| Error::io(what(), error))?;
+        let plain: Box<dyn Read + Send> = match magic {
+            [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
+            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Box::new(
+                zstd::stream::read::Decoder::with_buffer(buffered).map_err(|error| Error::io(what(), error))?,
+            ),
+            [b'B', b'Z', b'h', _] | [0xfd, b'7', b'z', b'X'] => {
+                return Err(Error::Unsupported {
+                    what: what(),
+                    reason: "it is compressed with bzip2 or xz; OCI layers are plain, gzip or zstd".to_owned(),
+                });
+            }
+            _ => Box::new(buffered),
+        };
+        Ok(Self { compressed, plain: Hashing::new(plain, &digests.diff_id, limit) })
+    }
+
+    /// Reads to the end and compares both digests.
+    pub(crate) fn finish(mut self, digests: &Digests) -> Result<()> {
+        let (blob, layer) = (format!("blob {}", digests.blob), format!("layer {}", digests.diff_id));
+        io::copy(&mut self.plain, &mut io::sink()).map_err(|error| stream_error(&layer, error))?;
+        // Decoders may leave bytes behind that they have no use for.
+        io::copy(&mut self.compressed, &mut io::sink()).map_err(|error| stream_error(&blob, error))?;
+        compare(&blob, &self.compressed.lock().hasher, &digests.blob)?;
+        compare(&layer, &self.plain.hasher, &digests.diff_id)
+    }
+}
+
+impl Read for Uncompressed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.plain.read(buffer)
+    }
+}
+
+/// The first four bytes, fewer if there are no more.
+fn peek<R: Read>(reader: &mut BufReader<R>) -> io::Result<[u8; 4]> {
+    let buffer = reader.fill_buf()?;
+    let mut magic = [0; 4];
+    let length = buffer.len().min(4);
+    magic[..length].copy_from_slice(&buffer[..length]);
+    Ok(magic)
+}
+
+/// The error of a blob's stream: its limit, or a damaged or truncated one.
+pub(crate) fn stream_error(what: &str, error: io::Error) -> Error {
+    if error.get_ref().is_some_and(|inner| inner.is::<TooLong>()) {
+        return Error::Limit { what: what.to_owned(), limit: "more uncompressed bytes than are read of one layer".to_owned() };
+    }
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            Error::Malformed { what: what.to_owned(), reason: "it breaks off in the middle".to_owned() }
+        }
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other
+            if error.raw_os_error().is_none() =>
+        {
+            Error::Malformed { what: what.to_owned(), reason: error.to_string() }
+        }
+        _ => Error::io(what, error),
+    }
+}

@@ -1,0 +1,10 @@
+//! Layers as tar blobs.
+
+mod blob;
+mod header;
+mod layer;
+mod links;
+mod reader;
+
+pub use blob::{Blob, BlobFile};
+pub use layer::TarLayer;
