@@ -8,6 +8,7 @@
 pub mod entry;
 pub mod error;
 pub mod filesystem;
+pub mod folder;
 pub mod layer;
 pub mod limits;
 pub mod path;
@@ -17,6 +18,7 @@ pub mod tar;
 pub use entry::{EntryKind, Metadata};
 pub use error::{Error, Result};
 pub use filesystem::{DirEntry, File, FileSystem, Walk, WalkEntry};
+pub use folder::{FolderFs, FolderLayer, OverlayAttributes};
 pub use layer::{Change, Layer, LayerEntry, LayerVisitor, Opacity};
 pub use limits::Limits;
 pub use path::FsPath;

@@ -1,0 +1,13 @@
+//! Folders on disk: layers that a runtime unpacked, and whole roots.
+//!
+//! Everything goes down from one descriptor name by name, never following a link in the kernel, so that no name and no
+//! race leads out, and paths longer than the kernel takes pass.
+
+mod layer;
+mod root;
+mod stack;
+mod sys;
+mod traverse;
+
+pub use layer::{FolderLayer, OverlayAttributes};
+pub use root::FolderFs;
