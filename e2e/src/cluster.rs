@@ -32,6 +32,7 @@ impl Run {
 fn run(program: &Path, arguments: &[&str], input: Option<&str>) -> Run {
     let mut child = Command::new(program)
         .args(arguments)
+        .current_dir(root())
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
