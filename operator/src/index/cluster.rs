@@ -7,19 +7,9 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as k8s;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use pratique_core::Digest;
+use pratique_core::policy::ContainerKind;
 
 use super::eligible::Node;
-
-/// Where a container stands in its pod.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ContainerKind {
-    /// One of `spec.initContainers`.
-    Init,
-    /// One of `spec.containers`.
-    Container,
-    /// One of `spec.ephemeralContainers`.
-    Ephemeral,
-}
 
 /// A container of a running pod and the image it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +43,9 @@ pub struct Pod {
     pub mirror: bool,
     /// When its node took it on.
     pub started: Option<Timestamp>,
+    /// What of its spec policies look at: images, volumes that are host paths or images, security contexts, host
+    /// namespaces, node name. All else is left out.
+    pub spec: k8s::PodSpec,
     /// Its containers.
     pub containers: Vec<PodContainer>,
 }

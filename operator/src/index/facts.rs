@@ -3,19 +3,32 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use pratique_core::policy::known_since;
 use pratique_core::{Digest, ImageFacts};
+
+#[derive(Debug)]
+struct Known {
+    facts: Arc<ImageFacts>,
+    since: Timestamp,
+}
 
 /// Facts by image (config digest), and the manifest and index digests that lead to them.
 #[derive(Debug, Default)]
 pub struct FactsIndex {
-    images: HashMap<Digest, Arc<ImageFacts>>,
+    images: HashMap<Digest, Known>,
     aliases: Aliases,
 }
 
 impl FactsIndex {
     /// The facts of an image.
     pub fn get(&self, image: &Digest) -> Option<&Arc<ImageFacts>> {
-        self.images.get(image)
+        self.images.get(image).map(|known| &known.facts)
+    }
+
+    /// Since when the same was known of an image: a later scan that finds the same does not move it.
+    pub fn since(&self, image: &Digest) -> Option<Timestamp> {
+        self.images.get(image).map(|known| known.since)
     }
 
     /// Images that a manifest or index digest leads to (an index: one per platform).
@@ -25,7 +38,7 @@ impl FactsIndex {
 
     /// All facts, in no order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<ImageFacts>> {
-        self.images.values()
+        self.images.values().map(|known| &known.facts)
     }
 
     /// How many images have facts.
@@ -38,22 +51,25 @@ impl FactsIndex {
         self.images.is_empty()
     }
 
-    /// Takes in facts; returns false if they are what was known.
-    pub(super) fn apply(&mut self, facts: Arc<ImageFacts>) -> bool {
-        if self.images.get(&facts.image).is_some_and(|known| **known == *facts) {
+    /// Takes in facts; returns false if they are what was known. `since`: since when the same was known elsewhere.
+    pub(super) fn apply(&mut self, facts: Arc<ImageFacts>, since: Option<Timestamp>) -> bool {
+        let before = self.images.get(&facts.image);
+        let since =
+            since.unwrap_or_else(|| known_since(before.map(|known| (&*known.facts, known.since)), &facts));
+        if before.is_some_and(|known| *known.facts == *facts && known.since == since) {
             return false;
         }
         self.remove(&facts.image);
         for alias in facts.manifests.iter().chain(&facts.indexes) {
             self.aliases.add(alias, &facts.image);
         }
-        self.images.insert(facts.image.clone(), facts);
+        self.images.insert(facts.image.clone(), Known { facts, since });
         true
     }
 
     /// Forgets an image; returns its facts if there were any.
     pub(super) fn remove(&mut self, image: &Digest) -> Option<Arc<ImageFacts>> {
-        let facts = self.images.remove(image)?;
+        let facts = self.images.remove(image)?.facts;
         for alias in facts.manifests.iter().chain(&facts.indexes) {
             self.aliases.remove(alias, image);
         }

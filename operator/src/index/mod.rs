@@ -24,10 +24,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as k8s;
+use pratique_core::policy::Policy;
 use pratique_core::{Digest, ImageFacts};
 use tokio::sync::broadcast;
 
-pub use cluster::{ClusterIndex, ContainerKind, Pod, PodContainer};
+pub use cluster::{ClusterIndex, Pod, PodContainer};
 pub use eligible::{Node, eligible};
 pub use facts::FactsIndex;
 pub use freshness::{Freshness, MAX_LAG};
@@ -76,8 +77,6 @@ pub enum Change {
     Node(String),
     /// The policies changed.
     Policies,
-    /// Everything may have changed.
-    Reset,
 }
 
 /// All that decisions need. See the module's documentation.
@@ -86,6 +85,7 @@ pub struct Index {
     facts: FactsIndex,
     nodes: NodesIndex,
     cluster: ClusterIndex,
+    policies: Vec<Arc<Policy>>,
     seen: FirstSeenIndex,
     freshness: Freshness,
     changes: broadcast::Sender<Change>,
@@ -97,6 +97,7 @@ impl Default for Index {
             facts: FactsIndex::default(),
             nodes: NodesIndex::default(),
             cluster: ClusterIndex::default(),
+            policies: Vec::new(),
             seen: FirstSeenIndex::default(),
             freshness: Freshness::default(),
             changes: broadcast::Sender::new(CHANGES),
@@ -118,6 +119,11 @@ impl Index {
     /// Namespaces, nodes and pods.
     pub fn cluster(&self) -> &ClusterIndex {
         &self.cluster
+    }
+
+    /// The policies in force, by name.
+    pub fn policies(&self) -> &[Arc<Policy>] {
+        &self.policies
     }
 
     /// When an image was first seen running in a namespace.
@@ -159,7 +165,15 @@ impl Index {
     /// Takes in facts of an image.
     pub fn apply_facts(&mut self, facts: Arc<ImageFacts>) {
         let image = facts.image.clone();
-        if self.facts.apply(facts) {
+        if self.facts.apply(facts, None) {
+            self.notify(Change::Facts(image));
+        }
+    }
+
+    /// Takes in facts from the store or the leader, with the time since when the same was known there.
+    pub fn apply_known_facts(&mut self, facts: Arc<ImageFacts>, since: Timestamp) {
+        let image = facts.image.clone();
+        if self.facts.apply(facts, Some(since)) {
             self.notify(Change::Facts(image));
         }
     }
@@ -193,6 +207,30 @@ impl Index {
         }
     }
 
+    /// Takes over a leader's state in one step: what it does not hold is dropped. What this replica has seen running
+    /// itself is kept.
+    pub fn reset_replicated(&mut self, state: Replicated, now: Timestamp) {
+        let images: HashSet<&Digest> = state.facts.iter().map(|(facts, _)| &facts.image).collect();
+        let unknown = self.facts.iter().map(|facts| &facts.image).filter(|image| !images.contains(image));
+        for image in unknown.cloned().collect::<Vec<_>>() {
+            self.remove_facts(&image);
+        }
+        let nodes: HashSet<&str> = state.nodes.iter().map(|(node, _)| node.as_str()).collect();
+        let unknown = self.nodes.names().filter(|node| !nodes.contains(node)).map(str::to_owned);
+        for node in unknown.collect::<Vec<_>>() {
+            self.remove_node_images(&node);
+        }
+        for (facts, since) in state.facts {
+            self.apply_known_facts(facts, since);
+        }
+        for (node, images) in state.nodes {
+            self.reset_node_images(&node, images);
+        }
+        for (namespace, image, at) in state.seen {
+            self.apply_first_seen(&namespace, &image, at, now);
+        }
+    }
+
     /// The image ran in the namespace since `at`, and still did at `now`.
     pub fn apply_first_seen(&mut self, namespace: &str, image: &Digest, at: Timestamp, now: Timestamp) {
         if self.seen.apply(namespace, image, at, now) {
@@ -215,6 +253,24 @@ impl Index {
     /// Says how far behind the leader this replica is.
     pub fn set_freshness(&mut self, freshness: Freshness) {
         self.freshness = freshness;
+    }
+
+    /// Takes in a policy, in place of the one of its name.
+    pub fn apply_policy(&mut self, policy: Policy) {
+        let policy = Arc::new(policy);
+        match self.policies.binary_search_by(|known| known.name().cmp(policy.name())) {
+            Ok(at) => self.policies[at] = policy,
+            Err(at) => self.policies.insert(at, policy),
+        }
+        self.notify(Change::Policies);
+    }
+
+    /// Forgets a policy.
+    pub fn remove_policy(&mut self, name: &str) {
+        if let Ok(at) = self.policies.binary_search_by(|known| known.name().cmp(name)) {
+            self.policies.remove(at);
+            self.notify(Change::Policies);
+        }
     }
 
     /// Takes in a namespace.
@@ -274,6 +330,17 @@ impl Index {
         // Nobody listening is no error.
         let _ = self.changes.send(change);
     }
+}
+
+/// The part of the index that comes from agents: what a follower receives from its leader.
+#[derive(Debug, Default)]
+pub struct Replicated {
+    /// Facts of all images, each with the time since when the same was known.
+    pub facts: Vec<(Arc<ImageFacts>, Timestamp)>,
+    /// All reported nodes with their images.
+    pub nodes: Vec<(String, Vec<NodeImage>)>,
+    /// Namespace, image, and when it was first seen running there.
+    pub seen: Vec<(String, Digest, Timestamp)>,
 }
 
 /// The index, shared by every task of the operator.

@@ -1,10 +1,10 @@
 //! From API objects to the few fields the index keeps of them.
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as k8s;
+use pratique_core::policy::ContainerKind;
 use pratique_core::{Digest, Platform};
 
-use super::cluster::{ContainerKind, Pod, PodContainer};
+use super::cluster::{Pod, PodContainer};
 use super::eligible::Node;
 
 pub(super) fn node(node: &k8s::Node) -> Option<Node> {
@@ -49,11 +49,52 @@ pub(super) fn pod(pod: &k8s::Pod) -> Option<Pod> {
             .find(|owner| owner.controller == Some(true))
             .cloned(),
         mirror: meta.annotations.iter().flatten().any(|(key, _)| key == "kubernetes.io/config.mirror"),
-        started: status
-            .and_then(|status| status.start_time.as_ref())
-            .and_then(|time| Timestamp::from_second(time.0.as_second()).ok()),
+        started: status.and_then(|status| status.start_time.as_ref()).map(|time| time.0),
+        spec: reduced(spec),
         containers: containers(spec, status),
     })
+}
+
+/// A spec without everything that policies do not look at (environments, probes, mounts… : most of its size).
+fn reduced(spec: &k8s::PodSpec) -> k8s::PodSpec {
+    let container = |container: &k8s::Container| k8s::Container {
+        name: container.name.clone(),
+        image: container.image.clone(),
+        image_pull_policy: container.image_pull_policy.clone(),
+        security_context: container.security_context.clone(),
+        ..k8s::Container::default()
+    };
+    let ephemeral = |container: &k8s::EphemeralContainer| k8s::EphemeralContainer {
+        name: container.name.clone(),
+        image: container.image.clone(),
+        image_pull_policy: container.image_pull_policy.clone(),
+        security_context: container.security_context.clone(),
+        ..k8s::EphemeralContainer::default()
+    };
+    let volume = |volume: &k8s::Volume| {
+        (volume.host_path.is_some() || volume.image.is_some()).then(|| k8s::Volume {
+            name: volume.name.clone(),
+            host_path: volume.host_path.clone(),
+            image: volume.image.clone(),
+            ..k8s::Volume::default()
+        })
+    };
+    k8s::PodSpec {
+        containers: spec.containers.iter().map(container).collect(),
+        init_containers: spec.init_containers.as_ref().map(|list| list.iter().map(container).collect()),
+        ephemeral_containers: spec
+            .ephemeral_containers
+            .as_ref()
+            .map(|list| list.iter().map(ephemeral).collect()),
+        volumes: spec.volumes.as_ref().map(|list| list.iter().filter_map(volume).collect()),
+        security_context: spec.security_context.clone(),
+        host_pid: spec.host_pid,
+        host_ipc: spec.host_ipc,
+        host_network: spec.host_network,
+        node_name: spec.node_name.clone(),
+        os: spec.os.clone(),
+        ..k8s::PodSpec::default()
+    }
 }
 
 fn containers(spec: &k8s::PodSpec, status: Option<&k8s::PodStatus>) -> Vec<PodContainer> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use pratique_core::{Digest, ImageFacts};
+use pratique_core::{Digest, ImageFacts, Reference};
 
 use super::Index;
 use super::eligible::Node;
@@ -22,13 +22,13 @@ pub enum PullPolicy {
 
 impl PullPolicy {
     /// The policy in force: the container's own word, else Kubernetes' default, which is Always for the tag `latest`
-    /// (written or implied) and IfNotPresent for any other tag or a digest. `reference` is normalised.
-    pub fn of(written: Option<&str>, reference: &str) -> Self {
+    /// (written or implied) and IfNotPresent for any other tag or a digest.
+    pub fn of(written: Option<&str>, reference: &Reference) -> Self {
         match written {
             Some("Always") => Self::Always,
             Some("Never") => Self::Never,
             Some("IfNotPresent") => Self::IfNotPresent,
-            _ if !reference.contains('@') && reference.ends_with(":latest") => Self::Always,
+            _ if reference.digest().is_none() && reference.tag_or_latest() == Some("latest") => Self::Always,
             _ => Self::IfNotPresent,
         }
     }
@@ -60,12 +60,12 @@ impl Candidate {
 }
 
 impl Index {
-    /// The images that `reference` (normalised, with tag or digest) may stand for on `nodes`, each once; never empty.
+    /// The images that `reference` may stand for on `nodes`, each once; never empty.
     ///
     /// A replica that is too far behind the leader answers that it does not know.
     pub fn resolve(
         &self,
-        reference: &str,
+        reference: &Reference,
         pull: PullPolicy,
         nodes: &[&Node],
         now: Instant,
@@ -85,7 +85,7 @@ impl Index {
         if !supported.is_empty() {
             match digest_of(reference) {
                 Some(digest) => self.resolve_digest(&digest, &supported, &mut found),
-                None => self.resolve_tag(reference, pull, &supported, &mut found),
+                None => self.resolve_tag(&tagged(reference), pull, &supported, &mut found),
             }
         }
         found.into_candidates(self)
@@ -190,13 +190,19 @@ impl Index {
     }
 }
 
-/// The digest of a normalised reference. A bare image ID, which a kubelet looks up as such, is normalised to the
-/// repository `docker.io/library/sha256` with the hexadecimal digits as tag.
-fn digest_of(reference: &str) -> Option<Digest> {
-    match reference.rsplit_once('@') {
-        Some((_, digest)) => digest.parse().ok(),
-        None => reference.strip_prefix("docker.io/library/")?.parse().ok(),
+/// The digest of a reference. A bare image ID, which a kubelet looks up as such, reads as the repository
+/// `docker.io/library/sha256` with the hexadecimal digits as tag.
+fn digest_of(reference: &Reference) -> Option<Digest> {
+    if let Some(digest) = reference.digest() {
+        return Some(digest.clone());
     }
+    let id = reference.registry() == "docker.io" && reference.repository() == "library/sha256";
+    id.then(|| format!("sha256:{}", reference.tag().unwrap_or_default()).parse().ok())?
+}
+
+/// Name and tag as a node's image store writes them.
+fn tagged(reference: &Reference) -> String {
+    format!("{}:{}", reference.name(), reference.tag_or_latest().unwrap_or("latest"))
 }
 
 /// What was found so far; ordered, so that the same question has the same answer.

@@ -1,0 +1,359 @@
+//! What the sessions of all agents share while this replica leads: who is connected, what each node's agent has said,
+//! and the planner.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use pratique_core::Digest;
+use pratique_wire::agents::{Assignment, ScanResult, ToAgent, Withdrawn, to_agent};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tracing::{debug, info, warn};
+
+use super::assemble::{self, Assembly};
+use super::messages::{NodeImageHash, ReportedImage};
+use super::plan::{Limits, Planner, Step, Wanted};
+use crate::index::SharedIndex;
+use crate::lease::Leadership;
+use crate::metrics::Metrics;
+
+/// What the agents are told, and what is wanted of every image.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ScanSettings {
+    /// Detectors to run, with the version of their rules that this operator knows.
+    pub wanted: Wanted,
+    /// The user's words to try as passwords.
+    pub dictionary: Arc<[String]>,
+}
+
+/// Messages to one agent.
+pub(super) type ToAgentSender = mpsc::Sender<Result<ToAgent, Status>>;
+
+/// The shared state of all sessions.
+pub struct Hub {
+    pub(super) index: SharedIndex,
+    pub(super) settings: watch::Receiver<ScanSettings>,
+    pub(super) leadership: watch::Receiver<Leadership>,
+    metrics: Metrics,
+    limits: Limits,
+    state: Mutex<State>,
+    wake: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    planner: Planner,
+    sessions: HashMap<String, Session>,
+    /// By node and image; outlives a session, so that a reconnect sends only what changed.
+    hashes: HashMap<String, HashMap<Digest, NodeImageHash>>,
+    sessions_opened: u64,
+}
+
+struct Session {
+    id: u64,
+    to_agent: ToAgentSender,
+    stop: CancellationToken,
+    assembly: Assembly,
+    /// Images that were asked for and have not come yet; none: no roster yet.
+    lacking: Option<HashSet<Digest>>,
+}
+
+/// A session's place in the hub.
+pub(super) struct Place {
+    pub(super) node: String,
+    pub(super) id: u64,
+    /// Cancelled when a newer session of the node takes over, or this replica no longer leads.
+    pub(super) stop: CancellationToken,
+}
+
+impl Hub {
+    /// A hub without sessions.
+    pub fn new(
+        index: SharedIndex,
+        settings: watch::Receiver<ScanSettings>,
+        leadership: watch::Receiver<Leadership>,
+        limits: Limits,
+        metrics: Metrics,
+    ) -> Arc<Self> {
+        let planner = Planner::new(limits, 0);
+        let state = Mutex::new(State { planner, ..State::default() });
+        Arc::new(Self { index, settings, leadership, metrics, limits, state, wake: Notify::new() })
+    }
+
+    /// Names of the connected nodes whose images are all known.
+    pub fn synced_nodes(&self) -> HashSet<String> {
+        let state = self.state();
+        let synced = state
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.lacking.as_ref().is_some_and(HashSet::is_empty));
+        synced.map(|(node, _)| node.clone()).collect()
+    }
+
+    /// These images are to be judged anew although their facts look complete.
+    pub fn judge_anew(&self, images: impl IntoIterator<Item = Digest>) {
+        self.state().planner.judge_anew(images);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn open(&self, node: &str, rule_set: &str, to_agent: ToAgentSender) -> Place {
+        let stop = CancellationToken::new();
+        let mut state = self.state();
+        state.sessions_opened += 1;
+        let id = state.sessions_opened;
+        state.planner.connect(node, rule_set);
+        let session =
+            Session { id, to_agent, stop: stop.clone(), assembly: Assembly::default(), lacking: None };
+        if let Some(older) = state.sessions.insert(node.to_owned(), session) {
+            older.stop.cancel();
+        }
+        self.metrics.agents_connected.set(count(state.sessions.len()));
+        drop(state);
+        info!(node, rule_set, "agent connected");
+        self.wake.notify_one();
+        Place { node: node.to_owned(), id, stop }
+    }
+
+    pub(super) fn close(&self, place: &Place) {
+        let mut state = self.state();
+        if state.sessions.get(&place.node).is_some_and(|session| session.id == place.id) {
+            state.sessions.remove(&place.node);
+            state.planner.disconnect(&place.node);
+            self.metrics.agents_connected.set(count(state.sessions.len()));
+            info!(node = place.node, "agent disconnected");
+            self.wake.notify_one();
+        }
+    }
+
+    /// Takes in a node's list of images; returns those whose description is wanted.
+    pub(super) fn roster(&self, place: &Place, roster: &HashMap<Digest, NodeImageHash>) -> Vec<Digest> {
+        let mut state = self.state();
+        let known = state.hashes.entry(place.node.clone()).or_default();
+        known.retain(|image, _| roster.contains_key(image));
+        let lacking: HashSet<Digest> = roster
+            .iter()
+            .filter(|(image, hash)| known.get(image) != Some(hash))
+            .map(|(image, _)| image.clone())
+            .collect();
+        let mut index = self.index.write();
+        let gone: Vec<Digest> = index.nodes().get(&place.node).map_or_else(Vec::new, |images| {
+            images
+                .iter()
+                .map(|image| &image.image)
+                .filter(|image| !roster.contains_key(image))
+                .cloned()
+                .collect()
+        });
+        index.apply_node_images(&place.node, Vec::new(), &gone);
+        drop(index);
+        let answer = lacking.iter().cloned().collect();
+        if let Some(session) = state.session(place) {
+            session.lacking = Some(lacking);
+        }
+        drop(state);
+        self.wake.notify_one();
+        answer
+    }
+
+    pub(super) fn images(&self, place: &Place, images: Vec<ReportedImage>, gone: &[Digest]) {
+        let mut state = self.state();
+        // A session that was replaced has nothing to say any more.
+        let Some(session) = state.session(place) else { return };
+        if let Some(lacking) = &mut session.lacking {
+            images.iter().map(|image| &image.image.image).chain(gone).for_each(|image| {
+                lacking.remove(image);
+            });
+        }
+        let hashes = state.hashes.entry(place.node.clone()).or_default();
+        gone.iter().for_each(|image| {
+            hashes.remove(image);
+        });
+        let images = images.into_iter().map(|ReportedImage { image, hash }| {
+            hashes.insert(image.image.clone(), hash);
+            image
+        });
+        let images = images.collect();
+        self.index.write().apply_node_images(&place.node, images, gone);
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn pulse(&self, place: &Place, claims: &[String]) {
+        self.state().planner.pulse(&place.node, claims.iter().map(String::as_str), Instant::now());
+    }
+
+    pub(super) fn handed_back(&self, place: &Place, claim: &str, reason: &str, image_gone: bool) {
+        let mut state = self.state();
+        let image = state.planner.claim(claim, &place.node).map(|claim| claim.image.clone());
+        state.planner.handed_back(claim, &place.node, Instant::now());
+        drop(state);
+        self.metrics.scans.with_label_values(&["handed_back"]).inc();
+        if let Some(image) = image {
+            info!(node = place.node, %image, reason, "scan handed back");
+            if image_gone {
+                self.images(place, Vec::new(), &[image]);
+            }
+        }
+        self.wake.notify_one();
+    }
+
+    /// Takes in a chunk of a result; with the last one the facts go into the index.
+    pub(super) fn result(&self, place: &Place, chunk: &ScanResult) {
+        let now = Instant::now();
+        let mut state = self.state();
+        // Chunks speak for the claim as a pulse does. A void claim's result is of no use: another node has the image.
+        state.planner.pulse(&place.node, [chunk.claim.as_str()], now);
+        let Some(claim) = state.planner.claim(&chunk.claim, &place.node).cloned() else {
+            if let Some(session) = state.session(place) {
+                session.assembly.forget(&chunk.claim);
+            }
+            debug!(node = place.node, claim = chunk.claim, "result of a void claim dropped");
+            return;
+        };
+        let Some(session) = state.session(place) else { return };
+        let facts = match session.assembly.push(chunk) {
+            Ok(None) => return,
+            Ok(Some(bytes)) => assemble::facts(&bytes, &claim.image, &place.node, Timestamp::now()),
+            Err(error) => Err(error),
+        };
+        match facts {
+            Ok(facts) => {
+                self.metrics.layers.with_label_values(&["read"]).inc_by(chunk.layers_read);
+                self.metrics.layers.with_label_values(&["cached"]).inc_by(chunk.layers_cached);
+                self.metrics.scans.with_label_values(&[outcome(&facts)]).inc();
+                let mut index = self.index.write();
+                if let Some(error) = &facts.error {
+                    let failures = state.planner.failed(&chunk.claim, now);
+                    warn!(node = place.node, image = %claim.image, failures, error, "scan failed");
+                    // What an earlier scan could say is worth more than today's error.
+                    if index.facts().get(&claim.image).is_none_or(|known| known.error.is_some()) {
+                        index.apply_facts(Arc::new(facts));
+                    }
+                } else {
+                    info!(node = place.node, image = %claim.image, findings = facts.findings.len(), gaps = facts.gaps.len(), "scanned");
+                    let wanted = self.settings.borrow().wanted.clone();
+                    state.planner.succeeded(&chunk.claim, &facts, &wanted);
+                    index.apply_facts(Arc::new(facts));
+                }
+            }
+            Err(error) => {
+                self.metrics.scans.with_label_values(&["invalid"]).inc();
+                let failures = state.planner.failed(&chunk.claim, now);
+                warn!(node = place.node, image = %claim.image, failures, %error, "result thrown away");
+            }
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Plans whenever something happened, and every few seconds, while this replica leads. Ends with `shutdown`.
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut leadership = self.leadership.clone();
+        let mut settings = self.settings.clone();
+        let mut leading = false;
+        let mut tick = tokio::time::interval(Duration::from_secs(5));
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return self.stop(),
+                _ = tick.tick() => {}
+                () = self.wake.notified() => {}
+                Ok(()) = settings.changed() => {}
+                Ok(()) = leadership.changed() => {}
+            }
+            let epoch = leadership.borrow_and_update().epoch();
+            match epoch {
+                Some(epoch) if !leading => {
+                    leading = true;
+                    let mut state = self.state();
+                    let stale = state.planner.take_stale();
+                    state.planner = Planner::new(self.limits, epoch);
+                    state.planner.judge_anew(stale);
+                }
+                None if leading => {
+                    leading = false;
+                    self.stop();
+                }
+                _ => {}
+            }
+            if leading {
+                self.plan();
+                // Many events at once are one plan.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+
+    /// Ends all sessions.
+    fn stop(&self) {
+        let mut state = self.state();
+        for (node, session) in std::mem::take(&mut state.sessions) {
+            session.stop.cancel();
+            state.planner.disconnect(&node);
+        }
+        state.hashes.clear();
+        self.metrics.agents_connected.set(0);
+    }
+
+    pub(super) fn plan(&self) {
+        let wanted = self.settings.borrow().wanted.clone();
+        let mut state = self.state();
+        let index = self.index.read();
+        let mut pick = |below: usize| fastrand::usize(..below);
+        let (steps, waiting) =
+            state.planner.plan(&index, &wanted, (Instant::now(), Timestamp::now()), &mut pick);
+        drop(index);
+        for step in steps {
+            match step {
+                Step::Assign { id, claim } => {
+                    let message = to_agent::Message::Assignment(Assignment {
+                        claim: id.clone(),
+                        image: claim.image.to_string(),
+                        detectors: claim.detectors.iter().cloned().collect(),
+                    });
+                    debug!(node = claim.node, image = %claim.image, claim = id, "scan assigned");
+                    if !state.send(&claim.node, message) {
+                        state.planner.undelivered(&id);
+                    }
+                }
+                Step::Withdraw { id, node } => {
+                    warn!(node, claim = id, "claim is quiet: another node takes over");
+                    self.metrics.scans.with_label_values(&["quiet"]).inc();
+                    state.send(&node, to_agent::Message::Withdrawn(Withdrawn { claim: id }));
+                }
+            }
+        }
+        self.metrics.claims_open.set(count(state.planner.open()));
+        self.metrics.scan_queue.set(count(waiting));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn session(&mut self, place: &Place) -> Option<&mut Session> {
+        self.sessions.get_mut(&place.node).filter(|session| session.id == place.id)
+    }
+
+    /// Queues a message; false if the node is not connected or takes nothing in.
+    fn send(&self, node: &str, message: to_agent::Message) -> bool {
+        let message = Ok(ToAgent { message: Some(message) });
+        self.sessions.get(node).is_some_and(|session| session.to_agent.try_send(message).is_ok())
+    }
+}
+
+fn outcome(facts: &pratique_core::ImageFacts) -> &'static str {
+    match pratique_core::Verdict::of(facts) {
+        pratique_core::Verdict::Clean | pratique_core::Verdict::Findings => "complete",
+        pratique_core::Verdict::Incomplete => "incomplete",
+        pratique_core::Verdict::Error => "error",
+    }
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

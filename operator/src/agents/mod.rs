@@ -1,0 +1,17 @@
+//! The agents' endpoint: one stream per node, over which a node says which images it has and gets scans to do.
+//!
+//! ```text
+//! service ─► session per node ─► messages (checked) ─► Hub ─► Index (what nodes have, facts)
+//!                                                       │
+//!                                     Planner (pure) ◄──┘──► assignments
+//! ```
+
+mod assemble;
+mod hub;
+mod messages;
+mod plan;
+mod service;
+
+pub use hub::{Hub, ScanSettings};
+pub use plan::{Limits, Wanted};
+pub use service::{AgentAccount, AgentsService};

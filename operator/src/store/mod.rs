@@ -1,0 +1,225 @@
+//! The report store: complete facts on disk, one object per image, so that a restart needs no agent.
+//!
+//! Every replica keeps its own. What is lost is sent again by the agents; what is corrupt is dropped and named.
+
+mod collect;
+mod writer;
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::Path as FilePath;
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use pratique_core::{Digest, ImageFacts};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tracing::warn;
+
+pub use collect::collect_unused;
+pub use writer::write_behind;
+
+/// Largest object that is read, in bytes, before and after decompression.
+const MAX_OBJECT: u64 = 64 << 20;
+
+/// Objects read at the same time at start.
+const READERS: usize = 8;
+
+/// Version of the objects' form; others are dropped.
+const SCHEMA: u32 = 1;
+
+/// Compression level: facts are small, and written far more often than read.
+const LEVEL: i32 = 3;
+
+/// What went wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The folder cannot be used.
+    #[error(
+        "the report store {path} cannot be used: {source}; give a folder that can be written with --store"
+    )]
+    Folder {
+        /// The folder.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The storage refused.
+    #[error("the report store failed: {0}")]
+    Storage(#[from] object_store::Error),
+    /// An object cannot be written down.
+    #[error("an object could not be encoded: {0}")]
+    Encode(#[from] std::io::Error),
+}
+
+/// Facts with what they were judged with beyond the detectors' rules.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    schema: u32,
+    dictionary: String,
+    since: Timestamp,
+    facts: ImageFacts,
+}
+
+/// One line of the first-seen table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstSeen {
+    /// The namespace.
+    pub namespace: String,
+    /// The image (config digest).
+    pub image: Digest,
+    /// When it was first seen running there.
+    pub at: Timestamp,
+}
+
+/// What lay in the store.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Facts of images, each with the time since when the same was known.
+    pub facts: Vec<(ImageFacts, Timestamp)>,
+    /// Images whose facts were judged with another dictionary.
+    pub stale: HashSet<Digest>,
+    /// When images were first seen running.
+    pub seen: Vec<FirstSeen>,
+    /// Objects that were corrupt, and are deleted.
+    pub dropped: usize,
+}
+
+/// The store.
+#[derive(Debug, Clone)]
+pub struct ReportStore {
+    objects: Arc<dyn ObjectStore>,
+    dictionary: String,
+}
+
+impl ReportStore {
+    /// Opens a folder, making it if it is missing. `dictionary`: the words that facts are judged with from now on.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or read.
+    pub fn open(folder: &FilePath, dictionary: &[String]) -> Result<Self, StoreError> {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| StoreError::Folder { path: folder.display().to_string(), source })?;
+        let objects = Arc::new(LocalFileSystem::new_with_prefix(folder)?);
+        let mut hash = Sha256::new();
+        for word in dictionary {
+            hash.update(word);
+            hash.update(b"\n");
+        }
+        Ok(Self { objects, dictionary: Digest::sha256(hash.finalize().into()).short().to_owned() })
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// If the folder cannot be listed. An object that cannot be read is no error: it is dropped.
+    pub async fn load(&self) -> Result<Loaded, StoreError> {
+        let prefix = Path::from("facts");
+        let objects: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await?;
+        let mut loaded = Loaded { seen: self.load_seen().await, ..Loaded::default() };
+        let mut reads = futures::stream::iter(objects)
+            .map(|object| async move {
+                (self.read::<Stored>(&object.location, object.size).await, object.location)
+            })
+            .buffer_unordered(READERS);
+        while let Some((stored, location)) = reads.next().await {
+            match stored {
+                Ok(stored) if stored.schema == SCHEMA && location == path_of(&stored.facts.image) => {
+                    if stored.dictionary != self.dictionary {
+                        loaded.stale.insert(stored.facts.image.clone());
+                    }
+                    loaded.facts.push((stored.facts, stored.since));
+                }
+                Ok(_) => {
+                    self.drop_corrupt(
+                        &location,
+                        "it is of another version or under another image's name",
+                        &mut loaded,
+                    )
+                    .await
+                }
+                Err(reason) => self.drop_corrupt(&location, &reason, &mut loaded).await,
+            }
+        }
+        Ok(loaded)
+    }
+
+    /// Writes facts, which say the same since `since`, replacing what was there. Whole or not at all.
+    ///
+    /// # Errors
+    /// If the storage refuses.
+    pub async fn put(&self, facts: &ImageFacts, since: Timestamp) -> Result<(), StoreError> {
+        let stored =
+            Stored { schema: SCHEMA, dictionary: self.dictionary.clone(), since, facts: facts.clone() };
+        self.write(&path_of(&facts.image), &stored).await
+    }
+
+    /// Deletes facts; none there is no error.
+    ///
+    /// # Errors
+    /// If the storage refuses.
+    pub async fn delete(&self, image: &Digest) -> Result<(), StoreError> {
+        match self.objects.delete(&path_of(image)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the whole first-seen table.
+    ///
+    /// # Errors
+    /// If the storage refuses.
+    pub async fn put_seen(&self, seen: &[FirstSeen]) -> Result<(), StoreError> {
+        self.write(&seen_path(), &seen).await
+    }
+
+    async fn load_seen(&self) -> Vec<FirstSeen> {
+        match self.objects.head(&seen_path()).await {
+            Ok(object) => self.read(&object.location, object.size).await.unwrap_or_else(|reason| {
+                warn!(reason, "the first-seen table is corrupt and starts anew");
+                Vec::new()
+            }),
+            Err(_) => Vec::new(),
+        }
+    }
+
+    async fn read<T: serde::de::DeserializeOwned>(&self, location: &Path, size: u64) -> Result<T, String> {
+        if size > MAX_OBJECT {
+            return Err(format!("it has {size} bytes"));
+        }
+        let object = self.objects.get(location).await.map_err(|error| error.to_string())?;
+        let bytes = object.bytes().await.map_err(|error| error.to_string())?;
+        let decoder = zstd::Decoder::new(bytes.as_ref()).map_err(|error| error.to_string())?;
+        serde_json::from_reader(std::io::BufReader::new(decoder.take(MAX_OBJECT)))
+            .map_err(|error| error.to_string())
+    }
+
+    async fn write<T: Serialize>(&self, location: &Path, value: &T) -> Result<(), StoreError> {
+        let json = serde_json::to_vec(value).map_err(std::io::Error::from)?;
+        let bytes = zstd::encode_all(json.as_slice(), LEVEL)?;
+        self.objects.put(location, bytes.into()).await?;
+        Ok(())
+    }
+
+    async fn drop_corrupt(&self, location: &Path, reason: &str, loaded: &mut Loaded) {
+        warn!(%location, reason, "a stored report is corrupt: it is dropped, and its image scanned anew");
+        loaded.dropped += 1;
+        if let Err(error) = self.objects.delete(location).await {
+            warn!(%location, %error, "a corrupt report was not deleted");
+        }
+    }
+}
+
+/// Two levels, so that no folder grows beyond what a file system lists quickly.
+fn path_of(image: &Digest) -> Path {
+    let hex = image.hex();
+    Path::from(format!("facts/{}/{}/{hex}.json.zst", image.algorithm(), &hex[..2]))
+}
+
+fn seen_path() -> Path {
+    Path::from("first-seen.json.zst")
+}
