@@ -116,7 +116,7 @@ node_is_ready() {
   read -r status heartbeat < <(kubectl_admin --request-timeout=2s get node "$1" \
     -o 'jsonpath={range .status.conditions[?(@.type=="Ready")]}{.status} {.lastHeartbeatTime}{end}')
   started=$(part_started "$1" kubelet)
-  [[ $status == True && -n $started ]] && (($(date -d "$heartbeat" +%s) > started))
+  [[ $status == True && -n $started ]] && (($(date -d "$heartbeat" +%s) >= started))
 }
 
 node_wait() {
