@@ -8,3 +8,5 @@ mod reader;
 
 pub use blob::{Blob, BlobFile};
 pub use layer::TarLayer;
+
+pub(crate) use blob::check_digest;

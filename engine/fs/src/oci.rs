@@ -1,0 +1,354 @@
+//! The documents that describe an image: index, manifest, config. Pure: what is needed next is said, what was had is
+//! supplied.
+//!
+//! Formats: <https://github.com/opencontainers/image-spec/blob/main/spec.md> and Docker's schema 2,
+//! <https://distribution.github.io/distribution/spec/manifest-v2-2/>.
+
+use jiff::Timestamp;
+use pratique_core::Digest;
+use pratique_core::facts::Platform;
+use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::tar::check_digest;
+use crate::{Error, Result};
+
+/// Bytes of one document at most. 4 MiB, as registries take them.
+pub const DOCUMENT_LIMIT: u64 = 4 << 20;
+/// Layers of one image at most.
+pub const LAYER_LIMIT: usize = 1_000;
+/// Indexes inside indexes at most.
+const INDEX_DEPTH: usize = 4;
+
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+
+/// An image as its documents describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageManifest {
+    /// Digest of the config: the image's ID.
+    pub image: Digest,
+    /// Digest of the manifest.
+    pub manifest: Digest,
+    /// Indexes that led to it, the outermost first.
+    pub indexes: Vec<Digest>,
+    /// What it is made for, by its config.
+    pub platform: Platform,
+    /// When it was built, if the config says so in a form that can be read.
+    pub created: Option<Timestamp>,
+    /// `config.User` as written.
+    pub user: String,
+    /// Layers, base first.
+    pub layers: Vec<LayerDescriptor>,
+}
+
+impl ImageManifest {
+    /// Bytes of all blobs, compressed as they are, by the manifest's word.
+    pub fn size(&self) -> u64 {
+        self.layers.iter().fold(0, |sum, layer| sum.saturating_add(layer.size))
+    }
+}
+
+/// One layer of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerDescriptor {
+    /// Digest of its uncompressed tar.
+    pub diff_id: Digest,
+    /// Names it together with all layers below it: the name of the runtime's snapshot
+    /// (<https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid>).
+    pub chain_id: Digest,
+    /// Digest of its blob.
+    pub blob: Digest,
+    /// Bytes of its blob.
+    pub size: u64,
+    /// Media type of its blob, as written.
+    pub media_type: String,
+}
+
+/// What a resolution wants next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Need {
+    /// The bytes of this document, at most `limit` of them.
+    Document {
+        /// Its digest.
+        digest: Digest,
+        /// Bytes at most.
+        limit: u64,
+    },
+    /// Nothing.
+    Ready(Box<ImageManifest>),
+}
+
+/// Finds out what image a digest means, one document after the other:
+///
+/// ```
+/// # use pratique_fs::oci::{Need, Resolver};
+/// # fn read(_: &pratique_core::Digest) -> Vec<u8> { Vec::new() }
+/// # fn image(digest: pratique_core::Digest) -> pratique_fs::Result<()> {
+/// let mut resolver = Resolver::new(digest, "", pratique_fs::oci::host_platform());
+/// let image = loop {
+///     match resolver.next() {
+///         Need::Document { digest, .. } => resolver.supply(&read(&digest))?,
+///         Need::Ready(image) => break image,
+///     }
+/// };
+/// # drop(image); Ok(()) }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Resolver {
+    platform: Platform,
+    indexes: Vec<Digest>,
+    state: State,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Target { digest: Digest, media_type: String },
+    Config { manifest: Digest, document: Manifest },
+    Ready(Box<ImageManifest>),
+}
+
+impl Resolver {
+    /// Starts at the digest of an index or manifest, of the media type that whoever named it gave (may be empty). Of an
+    /// index the image for `platform` is chosen.
+    pub fn new(target: Digest, media_type: &str, platform: Platform) -> Self {
+        let state = State::Target { digest: target, media_type: media_type.to_owned() };
+        Self { platform, indexes: Vec::new(), state }
+    }
+
+    /// What is wanted next.
+    pub fn next(&self) -> Need {
+        let digest = match &self.state {
+            State::Target { digest, .. } => digest,
+            State::Config { document, .. } => &document.config.digest,
+            State::Ready(image) => return Need::Ready(image.clone()),
+        };
+        Need::Document { digest: digest.clone(), limit: DOCUMENT_LIMIT }
+    }
+
+    /// Takes the bytes of the document that was wanted. Its digest is checked first.
+    pub fn supply(&mut self, bytes: &[u8]) -> Result<()> {
+        let Need::Document { digest, limit } = self.next() else { return Ok(()) };
+        let what = format!("document {digest}");
+        if bytes.len() as u64 > limit {
+            return Err(Error::Limit { what, limit: format!("it has more than {limit} bytes") });
+        }
+        check_digest(&what, bytes, &digest)?;
+        let next = match &self.state {
+            State::Target { media_type, .. } => self.target(&what, bytes, digest.clone(), media_type)?,
+            State::Config { manifest, document } => {
+                let image = assemble(&what, bytes, manifest, document, &self.indexes)?;
+                State::Ready(Box::new(image))
+            }
+            State::Ready(_) => return Ok(()),
+        };
+        if let State::Target { .. } = next {
+            self.indexes.push(digest);
+        }
+        self.state = next;
+        Ok(())
+    }
+
+    /// The state after the bytes of an index or manifest.
+    fn target(&self, what: &str, bytes: &[u8], digest: Digest, media_type: &str) -> Result<State> {
+        let probe: Probe = parse(what, bytes)?;
+        let kind = probe.media_type.as_deref().unwrap_or(media_type);
+        if probe.schema_version == Some(1) {
+            return Err(unsupported(what, "it is a Docker manifest of schema 1; push the image anew with a present tool"));
+        }
+        match (kind, probe.manifests.is_some(), probe.layers.is_some()) {
+            // A document that could be read as both is refused, as the specification advises.
+            (_, true, true) => Err(malformed(what, "it has both `manifests` and `layers`")),
+            (OCI_INDEX | DOCKER_LIST | "", true, _) => {
+                if self.indexes.len() >= INDEX_DEPTH {
+                    let limit = format!("more than {INDEX_DEPTH} indexes inside each other");
+                    return Err(Error::Limit { what: what.to_owned(), limit });
+                }
+                let index: Index = parse(what, bytes)?;
+                let chosen = choose(what, &index.manifests, &self.platform)?;
+                Ok(State::Target { digest: chosen.digest.clone(), media_type: chosen.media_type.clone() })
+            }
+            (OCI_MANIFEST | DOCKER_MANIFEST | "", _, true) => {
+                let document: Manifest = parse(what, bytes)?;
+                if !matches!(document.config.media_type.as_str(), OCI_CONFIG | DOCKER_CONFIG) {
+                    let reason = format!("its config is of the type `{}`: it is no container image", cut(&document.config.media_type));
+                    return Err(unsupported(what, reason));
+                }
+                if document.layers.len() > LAYER_LIMIT {
+                    return Err(Error::Limit { what: what.to_owned(), limit: format!("more than {LAYER_LIMIT} layers") });
+                }
+                Ok(State::Config { manifest: digest, document })
+            }
+            (OCI_INDEX | DOCKER_LIST, ..) => Err(malformed(what, "it is an index without `manifests`")),
+            (OCI_MANIFEST | DOCKER_MANIFEST, ..) => Err(malformed(what, "it is a manifest without `layers`")),
+            (other, ..) => Err(unsupported(what, format!("it is of the type `{}`, neither index nor manifest", cut(other)))),
+        }
+    }
+}
+
+/// The platform this program was built for.
+pub fn host_platform() -> Platform {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        "x86" => "386",
+        "powerpc64" => "ppc64le",
+        other => other,
+    };
+    Platform { os: "linux".to_owned(), architecture: architecture.to_owned(), variant: String::new() }
+}
+
+/// The entry of an index for a platform: of several the one with the wanted variant, then the first. Entries that are
+/// attestations are none of the images; entries without a platform count if nothing else fits.
+fn choose<'i>(what: &str, entries: &'i [Descriptor], wanted: &Platform) -> Result<&'i Descriptor> {
+    let images = || entries.iter().filter(|entry| !entry.is_attestation());
+    let fits = |entry: &&Descriptor| {
+        entry.platform.as_ref().is_some_and(|p| p.os == wanted.os && p.architecture == wanted.architecture)
+    };
+    let variant = |entry: &&Descriptor| {
+        entry.platform.as_ref().is_some_and(|p| plain_variant(p) == plain_variant(wanted))
+    };
+    images()
+        .find(|entry| fits(entry) && variant(entry))
+        .or_else(|| images().find(fits))
+        .or_else(|| images().find(|entry| entry.platform.is_none()))
+        .ok_or_else(|| {
+            let others = images().filter_map(|entry| entry.platform.as_ref()).take(20);
+            let others = others.map(|p| cut(&p.to_string()).to_owned()).collect::<Vec<_>>().join(", ");
+            unsupported(what, format!("it has no image for {wanted}, only for: {others}"))
+        })
+}
+
+/// The variant, with the usual one of its architecture left out.
+fn plain_variant(platform: &Platform) -> &str {
+    match (platform.architecture.as_str(), platform.variant.as_str()) {
+        ("amd64", "v1") | ("arm64", "v8") => "",
+        (_, variant) => variant,
+    }
+}
+
+fn assemble(
+    what: &str,
+    bytes: &[u8],
+    manifest: &Digest,
+    document: &Manifest,
+    indexes: &[Digest],
+) -> Result<ImageManifest> {
+    let config: Config = parse(what, bytes)?;
+    let diff_ids = config.rootfs.diff_ids;
+    if diff_ids.len() != document.layers.len() {
+        let reason = format!("it names {} layers, its manifest {}", diff_ids.len(), document.layers.len());
+        return Err(malformed(what, reason));
+    }
+    let mut layers: Vec<LayerDescriptor> = Vec::with_capacity(diff_ids.len());
+    for (diff_id, blob) in diff_ids.into_iter().zip(&document.layers) {
+        let chain_id = match layers.last() {
+            None => diff_id.clone(),
+            Some(below) => digest_of(format!("{} {diff_id}", below.chain_id).as_bytes()),
+        };
+        let (size, media_type) = (blob.size, blob.media_type.clone());
+        layers.push(LayerDescriptor { diff_id, chain_id, blob: blob.digest.clone(), size, media_type });
+    }
+    Ok(ImageManifest {
+        image: document.config.digest.clone(),
+        manifest: manifest.clone(),
+        indexes: indexes.to_vec(),
+        platform: Platform { os: config.os, architecture: config.architecture, variant: config.variant },
+        created: config.created.and_then(|text| text.parse().ok()),
+        user: config.config.unwrap_or_default().user,
+        layers,
+    })
+}
+
+fn digest_of(bytes: &[u8]) -> Digest {
+    Digest::sha256(Sha256::digest(bytes).into())
+}
+
+fn parse<'b, T: Deserialize<'b>>(what: &str, bytes: &'b [u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|error| malformed(what, cut(&error.to_string())))
+}
+
+/// Foreign text, short enough for a message.
+fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(200)]
+}
+
+fn malformed(what: &str, reason: impl Into<String>) -> Error {
+    Error::Malformed { what: what.to_owned(), reason: reason.into() }
+}
+
+fn unsupported(what: &str, reason: impl Into<String>) -> Error {
+    Error::Unsupported { what: what.to_owned(), reason: reason.into() }
+}
+
+/// What tells the documents apart.
+#[derive(Deserialize)]
+struct Probe {
+    #[serde(rename = "schemaVersion")]
+    schema_version: Option<u64>,
+    #[serde(rename = "mediaType")]
+    media_type: Option<String>,
+    manifests: Option<serde::de::IgnoredAny>,
+    layers: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    manifests: Vec<Descriptor>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct Manifest {
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    #[serde(default)]
+    media_type: String,
+    digest: Digest,
+    #[serde(default)]
+    size: u64,
+    platform: Option<Platform>,
+    #[serde(default)]
+    annotations: Option<std::collections::BTreeMap<String, String>>,
+}
+
+impl Descriptor {
+    /// Whether BuildKit put it beside the images (it has the platform `unknown/unknown` too).
+    fn is_attestation(&self) -> bool {
+        let annotated = self.annotations.as_ref().is_some_and(|all| all.contains_key("vnd.docker.reference.type"));
+        annotated || self.platform.as_ref().is_some_and(|p| p.os == "unknown")
+    }
+}
+
+#[derive(Deserialize)]
+struct Config {
+    created: Option<String>,
+    #[serde(default)]
+    os: String,
+    #[serde(default)]
+    architecture: String,
+    #[serde(default)]
+    variant: String,
+    config: Option<Execution>,
+    rootfs: RootFs,
+}
+
+#[derive(Deserialize, Default)]
+struct Execution {
+    #[serde(rename = "User", default)]
+    user: String,
+}
+
+#[derive(Deserialize)]
+struct RootFs {
+    #[serde(default)]
+    diff_ids: Vec<Digest>,
+}
