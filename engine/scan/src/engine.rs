@@ -42,7 +42,7 @@ pub enum EngineError {
 impl Engine {
     /// The engine for the detectors with these ids; `*` stands for all there are. Order and repetition do not matter.
     pub fn new(selection: &[String]) -> Result<Self, EngineError> {
-        let all = pratique_detect::detectors::ALL;
+        let all = pratique_detect::detectors::DETECTORS;
         if let Some(id) = selection.iter().find(|id| *id != "*" && !all.iter().any(|d| d.info().id == *id)) {
             let known = all.iter().map(|detector| detector.info().id).collect::<Vec<_>>().join(", ");
             return Err(EngineError::UnknownDetector { id: id.clone(), known });

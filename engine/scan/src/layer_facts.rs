@@ -35,8 +35,10 @@ pub struct LayerFacts {
     pub files: Vec<FileFacts>,
     /// Symbolic links at or above paths of interest, sorted by path.
     pub links: Vec<Link>,
-    /// Paths at which the layer has a whiteout or anything but a folder: lower entries there and below are gone.
-    pub covers: PathSet,
+    /// Whiteouts: lower entries there and below are gone.
+    pub whiteouts: PathSet,
+    /// Entries that are no folders: lower entries there and below are gone.
+    pub leaves: PathSet,
     /// Folders of the layer: a lower file or link there is gone.
     pub folders: PathSet,
     /// Opaque folders: what lower layers have below is gone.
@@ -188,7 +190,7 @@ impl LayerFacts {
         {
             return Err(invalid("their paths are out of order"));
         }
-        if ![&self.covers, &self.folders, &self.opaque].into_iter().all(PathSet::is_sorted) {
+        if ![&self.whiteouts, &self.leaves, &self.folders, &self.opaque].into_iter().all(PathSet::is_sorted) {
             return Err(invalid("a set of paths is out of order"));
         }
         Ok(())
@@ -208,7 +210,7 @@ impl FileFacts {
     }
 }
 
-fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_LENGTH] {
+pub(crate) fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_LENGTH] {
     let mut sum = [0; CHECKSUM_LENGTH];
     sum.copy_from_slice(&Sha256::digest(bytes)[..CHECKSUM_LENGTH]);
     sum
@@ -217,6 +219,7 @@ fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_LENGTH] {
 /// How [`Opacity`] is written; the file system's crate knows nothing of caches.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Opacity")]
+#[allow(clippy::enum_variant_names, reason = "the names are those of the enum it stands for")]
 enum OpacityForm {
     FromBlob,
     FromFolder,

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use pratique_core::{Digest, Gap, GapKind};
 use pratique_fs::{FsPath, Opacity};
 
-use crate::matcher::folders_above;
 use crate::{Engine, FileFacts, LayerFacts, PathHash};
 
 /// What is visible in an image.
@@ -41,13 +40,21 @@ pub struct Redirect {
     pub via: FsPath,
 }
 
-/// What upper layers do to a path.
+/// What an upper layer does to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Visible,
-    Hidden,
     /// It may be hidden, and this is why that cannot be told.
     Doubtful(&'static str),
+    Hidden,
 }
+
+const IGNORED_BY_SOME: &str =
+    "an upper layer hides all that lies below it, which not every snapshotter obeys";
+const CONTRADICTORY: &str = "an upper layer brings a folder above it twice, as a folder and as something else, so what it hides is uncertain";
+const DELETED_AND_MADE: &str = "an upper layer deletes a folder above it and makes it anew, which some runtimes unpack without hiding what was in it";
+const BLIND: &str = "an upper layer has the same folder and may hide what lies in it: \
+                     it was read without the right to see that, and its blob is not there";
 
 /// Merges layers, the base first.
 pub fn merge<'l>(engine: &Engine, layers: &[&'l LayerFacts]) -> Merged<'l> {
@@ -84,37 +91,50 @@ pub fn merge<'l>(engine: &Engine, layers: &[&'l LayerFacts]) -> Merged<'l> {
     merged
 }
 
-/// What the upper layers do to a file or link at `path`.
+/// What the layers above do to a file or link.
 fn fate(path: &FsPath, upper: &[&LayerFacts]) -> Fate {
     if upper.is_empty() {
         return Fate::Visible;
     }
-    let itself = PathHash::of(path);
-    let above: Vec<PathHash> = folders_above(path).map(|folder| PathHash::of(&folder)).collect();
-    let root = PathHash::of(&FsPath::root());
+    let (itself, above) = (PathHash::of(path), PathHash::of_folders_above(path));
     let mut fate = Fate::Visible;
     for layer in upper {
-        let replaced = layer.covers.contains(&itself) || layer.folders.contains(&itself);
-        if replaced
-            || above.iter().any(|folder| layer.covers.contains(folder) || layer.opaque.contains(folder))
-        {
-            return Fate::Hidden;
-        }
-        if layer.opaque.contains(&root) {
-            // The kernel's overlay ignores the mark on a layer's own root, other snapshotters obey it.
-            fate =
-                Fate::Doubtful("an upper layer hides everything below it, which not every snapshotter obeys");
-        }
-        if layer.opacity == Opacity::FromFolderBlind
-            && above.iter().any(|folder| layer.folders.contains(folder))
-        {
-            fate = Fate::Doubtful(
-                "an upper layer has the same folder and may hide what lies in it: \
-                 it was read without the right to see that, and its blob is not there",
-            );
+        match fate_under(layer, &itself, &above) {
+            Fate::Hidden => return Fate::Hidden,
+            Fate::Doubtful(reason) => fate = Fate::Doubtful(reason),
+            Fate::Visible => {}
         }
     }
     fate
+}
+
+/// What one layer does to a file or link below it. Where an archive is ambiguous, nothing is taken for hidden: whoever
+/// made it might count on that.
+fn fate_under(layer: &LayerFacts, itself: &PathHash, above: &[PathHash]) -> Fate {
+    let any_above = |test: &dyn Fn(&PathHash) -> bool| above.iter().any(test);
+    // Of a file and a folder at one path a runtime keeps the later, and forgets what the earlier one hid.
+    if any_above(&|folder| layer.leaves.contains(folder) && layer.folders.contains(folder)) {
+        return Fate::Doubtful(CONTRADICTORY);
+    }
+    if [&layer.whiteouts, &layer.leaves, &layer.folders].iter().any(|set| set.contains(itself))
+        || any_above(&|folder| layer.leaves.contains(folder) || layer.opaque.contains(folder))
+        || any_above(&|folder| layer.whiteouts.contains(folder) && !layer.folders.contains(folder))
+    {
+        return Fate::Hidden;
+    }
+    // A folder in the place of a whiteout: hidden by the specification, but an overlay shows what is below unless the
+    // folder is marked opaque, and unpacking replaces the whiteout without such a mark.
+    if any_above(&|folder| layer.whiteouts.contains(folder)) {
+        return Fate::Doubtful(DELETED_AND_MADE);
+    }
+    // The kernel's overlay ignores the mark on a layer's own root; other snapshotters obey it.
+    if layer.opaque.contains(&PathHash::of(&FsPath::root())) {
+        return Fate::Doubtful(IGNORED_BY_SOME);
+    }
+    if layer.opacity == Opacity::FromFolderBlind && any_above(&|folder| layer.folders.contains(folder)) {
+        return Fate::Doubtful(BLIND);
+    }
+    Fate::Visible
 }
 
 fn doubt(path: &FsPath, layer: &Digest, reason: &str) -> Gap {

@@ -16,12 +16,25 @@ pub struct PathHash([u8; 16]);
 impl PathHash {
     /// The hash of a path.
     pub fn of(path: &FsPath) -> Self {
-        Self::of_bytes(path.as_bytes())
+        Self::from_sum(&Sha256::digest(path.as_bytes()))
     }
 
-    /// The hash of a normalised path's bytes.
-    pub(crate) fn of_bytes(path: &[u8]) -> Self {
-        let sum = Sha256::digest(path);
+    /// The hashes of the folders above a path, from the top, without the root. Every byte is hashed once, however deep
+    /// the path is.
+    pub(crate) fn of_folders_above(path: &FsPath) -> Vec<Self> {
+        let (mut hasher, mut hashed) = (Sha256::new(), 0);
+        let bytes = path.as_bytes();
+        let slashes = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(place, _)| place);
+        slashes
+            .map(|end| {
+                hasher.update(&bytes[hashed..end]);
+                hashed = end;
+                Self::from_sum(&hasher.clone().finalize())
+            })
+            .collect()
+    }
+
+    fn from_sum(sum: &[u8]) -> Self {
         let mut hash = [0; 16];
         hash.copy_from_slice(&sum[..16]);
         Self(hash)
@@ -60,5 +73,30 @@ impl From<Vec<PathHash>> for PathSet {
         hashes.dedup();
         hashes.shrink_to_fit();
         Self(hashes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matcher::folders_above;
+
+    #[test]
+    fn hashes_of_folders_are_those_of_their_paths() {
+        for path in ["", "etc", "etc/shadow", "usr/local/share/x y/z"] {
+            let path = FsPath::new(path);
+            let mut expected: Vec<_> = folders_above(&path).map(|folder| PathHash::of(&folder)).collect();
+            expected.reverse();
+            assert_eq!(PathHash::of_folders_above(&path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_set_knows_its_paths_and_no_others() {
+        let hash = |path: &str| PathHash::of(&FsPath::new(path));
+        let set = PathSet::from(vec![hash("b"), hash("a"), hash("b")]);
+        assert_eq!(set.len(), 2);
+        assert!(set.is_sorted() && set.contains(&hash("a")) && set.contains(&hash("b")));
+        assert!(!set.contains(&hash("c")) && !set.contains(&hash("")));
     }
 }

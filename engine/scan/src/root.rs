@@ -67,11 +67,11 @@ fn absent_or_gap<T>(path: &FsPath, error: Error) -> Result<Option<T>, Gap> {
 
 /// A gap for every detector at `path`.
 pub(crate) fn unreadable(path: &FsPath, error: &Error) -> Gap {
-    let kind = match error {
-        Error::Limit { .. } => GapKind::Limit,
-        Error::Malformed { .. } => GapKind::Malformed,
-        Error::Unsupported { .. } => GapKind::Unsupported,
-        _ => GapKind::Unreadable,
-    };
-    Gap { kind, detector: None, path: Some(path.to_string()), layer: None, reason: error.to_string() }
+    Gap {
+        kind: error.gap_kind(),
+        detector: None,
+        path: Some(path.to_string()),
+        layer: None,
+        reason: error.to_string(),
+    }
 }

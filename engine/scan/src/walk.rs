@@ -34,9 +34,12 @@ struct Walk<'e> {
     hard_links: BTreeSet<FsPath>,
     /// Bytes kept in the maps above.
     weight: usize,
-    covers: Vec<PathHash>,
+    whiteouts: Vec<PathHash>,
+    leaves: Vec<PathHash>,
     folders: Vec<PathHash>,
     opaque: Vec<PathHash>,
+    /// Paths kept in the four lists above.
+    paths: usize,
     paths_full: bool,
     facts_full: bool,
     gaps: GapList,
@@ -54,9 +57,11 @@ impl<'e> Walk<'e> {
             links: BTreeMap::new(),
             hard_links: BTreeSet::new(),
             weight: 0,
-            covers: Vec::new(),
+            whiteouts: Vec::new(),
+            leaves: Vec::new(),
             folders: Vec::new(),
             opaque: Vec::new(),
+            paths: 0,
             paths_full: false,
             facts_full: false,
             gaps: GapList::new(limits.gaps),
@@ -74,11 +79,11 @@ impl<'e> Walk<'e> {
             return ControlFlow::Continue(());
         }
         match entry.change {
-            Change::Whiteout => self.remember(path, |walk| &mut walk.covers),
+            Change::Whiteout => self.remember(path, |walk| &mut walk.whiteouts),
             Change::Opaque => self.remember(path, |walk| &mut walk.opaque),
             Change::HardLink { wanted, .. } => {
                 self.forget(path);
-                self.remember(path, |walk| &mut walk.covers);
+                self.remember(path, |walk| &mut walk.leaves);
                 if self.engine.matcher().is_wanted(path) && self.has_room(path, path.as_bytes().len() + 64) {
                     *wanted = true;
                     self.hard_links.insert(path.clone());
@@ -88,7 +93,7 @@ impl<'e> Walk<'e> {
                 self.forget(path);
                 match metadata.kind {
                     EntryKind::Directory => self.remember(path, |walk| &mut walk.folders),
-                    _ => self.remember(path, |walk| &mut walk.covers),
+                    _ => self.remember(path, |walk| &mut walk.leaves),
                 }
                 match metadata.kind {
                     EntryKind::File => self.file(path, metadata, content),
@@ -158,7 +163,8 @@ impl<'e> Walk<'e> {
     }
 
     fn remember(&mut self, path: &FsPath, set: impl FnOnce(&mut Self) -> &mut Vec<PathHash>) {
-        if self.covers.len() + self.folders.len() + self.opaque.len() < self.limits.paths {
+        if self.paths < self.limits.paths {
+            self.paths += 1;
             set(self).push(PathHash::of(path));
         } else if !self.paths_full {
             self.paths_full = true;
@@ -185,7 +191,8 @@ impl<'e> Walk<'e> {
             opacity: layer.opacity(),
             files: self.files.into_values().flatten().collect(),
             links: self.links.into_iter().map(|(path, target)| Link { path, target }).collect(),
-            covers: self.covers.into(),
+            whiteouts: self.whiteouts.into(),
+            leaves: self.leaves.into(),
             folders: self.folders.into(),
             opaque: self.opaque.into(),
             gaps,

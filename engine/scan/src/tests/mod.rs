@@ -1,3 +1,9 @@
 //! Tests of the crate as a whole, and what they share.
 
 pub(crate) mod fake;
+
+mod caching;
+mod judging;
+mod merging;
+mod sources;
+mod walking;

@@ -1,0 +1,160 @@
+//! The same layers from blobs and from folders, through the real sources.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use pratique_core::facts::Trust;
+use pratique_core::{ImageFacts, Platform};
+use pratique_fs::{FolderLayer, FsPath, ImageFs, Layer, OverlayAttributes, TarLayer};
+use pratique_testkit::{Compression, LayerBuilder, OpaqueMark, ScratchDir, sha256};
+use proptest::prelude::*;
+
+use super::fake::engine;
+use crate::{Engine, ImageMeta, JudgeOptions, LayerState, Limits, judge_image, scan_layer};
+
+fn blob(layer: &LayerBuilder) -> Box<dyn Layer> {
+    let blob: Arc<[u8]> = layer.to_blob(Compression::Zstd).into();
+    Box::new(TarLayer::new(blob.clone(), sha256(&blob), layer.diff_id(), pratique_fs::Limits::default()))
+}
+
+fn folder(layer: &LayerBuilder, scratch: &ScratchDir) -> Box<dyn Layer> {
+    layer.write_folder(scratch.path(), OpaqueMark::Trusted);
+    let folder = File::open(scratch.path()).unwrap().into();
+    let (attributes, limits) = (OverlayAttributes::Trusted, pratique_fs::Limits::default());
+    Box::new(FolderLayer::new(folder, layer.diff_id(), attributes, limits))
+}
+
+fn judge(engine: &Engine, builders: &[LayerBuilder], mut layers: Vec<Box<dyn Layer>>) -> ImageFacts {
+    let meta = ImageMeta {
+        image: sha256(b"config"),
+        manifests: Vec::new(),
+        indexes: Vec::new(),
+        platform: Platform::default(),
+        created: None,
+        user: String::new(),
+        layers: builders.iter().map(LayerBuilder::diff_id).collect(),
+        names: Vec::new(),
+    };
+    let states: Vec<_> = layers
+        .iter_mut()
+        .map(|layer| LayerState::Read(scan_layer(layer.as_mut(), engine, &Limits::default()).unwrap()))
+        .collect();
+    let (root, gaps) = ImageFs::new(layers);
+    assert_eq!(gaps, []);
+    let options = JudgeOptions {
+        dictionary: Vec::new(),
+        hash_budget: Duration::from_secs(1),
+        judged_at: Timestamp::UNIX_EPOCH,
+        limits: Limits::default(),
+    };
+    judge_image(engine, &meta, &states, Some(&root), &options)
+}
+
+/// Judges layers from blobs and from folders; the same but for the trust.
+fn judge_both(engine: &Engine, builders: &[LayerBuilder]) -> (ImageFacts, ImageFacts) {
+    let scratch: Vec<ScratchDir> = builders.iter().map(|_| ScratchDir::new()).collect();
+    let blobs = judge(engine, builders, builders.iter().map(blob).collect());
+    let folders = builders.iter().zip(&scratch).map(|(layer, scratch)| folder(layer, scratch)).collect();
+    (blobs, ImageFacts { trust: Trust::Blobs, ..judge(engine, builders, folders) })
+}
+
+/// Whiteouts are devices and opacity a trusted attribute: both take root to make.
+fn may_make_folders() -> bool {
+    FolderLayer::sees_opacity(OverlayAttributes::Trusted)
+}
+
+fn shown(facts: &ImageFacts) -> Vec<(&str, &str)> {
+    let findings = facts.findings.iter();
+    findings
+        .map(|finding| (finding.path.as_deref().unwrap(), finding.message.trim_end_matches(" in ")))
+        .collect()
+}
+
+#[test]
+fn hidden_linked_and_shared_files_are_judged_right_from_blobs_and_folders() {
+    if !may_make_folders() {
+        eprintln!("skipped: making overlay folders takes root");
+        return;
+    }
+    let engine = engine(&["etc/shadow", "etc/gshadow", "root/key", "srv/key"]);
+    let layers = [
+        LayerBuilder::new()
+            .dir("etc")
+            .file("etc/shadow", "deleted")
+            .dir("root")
+            .file("root/key", "hidden by opacity")
+            .dir("srv")
+            .file("srv/key", "stays")
+            .dir("usr")
+            .dir("usr/etc"),
+        LayerBuilder::new().whiteout("etc").dir("root").opaque("root"),
+        LayerBuilder::new()
+            .dir("usr")
+            .dir("usr/etc")
+            .file("usr/etc/shadow", "linked")
+            .hard_link("usr/etc/gshadow", "usr/etc/shadow")
+            .symlink("etc", "usr/etc"),
+    ];
+    let (blobs, folders) = judge_both(&engine, &layers);
+    assert_eq!(blobs, folders);
+    assert_eq!(blobs.gaps, []);
+    let mut shown = shown(&blobs);
+    shown.sort_unstable();
+    assert_eq!(shown, [("/etc/gshadow", "linked"), ("/etc/shadow", "linked"), ("/srv/key", "stays")]);
+}
+
+#[test]
+fn a_hard_link_of_interest_is_read_from_a_blob() {
+    let engine = engine(&["etc/shadow"]);
+    let layers = [LayerBuilder::new().file("data/x", "weak").hard_link("etc/shadow", "data/x")];
+    let facts = judge(&engine, &layers, layers.iter().map(blob).collect());
+    assert_eq!(shown(&facts), [("/etc/shadow", "weak")]);
+}
+
+/// Layers that can exist as folders: each path once, nothing below what is no folder, every folder on the way named.
+fn layers() -> impl Strategy<Value = Vec<LayerBuilder>> {
+    let paths = ["etc", "etc/shadow", "etc/ssh", "etc/ssh/key", "opt/key", "usr"];
+    let change = (0..8_u8, prop::sample::select(vec!["usr", "/opt/key", "nowhere", "etc/ssh"]));
+    let layer = proptest::collection::btree_map(prop::sample::select(paths.to_vec()), change, 0..5).prop_map(
+        |items| {
+            let mut builder = LayerBuilder::new();
+            let mut closed: Vec<FsPath> = Vec::new();
+            let mut made: Vec<FsPath> = Vec::new();
+            for (name, (kind, text)) in items {
+                let path = FsPath::new(name);
+                if closed.iter().any(|closed| path.is_within(closed)) {
+                    continue;
+                }
+                let mut above: Vec<FsPath> = crate::matcher::folders_above(&path).collect();
+                above.reverse();
+                for folder in above.into_iter().filter(|folder| !made.contains(folder)).collect::<Vec<_>>() {
+                    builder = builder.dir(folder.as_bytes());
+                    made.push(folder);
+                }
+                builder = match kind {
+                    0..=2 => builder.file(name, text),
+                    3 => builder.dir(name),
+                    4 => builder.dir(name).opaque(name),
+                    5 | 6 => builder.symlink(name, text),
+                    _ => builder.whiteout(name),
+                };
+                if (3..=4).contains(&kind) { made.push(path) } else { closed.push(path) }
+            }
+            builder
+        },
+    );
+    proptest::collection::vec(layer, 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn blobs_and_folders_give_the_same_result(layers in layers()) {
+        prop_assume!(may_make_folders());
+        let (blobs, folders) = judge_both(&engine(&["etc/shadow", "etc/ssh/key", "**/key"]), &layers);
+        prop_assert_eq!(blobs, folders);
+    }
+}
