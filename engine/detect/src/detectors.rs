@@ -1,6 +1,60 @@
-//! The registry of detectors: one file and one line each.
+//! The registry of detectors: one file (or folder) and one line each.
+//!
+//! Because the list declares the modules, `cargo fmt` does not see them; `make fmt` runs `rustfmt` on them by name.
 
 use crate::Detector;
 
-/// All detectors, in the order of [`pratique_core::detector::DETECTORS`].
-pub static ALL: &[&dyn Detector] = &[];
+/// Declares each detector's module and lists its `DETECTOR`.
+macro_rules! detectors {
+    ($($name:ident),+ $(,)?) => {
+        $(mod $name;)+
+
+        /// All detectors, in the order of the list.
+        pub static DETECTORS: &[&dyn Detector] = &[$(&$name::DETECTOR),+];
+
+        #[cfg(test)]
+        const MODULES: &[&str] = &[$(stringify!($name)),+];
+    };
+}
+
+detectors! {
+    weak_password,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_registered() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/detectors");
+        let mut found: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        found.sort();
+        let mut listed = MODULES.to_vec();
+        listed.sort_unstable();
+        assert_eq!(found, listed, "src/detectors/ and the list in src/detectors.rs differ");
+    }
+
+    #[test]
+    fn the_registry_and_the_descriptions_agree() {
+        let own: Vec<_> = DETECTORS.iter().map(|detector| *detector.info()).collect();
+        assert_eq!(own, pratique_core::detector::DETECTORS);
+        for (module, info) in MODULES.iter().zip(own) {
+            assert_eq!(module.replace('_', "-"), info.id);
+        }
+    }
+
+    #[test]
+    fn interests_are_relative_globs_with_a_window() {
+        for interest in DETECTORS.iter().flat_map(|detector| detector.interests()) {
+            assert!(interest.window > 0 && !interest.globs.is_empty());
+            for glob in interest.globs {
+                assert!(!glob.starts_with('/'), "{glob}");
+                globset::Glob::new(glob).unwrap();
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Golden cases: `testdata/weak_password/NAME.in` is an image, `NAME.out` what is found in it. A new case is these two
+//! files. With `UPDATE_GOLDEN=1` the `.out` files are written anew, to be read before they are committed.
+//!
+//! An image is a list of lines `names: …`, `dictionary: …` and `budget: SECONDS`, each optional, then files: a line
+//! `==> etc/shadow` and its content. Lines that begin with `//` are comments.
+
+use std::{fmt::Write as _, path::Path, time::Duration};
+
+use super::*;
+use crate::FileMode;
+
+struct Case {
+    names: Vec<String>,
+    dictionary: Vec<String>,
+    budget: Duration,
+    files: Vec<(String, String)>,
+}
+
+fn parse(text: &str) -> Case {
+    let mut case =
+        Case { names: vec![], dictionary: vec![], budget: Duration::from_secs(60), files: vec![] };
+    let words = |rest: &str| rest.split_whitespace().map(str::to_owned).collect();
+    for line in text.lines().filter(|line| !line.starts_with("//")) {
+        if let Some(path) = line.strip_prefix("==> ") {
+            case.files.push((path.to_owned(), String::new()));
+        } else if let Some((_, content)) = case.files.last_mut() {
+            content.push_str(line);
+            content.push('\n');
+        } else if let Some(rest) = line.strip_prefix("names: ") {
+            case.names = words(rest);
+        } else if let Some(rest) = line.strip_prefix("dictionary: ") {
+            case.dictionary = words(rest);
+        } else if let Some(rest) = line.strip_prefix("budget: ") {
+            case.budget = Duration::from_secs(rest.parse().unwrap());
+        } else {
+            assert!(line.is_empty(), "what is `{line}`?");
+        }
+    }
+    case
+}
+
+fn scan(case: &Case) -> Outcome {
+    let mut facts = Vec::new();
+    for (path, content) in &case.files {
+        let mode = FileMode { permissions: 0o640, uid: 0, gid: 42 };
+        let bytes = content.as_bytes();
+        let report = DETECTOR.inspect(&FileInput { path: path.as_bytes(), mode, size: bytes.len() as u64, bytes });
+        assert_eq!(report.problems, [], "{path}: problems of files are tested beside the parser");
+        let located = |fact| LocatedFact { path: format!("/{path}"), layer: None, fact };
+        facts.extend(report.facts.into_iter().map(located));
+    }
+    DETECTOR.judge(
+        &ImageInput { names: &case.names, dictionary: &case.dictionary, hash_budget: case.budget },
+        &facts,
+    )
+}
+
+fn render(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for finding in &outcome.findings {
+        assert_eq!(finding.detector, INFO.id);
+        assert!(INFO.rules.contains(&finding.rule.as_str()), "{} is no rule of {}", finding.rule, INFO.id);
+        writeln!(text, "{} {}: {}", finding.severity, finding.rule, finding.message).unwrap();
+        let attributes: Vec<_> = finding.attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        writeln!(text, "  {}", attributes.join(" ")).unwrap();
+    }
+    for gap in &outcome.gaps {
+        assert_eq!(gap.detector.as_deref(), Some(INFO.id));
+        writeln!(text, "gap {} {}: {}", gap.kind, gap.path.as_deref().unwrap_or("-"), gap.reason).unwrap();
+    }
+    if text.is_empty() { "nothing\n".into() } else { text }
+}
+
+#[test]
+fn golden_cases() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/weak_password");
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut cases = 0;
+    let mut wrong = Vec::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "in") {
+            continue;
+        }
+        cases += 1;
+        let case = parse(&std::fs::read_to_string(&path).unwrap());
+        let (first, second) = (scan(&case), scan(&case));
+        assert_eq!(first, second, "{} is judged differently each time", path.display());
+        let (actual, golden) = (render(&first), path.with_extension("out"));
+        if update {
+            std::fs::write(&golden, actual).unwrap();
+        } else {
+            let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+            if actual != expected {
+                wrong.push(format!("{}\nexpected\n{expected}\nactual\n{actual}", path.display()));
+            }
+        }
+    }
+    assert!(cases >= 8, "only {cases} cases in {}", folder.display());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_cut_file_is_told() {
+    let mode = FileMode { permissions: 0o640, uid: 0, gid: 42 };
+    let bytes = b"root:*:::::::\n";
+    let report = DETECTOR.inspect(&FileInput { path: b"etc/shadow", mode, size: 5_000_000_000, bytes });
+    assert_eq!(report.facts.len(), 1);
+    assert_eq!(report.problems.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [GapKind::Limit]);
+}
+
+#[test]
+fn facts_that_cannot_be_read_are_a_gap() {
+    let facts = [LocatedFact { path: "/etc/shadow".into(), layer: None, fact: Fact(b"{}".to_vec()) }];
+    let image = ImageInput { names: &[], dictionary: &[], hash_budget: Duration::from_secs(1) };
+    let outcome = DETECTOR.judge(&image, &facts);
+    assert!(outcome.findings.is_empty());
+    assert_eq!(outcome.gaps.iter().map(|gap| gap.kind).collect::<Vec<_>>(), [GapKind::Malformed]);
+}
+
+#[test]
+fn no_word_of_an_outcome_shows_a_hash_or_a_whole_password() {
+    let shadow = "root:$1$salt$qJH7.N4xYta3aEG/dfqo/0:::::::\nodd:$sha1$1000$salt$91xEa0TCSk6jnl996QgXUA8913Xy:::::::\n";
+    let case = parse(&format!("==> etc/shadow\n{shadow}"));
+    let text = format!("{:?}", scan(&case));
+    assert!(text.contains("pa****") && text.contains("sha1crypt"), "{text}");
+    for secret in ["qJH7", "91xEa0", "\"password\"", "(password"] {
+        assert!(!text.replace("\"password\":", "").contains(secret), "{secret} in {text}");
+    }
+}
