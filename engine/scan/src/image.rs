@@ -66,9 +66,9 @@ pub(crate) struct Gathered {
 
 /// Judges an image from the facts of its layers, base first, one state for each of `meta.layers`.
 ///
-/// `reread` is the image's merged view; without it, interests that only links lead to are gaps. A missing layer is a
-/// gap; if there is none but missing ones, the result is an error as well. The same input gives the same result, apart
-/// from what runs into `hash_budget`. [`ImageFacts::scanned_by`] is left empty.
+/// `reread` is the image's merged view, needed only if [`merge`] finds [`crate::Merged::redirects`]; without it, each of
+/// those is a gap. A missing layer is a gap; if there is none but missing ones, the result is an error as well. The same
+/// input gives the same result, apart from what runs into `hash_budget`. [`ImageFacts::scanned_by`] is left empty.
 pub fn judge_image(
     engine: &Engine,
     meta: &ImageMeta,
