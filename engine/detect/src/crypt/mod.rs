@@ -152,7 +152,9 @@ pub fn parse(text: &str) -> Result<Box<dyn PasswordHash>, HashError> {
     }
     match text.strip_prefix('$').and_then(|rest| rest.split_once('$')) {
         Some((id, _)) => Err(HashError::Unsupported(format!("${}$", printable(id)))),
-        None => des::Des::parse(text).map(|des| Box::new(des) as Box<dyn PasswordHash>).ok_or(HashError::NotAHash),
+        None => {
+            des::Des::parse(text).map(|des| Box::new(des) as Box<dyn PasswordHash>).ok_or(HashError::NotAHash)
+        }
     }
 }
 
@@ -222,7 +224,22 @@ mod tests {
 
     #[test]
     fn what_is_no_hash_and_what_is_unknown_are_told_apart() {
-        for locked in ["", "*", "!", "!!", "x", "NP", "*LK*", "!$6$a$b", "LOCKED", "no such hash", "$", "$$", "_", "_LOCKED"] {
+        for locked in [
+            "",
+            "*",
+            "!",
+            "!!",
+            "x",
+            "NP",
+            "*LK*",
+            "!$6$a$b",
+            "LOCKED",
+            "no such hash",
+            "$",
+            "$$",
+            "_",
+            "_LOCKED",
+        ] {
             match parse(locked) {
                 Err(HashError::NotAHash) => {}
                 Err(HashError::Unsupported(_)) if locked == "$$" => {}
@@ -271,6 +288,23 @@ mod tests {
         ) {
             if let Ok(hash) = parse(&format!("{prefix}{rest}")) {
                 let _ = hash.cost();
+            }
+        }
+
+        /// Parameters from a foreign file reach the crates only if they are cheap, and then must not make them panic.
+        #[test]
+        fn any_affordable_parameters_can_be_verified(
+            prefix in proptest::sample::select(vec!["$y$j", "$y$.", "$y$/", "$gy$j", "$7$"]),
+            parameters in "[./0-9]{2,4}[.-z]{0,7}|[./0-9][./0-4]{2}\\.\\.\\.[./0-3]\\.{4}",
+            salt in "[./0-9A-Za-z]{0,12}",
+        ) {
+            let separator = if prefix == "$7$" { "" } else { "$" };
+            let text = format!("{prefix}{parameters}{separator}{salt}${}", "a".repeat(43));
+            if let Ok(hash) = parse(&text) {
+                let cost = hash.cost();
+                if cost.time < Duration::from_millis(5) && cost.memory < 8 << 20 {
+                    proptest::prop_assert!(!hash.verify(b"guess"), "{}", text);
+                }
             }
         }
     }

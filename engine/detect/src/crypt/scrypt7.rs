@@ -6,7 +6,7 @@ use scrypt::{Params, scrypt};
 use super::{Cost, HashError, PasswordHash, Scheme, base64};
 
 /// Measured: one of N * r * p blocks of 128 bytes, written and read back.
-const NANOSECONDS_PER_BLOCK: u64 = 500;
+const NANOSECONDS_PER_BLOCK: u64 = 300;
 
 /// A hash of this scheme.
 pub(super) struct Scrypt7 {
@@ -19,12 +19,15 @@ impl Scrypt7 {
     /// Reads what follows `$7$`.
     pub(super) fn parse(rest: &str) -> Result<Self, HashError> {
         let malformed = |reason| HashError::Malformed { scheme: Scheme::Scrypt, reason };
-        let (setting, digest) = rest.rsplit_once('$').ok_or_else(|| malformed("no digest follows the salt"))?;
-        let (Some(parameters), Some(salt)) = (setting.as_bytes().get(..11), setting.as_bytes().get(11..)) else {
+        let (setting, digest) =
+            rest.rsplit_once('$').ok_or_else(|| malformed("no digest follows the salt"))?;
+        let (Some(parameters), Some(salt)) = (setting.as_bytes().get(..11), setting.as_bytes().get(11..))
+        else {
             return Err(malformed("its parameters have not eleven characters"));
         };
         let number = |text| base64::number(text).ok_or_else(|| malformed("its parameters are no numbers"));
-        let (log_n, r, p) = (number(&parameters[..1])?, number(&parameters[1..6])?, number(&parameters[6..])?);
+        let (log_n, r, p) =
+            (number(&parameters[..1])?, number(&parameters[1..6])?, number(&parameters[6..])?);
         // Checked before the crate sees them: it multiplies r and p as they are.
         if r.checked_mul(p).is_none_or(|product| product == 0 || product >= 1 << 30) || log_n == 0 {
             return Err(malformed("its parameters are out of range"));

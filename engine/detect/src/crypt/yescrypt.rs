@@ -8,7 +8,9 @@ use yescrypt::{Mode, Params, yescrypt};
 use super::{Cost, HashError, PasswordHash, Scheme, base64};
 
 /// Measured: one of N * r blocks of 128 bytes, pre-hashing included.
-const NANOSECONDS_PER_BLOCK: u64 = 250;
+const NANOSECONDS_PER_BLOCK: u64 = 300;
+/// Substitution boxes of one lane, in blocks of 128 bytes.
+const BOXES: u64 = 96;
 
 /// A hash of either scheme.
 pub(super) struct Yescrypt {
@@ -101,14 +103,13 @@ fn parameters_of(text: &str, scheme: Scheme) -> Result<(Params, Cost), HashError
     let mode = Mode::try_from(flavour)
         .map_err(|_| HashError::Unsupported(format!("{scheme} of another flavour than the usual three")))?;
     let params = Params::new_with_all_params(mode, n, r, p, t, g).map_err(|_| malformed())?;
+    // Lanes of the read-write flavour share N, and each has substitution boxes of its own; the other flavours work on
+    // all of N once per lane. One lane's own blocks count too: they are all there is where N is small.
+    let (lanes, boxes) = if mode.is_rw() { (1, u64::from(p) * BOXES) } else { (u64::from(p), 0) };
     let blocks = n.saturating_mul(u64::from(r));
-    // Each lane of the read-write flavour shares N; the other flavours work on all of it once per lane.
-    let lanes = if mode.is_rw() { 1 } else { u64::from(p) };
-    let cost = Cost::of(
-        blocks.saturating_mul(lanes).saturating_mul(1 + u64::from(t)),
-        NANOSECONDS_PER_BLOCK,
-        blocks.saturating_add(u64::from(r) * u64::from(p)).saturating_mul(128),
-    );
+    let work = blocks.saturating_mul(lanes).saturating_mul(1 + u64::from(t)).saturating_add(boxes);
+    let held = blocks.saturating_add(boxes).saturating_add(u64::from(r) * (u64::from(p) + 2));
+    let cost = Cost::of(work, NANOSECONDS_PER_BLOCK, held.saturating_mul(128));
     Ok((params, cost))
 }
 

@@ -134,7 +134,11 @@ fn entry(table: Table, line: &[u8]) -> Result<Option<Entry>, (GapKind, String)> 
     }
     let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
     let &[name, field, ..] = fields.as_slice() else {
-        return if line.contains(&b'$') { malformed("it has no colon, but may hold a hash") } else { Ok(None) };
+        return if line.contains(&b'$') {
+            malformed("it has no colon, but may hold a hash")
+        } else {
+            Ok(None)
+        };
     };
     let password = password(table, field)?;
     let opens = matches!(password, Password::Empty | Password::Hash(_));
@@ -158,12 +162,16 @@ fn password(table: Table, field: &[u8]) -> Result<Password, (GapKind, String)> {
     match field {
         b"" => return Ok(Password::Empty),
         b"x" if table.is_public() => return Ok(Password::Elsewhere),
+        // No password to glibc's login, but BusyBox looks into the shadow file.
+        b"*" if table == Table::Passwd => return Ok(Password::Elsewhere),
         [b'#', b'#', ..] if table.is_public() => return Ok(Password::Elsewhere),
         _ => {}
     }
     if field.len() > crypt::MAX_LENGTH {
         return match field.first() {
-            Some(b'$') => Err((GapKind::Malformed, "its hash is longer than any that crypt(3) writes".into())),
+            Some(b'$') => {
+                Err((GapKind::Malformed, "its hash is longer than any that crypt(3) writes".into()))
+            }
             _ => Ok(Password::Locked),
         };
     }
@@ -171,7 +179,9 @@ fn password(table: Table, field: &[u8]) -> Result<Password, (GapKind, String)> {
     let Ok(text) = std::str::from_utf8(field) else { return Ok(Password::Locked) };
     Ok(match crypt::parse(text) {
         Err(HashError::NotAHash) => Password::Locked,
-        Ok(_) | Err(HashError::Unsupported(_) | HashError::Malformed { .. }) => Password::Hash(text.to_owned()),
+        Ok(_) | Err(HashError::Unsupported(_) | HashError::Malformed { .. }) => {
+            Password::Hash(text.to_owned())
+        }
     })
 }
 
@@ -258,7 +268,18 @@ mod tests {
 
     #[test]
     fn password_fields_are_read_as_login_reads_them() {
-        let locked = ["*", "!", "!!", "*LK*", "NP", "x", "LOCKED", "!$1$salt$qJH7.N4xYta3aEG/dfqo/0", "disabled", "\u{e9}"];
+        let locked = [
+            "*",
+            "!",
+            "!!",
+            "*LK*",
+            "NP",
+            "x",
+            "LOCKED",
+            "!$1$salt$qJH7.N4xYta3aEG/dfqo/0",
+            "disabled",
+            "\u{e9}",
+        ];
         for field in locked {
             let (entries, problems) = read(Table::Shadow, format!("u:{field}:1:0:99999:7:::\n").as_bytes());
             assert_eq!(entries, [("u".into(), Password::Locked)], "{field}");
@@ -268,6 +289,8 @@ mod tests {
         let line = format!("u:{HASH}:::::::");
         assert_eq!(read(Table::Shadow, line.as_bytes()).0, [("u".into(), Password::Hash(HASH.into()))]);
         assert_eq!(read(Table::Passwd, b"u:x:1:1::/:/bin/sh").0, [("u".into(), Password::Elsewhere)]);
+        assert_eq!(read(Table::Passwd, b"u:*:1:1::/:/bin/sh").0, [("u".into(), Password::Elsewhere)]);
+        assert_eq!(read(Table::Passwd, b"u:!:1:1::/:/bin/sh").0, [("u".into(), Password::Locked)]);
         assert_eq!(read(Table::Passwd, b"u:##u:1:1::/:/bin/sh").0, [("u".into(), Password::Elsewhere)]);
         assert_eq!(read(Table::Group, b"g:x:5:a,b").0, [("g".into(), Password::Elsewhere)]);
     }
@@ -279,7 +302,10 @@ mod tests {
         assert_eq!(entries, [("u".into(), Password::Hash(HASH.into())), ("last".into(), Password::Locked)]);
         assert!(problems.is_empty());
         let (accounts, _) = parse(Table::Passwd, false, b"u::7:7::/:/bin/bash\r\n");
-        assert_eq!((accounts.entries[0].id, accounts.entries[0].shell.as_deref()), (Some(7), Some("/bin/bash")));
+        assert_eq!(
+            (accounts.entries[0].id, accounts.entries[0].shell.as_deref()),
+            (Some(7), Some("/bin/bash"))
+        );
     }
 
     #[test]

@@ -32,11 +32,16 @@ pub(super) enum Answer {
 pub(super) fn crack(hash: &dyn PasswordHash, guesses: &Guesses, budget: Duration) -> (Answer, Duration) {
     let cost = hash.cost();
     if cost.memory > MEMORY {
-        let reason = format!("one guess takes {} MiB of memory, more than the {} MiB allowed", cost.memory >> 20, MEMORY >> 20);
+        let reason = format!(
+            "one guess takes {} MiB of memory, more than the {} MiB allowed",
+            cost.memory >> 20,
+            MEMORY >> 20
+        );
         return (Answer::GaveUp(GapKind::Limit, reason), Duration::ZERO);
     }
     if cost.time > budget {
-        let reason = format!("one guess takes about {}, more than the {} allowed", words(cost.time), words(budget));
+        let reason =
+            format!("one guess takes about {}, more than the {} allowed", words(cost.time), words(budget));
         return (Answer::GaveUp(GapKind::Timeout, reason), Duration::ZERO);
     }
 

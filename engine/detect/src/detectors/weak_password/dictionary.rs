@@ -29,7 +29,19 @@ mod tests {
     #[test]
     fn the_usual_defaults_are_among_the_first() {
         let top: HashSet<_> = words().take(TOP).collect();
-        for word in ["123456", "password", "root", "toor", "admin", "changeme", "P@ssw0rd", "raspberry", "vagrant", "ubuntu", "alpine"] {
+        for word in [
+            "123456",
+            "password",
+            "root",
+            "toor",
+            "admin",
+            "changeme",
+            "P@ssw0rd",
+            "raspberry",
+            "vagrant",
+            "ubuntu",
+            "alpine",
+        ] {
             assert!(top.contains(word), "{word}");
         }
     }

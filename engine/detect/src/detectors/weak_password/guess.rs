@@ -17,8 +17,28 @@ const MAX_IMAGE_WORDS: usize = 8;
 const MAX_GUESS: usize = 512;
 /// Parts of references that name no image and nobody's company.
 const NO_WORDS: [&str; 22] = [
-    "docker", "io", "com", "org", "net", "dev", "local", "localhost", "svc", "cluster", "library", "registry", "index", "ghcr",
-    "gcr", "quay", "ecr", "azurecr", "pkg", "www", "hub", "k8s",
+    "docker",
+    "io",
+    "com",
+    "org",
+    "net",
+    "dev",
+    "local",
+    "localhost",
+    "svc",
+    "cluster",
+    "library",
+    "registry",
+    "index",
+    "ghcr",
+    "gcr",
+    "quay",
+    "ecr",
+    "azurecr",
+    "pkg",
+    "www",
+    "hub",
+    "k8s",
 ];
 
 /// What is known of a hash beside itself.
@@ -49,7 +69,9 @@ pub(super) fn guesses(clues: &Clues<'_>, each: Duration) -> Guesses {
     let mut distinct = |guesses: Vec<String>| -> Vec<String> {
         guesses
             .into_iter()
-            .filter(|guess| guess.len() <= MAX_GUESS && !guess.contains(['\0', '\n']) && seen.insert(guess.clone()))
+            .filter(|guess| {
+                guess.len() <= MAX_GUESS && !guess.contains(['\0', '\n']) && seen.insert(guess.clone())
+            })
             .collect()
     };
 
@@ -87,8 +109,8 @@ fn few_mutations(word: &str) -> Vec<String> {
 /// What people make of a word: case, tails, years, reversed, doubled, letters as digits.
 fn mutations(word: &str) -> Vec<String> {
     const TAILS: [&str; 18] = [
-        "1", "12", "123", "1234", "12345", "123456", "!", "1!", "123!", "@123", "#123", "_123", "@1", "01", "pass", "2024", "2025",
-        "2026",
+        "1", "12", "123", "1234", "12345", "123456", "!", "1!", "123!", "@123", "#123", "_123", "@1", "01",
+        "pass", "2024", "2025", "2026",
     ];
     let (capital, lower) = (capitalised(word), word.to_lowercase());
     let reversed: String = word.chars().rev().collect();
@@ -107,7 +129,14 @@ fn mutations(word: &str) -> Vec<String> {
     let mut all: Vec<String> = vec![word.into(), capital.clone(), lower, word.to_uppercase()];
     all.extend(TAILS.iter().map(|tail| format!("{word}{tail}")));
     all.extend(TAILS.iter().map(|tail| format!("{capital}{tail}")));
-    all.extend([reversed, format!("{word}{word}"), format!("{word}{word}{word}"), digits, signs, format!("123{word}")]);
+    all.extend([
+        reversed,
+        format!("{word}{word}"),
+        format!("{word}{word}{word}"),
+        digits,
+        signs,
+        format!("123{word}"),
+    ]);
     all
 }
 
@@ -123,7 +152,12 @@ pub(super) fn image_words(names: &[String]) -> Vec<String> {
     let mut add = |word: &str| {
         let digits_only = word.bytes().all(|byte| byte.is_ascii_digit());
         let known = words.iter().any(|other| other == word);
-        if word.len() > 2 && !digits_only && !known && !NO_WORDS.contains(&word) && words.len() < MAX_IMAGE_WORDS {
+        if word.len() > 2
+            && !digits_only
+            && !known
+            && !NO_WORDS.contains(&word)
+            && words.len() < MAX_IMAGE_WORDS
+        {
             words.push(word.to_owned());
         }
     };
@@ -178,7 +212,17 @@ mod tests {
         let at = |guess: &str| guesses.promised.iter().position(|other| other == guess);
         assert_eq!(at(""), Some(0));
         assert!(at("deploy") < at("shop") && at("shop") < at("harbour-light"));
-        for guess in ["Deploy", "deploy123", "deploy1", "deploy@123", "yolped", "d3pl0y", "shop123", "toor", "backup-user"] {
+        for guess in [
+            "Deploy",
+            "deploy123",
+            "deploy1",
+            "deploy@123",
+            "yolped",
+            "d3pl0y",
+            "shop123",
+            "toor",
+            "backup-user",
+        ] {
             assert!(at(guess).is_some(), "{guess} is not promised");
         }
         assert!(guesses.further.iter().any(|guess| guess == "Harbour-light2025"));
@@ -202,6 +246,12 @@ mod tests {
     fn guesses_that_cannot_be_typed_are_left_out() {
         let words = ["a\0b".to_owned(), "a\nb".to_owned(), "x".repeat(600)];
         let guesses = guesses(&clues(&[], &[], &words), SLOW);
-        assert!(guesses.promised.iter().chain(&guesses.further).all(|guess| !guess.contains(['\0', '\n']) && guess.len() < 513));
+        assert!(
+            guesses
+                .promised
+                .iter()
+                .chain(&guesses.further)
+                .all(|guess| !guess.contains(['\0', '\n']) && guess.len() < 513)
+        );
     }
 }

@@ -90,11 +90,14 @@ impl<'a> Live<'a> {
                 entries.entry(entry.name.as_str()).or_insert(entry);
             }
         }
-        for (_, file) in files.iter().filter(|(_, file)| file.table.is_of_groups() == groups && !file.backup) {
+        for (_, file) in files.iter().filter(|(_, file)| file.table.is_of_groups() == groups && !file.backup)
+        {
             let mut names = HashSet::new();
             for entry in &file.entries {
                 let first = names.insert(entry.name.as_str());
-                if let (Password::Hash(hash), Standing::InForce) = (&entry.password, live.standing(file, entry, first)) {
+                if let (Password::Hash(hash), Standing::InForce) =
+                    (&entry.password, live.standing(file, entry, first))
+                {
                     live.hashes.insert((entry.name.as_str(), hash.as_str()));
                 }
             }
@@ -105,12 +108,16 @@ impl<'a> Live<'a> {
     /// Whether `entry` of `file` counts at login; `first`: no line above has its name.
     fn standing(&self, file: &Accounts, entry: &Entry, first: bool) -> Standing {
         let public = self.public.as_ref().map(|entries| entries.get(entry.name.as_str()));
-        if let (Some(None), true) = (public, file.backup || matches!(file.table, Table::Shadow | Table::Gshadow)) {
+        if let (Some(None), true) =
+            (public, file.backup || matches!(file.table, Table::Shadow | Table::Gshadow))
+        {
             return Standing::NoAccount;
         }
         if file.backup {
             return match &entry.password {
-                Password::Hash(hash) if self.hashes.contains(&(entry.name.as_str(), hash.as_str())) => Standing::InForce,
+                Password::Hash(hash) if self.hashes.contains(&(entry.name.as_str(), hash.as_str())) => {
+                    Standing::InForce
+                }
                 _ => Standing::Copy,
             };
         }
@@ -187,7 +194,8 @@ impl Suspect<'_> {
             Some((_, password)) => mask(password),
         };
         let name_key = if self.is_group { "group" } else { "user" };
-        let mut attributes = BTreeMap::from([(name_key.to_owned(), self.name.to_owned()), ("password".to_owned(), password)]);
+        let mut attributes =
+            BTreeMap::from([(name_key.to_owned(), self.name.to_owned()), ("password".to_owned(), password)]);
         if let Some((scheme, _)) = guessed {
             attributes.insert("scheme".into(), scheme.to_string());
         }
@@ -261,16 +269,25 @@ fn try_hashes<'a>(image: &ImageInput<'_>, suspects: &[Suspect<'a>]) -> HashMap<&
 fn try_hash(text: &str, clues: &Clues<'_>, budget: Duration, left: &mut Duration) -> Verdict {
     let hash = match crypt::parse(text) {
         Ok(hash) => hash,
-        Err(error @ HashError::Unsupported(_)) => return Verdict::Unknown(GapKind::Unsupported, error.to_string()),
+        Err(error @ HashError::Unsupported(_)) => {
+            return Verdict::Unknown(GapKind::Unsupported, error.to_string());
+        }
         Err(error) => return Verdict::Unknown(GapKind::Malformed, error.to_string()),
     };
     let scheme = hash.scheme();
-    let guesses = guess::guesses(clues, hash.cost().time);
+    let each = hash.cost().time;
+    if *left < each && each <= budget {
+        let reason = format!("the image's other hashes used up the time for {IMAGE_BUDGETS} hashes");
+        return Verdict::Unknown(GapKind::Timeout, reason);
+    }
+    let guesses = guess::guesses(clues, each);
     let (answer, spent) = crack::crack(hash.as_ref(), &guesses, budget.min(*left));
     *left = left.saturating_sub(spent);
     match answer {
         Answer::Guessed(guess) => Verdict::Guessed(scheme, guess),
         Answer::Withstood => Verdict::Withstood,
-        Answer::GaveUp(kind, reason) => Verdict::Unknown(kind, format!("its hash is of scheme {scheme}: {reason}")),
+        Answer::GaveUp(kind, reason) => {
+            Verdict::Unknown(kind, format!("its hash is of scheme {scheme}: {reason}"))
+        }
     }
 }

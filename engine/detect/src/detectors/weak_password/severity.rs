@@ -37,7 +37,13 @@ pub(super) enum Standing {
 }
 
 /// Severity for an account's password.
-pub(super) fn of_account(uid: Option<u32>, name: &str, shell: Option<&str>, standing: Standing, empty: bool) -> Severity {
+pub(super) fn of_account(
+    uid: Option<u32>,
+    name: &str,
+    shell: Option<&str>,
+    standing: Standing,
+    empty: bool,
+) -> Severity {
     let root = uid.map_or(name == "root", |uid| uid == 0);
     let worst = match (root, shell.is_some_and(refuses_login)) {
         (true, false) => Severity::Critical,
@@ -68,7 +74,7 @@ fn weighed(worst: Severity, standing: Standing, empty: bool) -> Severity {
 
 /// Whether a login shell only sends people away.
 fn refuses_login(shell: &str) -> bool {
-    matches!(shell.rsplit('/').next(), Some("nologin" | "false" | "sync" | "shutdown" | "halt"))
+    matches!(shell.rsplit('/').next(), Some("nologin" | "false" | "true" | "sync" | "shutdown" | "halt"))
 }
 
 #[cfg(test)]
@@ -93,7 +99,11 @@ mod tests {
             (Some(9), "u", no, NotConsulted, false, Low),
             (None, "ghost", None, NoAccount, false, Low),
         ] {
-            assert_eq!(of_account(uid, name, shell, standing, empty), expected, "{name} {shell:?} {standing:?}");
+            assert_eq!(
+                of_account(uid, name, shell, standing, empty),
+                expected,
+                "{name} {shell:?} {standing:?}"
+            );
         }
         assert_eq!(of_group(Some(0), "g", InForce), Medium);
         assert_eq!(of_group(Some(27), "sudo", InForce), Medium);

@@ -17,8 +17,7 @@ struct Case {
 }
 
 fn parse(text: &str) -> Case {
-    let mut case =
-        Case { names: vec![], dictionary: vec![], budget: Duration::from_secs(60), files: vec![] };
+    let mut case = Case { names: vec![], dictionary: vec![], budget: Duration::from_secs(60), files: vec![] };
     let words = |rest: &str| rest.split_whitespace().map(str::to_owned).collect();
     for line in text.lines().filter(|line| !line.starts_with("//")) {
         if let Some(path) = line.strip_prefix("==> ") {
@@ -44,7 +43,8 @@ fn scan(case: &Case) -> Outcome {
     for (path, content) in &case.files {
         let mode = FileMode { permissions: 0o640, uid: 0, gid: 42 };
         let bytes = content.as_bytes();
-        let report = DETECTOR.inspect(&FileInput { path: path.as_bytes(), mode, size: bytes.len() as u64, bytes });
+        let report =
+            DETECTOR.inspect(&FileInput { path: path.as_bytes(), mode, size: bytes.len() as u64, bytes });
         assert_eq!(report.problems, [], "{path}: problems of files are tested beside the parser");
         let located = |fact| LocatedFact { path: format!("/{path}"), layer: None, fact };
         facts.extend(report.facts.into_iter().map(located));
@@ -61,7 +61,8 @@ fn render(outcome: &Outcome) -> String {
         assert_eq!(finding.detector, INFO.id);
         assert!(INFO.rules.contains(&finding.rule.as_str()), "{} is no rule of {}", finding.rule, INFO.id);
         writeln!(text, "{} {}: {}", finding.severity, finding.rule, finding.message).unwrap();
-        let attributes: Vec<_> = finding.attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let attributes: Vec<_> =
+            finding.attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
         writeln!(text, "  {}", attributes.join(" ")).unwrap();
     }
     for gap in &outcome.gaps {
@@ -84,9 +85,7 @@ fn golden_cases() {
         }
         cases += 1;
         let case = parse(&std::fs::read_to_string(&path).unwrap());
-        let (first, second) = (scan(&case), scan(&case));
-        assert_eq!(first, second, "{} is judged differently each time", path.display());
-        let (actual, golden) = (render(&first), path.with_extension("out"));
+        let (actual, golden) = (render(&scan(&case)), path.with_extension("out"));
         if update {
             std::fs::write(&golden, actual).unwrap();
         } else {
@@ -98,6 +97,14 @@ fn golden_cases() {
     }
     assert!(cases >= 8, "only {cases} cases in {}", folder.display());
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_order_of_facts_does_not_matter() {
+    let mut case = parse(include_str!("../../../testdata/weak_password/backups.in"));
+    let forwards = scan(&case);
+    case.files.reverse();
+    assert_eq!(scan(&case), forwards);
 }
 
 #[test]
