@@ -5,6 +5,7 @@
 //! - [`Layer`]: one layer's own changes, read in a single pass, whiteouts included. This is what the walk reads, so that
 //!   a layer shared by many images is read once.
 
+pub mod containerd;
 pub mod entry;
 pub mod error;
 pub mod filesystem;

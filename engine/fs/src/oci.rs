@@ -202,10 +202,11 @@ pub fn host_platform() -> Platform {
     Platform { os: "linux".to_owned(), architecture: architecture.to_owned(), variant: String::new() }
 }
 
-/// The entry of an index for a platform: of several the one with the wanted variant, then the first. Entries that are
-/// attestations are none of the images; entries without a platform count if nothing else fits.
+/// The entry of an index for a platform, as runtimes choose it: of several the one with the wanted variant, then the
+/// first; one without a platform if nothing else fits. Annotations play no part, as they play none for runtimes: what
+/// BuildKit puts beside the images has the platform `unknown/unknown`.
 fn choose<'i>(what: &str, entries: &'i [Descriptor], wanted: &Platform) -> Result<&'i Descriptor> {
-    let images = || entries.iter().filter(|entry| !entry.is_attestation());
+    let images = || entries.iter().filter(|entry| entry.platform.as_ref().is_none_or(|p| p.os != "unknown"));
     let fits = |entry: &&Descriptor| {
         entry.platform.as_ref().is_some_and(|p| p.os == wanted.os && p.architecture == wanted.architecture)
     };
@@ -259,7 +260,7 @@ fn assemble(
         indexes: indexes.to_vec(),
         platform: Platform { os: config.os, architecture: config.architecture, variant: config.variant },
         created: config.created.and_then(|text| text.parse().ok()),
-        user: config.config.unwrap_or_default().user,
+        user: config.config.and_then(|execution| execution.user).unwrap_or_default(),
         layers,
     })
 }
@@ -316,16 +317,6 @@ struct Descriptor {
     #[serde(default)]
     size: u64,
     platform: Option<Platform>,
-    #[serde(default)]
-    annotations: Option<std::collections::BTreeMap<String, String>>,
-}
-
-impl Descriptor {
-    /// Whether BuildKit put it beside the images (it has the platform `unknown/unknown` too).
-    fn is_attestation(&self) -> bool {
-        let annotated = self.annotations.as_ref().is_some_and(|all| all.contains_key("vnd.docker.reference.type"));
-        annotated || self.platform.as_ref().is_some_and(|p| p.os == "unknown")
-    }
 }
 
 #[derive(Deserialize)]
@@ -341,10 +332,10 @@ struct Config {
     rootfs: RootFs,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize)]
 struct Execution {
-    #[serde(rename = "User", default)]
-    user: String,
+    #[serde(rename = "User")]
+    user: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,196 @@
+//! The layers of one image, each from the best place there is.
+
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pratique_core::{Digest, Gap};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+
+use super::{Containerd, LayerFolder, RuntimeImage, View};
+use crate::oci::{ImageManifest, LayerDescriptor};
+use crate::{BlobFile, Error, FolderLayer, Layer, Limits, OverlayAttributes, Result, TarLayer};
+
+/// How long the folders of one image are held: [`ImageLayers`] is to be dropped before.
+const LIFETIME: Duration = Duration::from_secs(600);
+
+/// Where a layer is read from, with what it is read by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayerChoice<F, B> {
+    /// Its folder, opacity seen or of no matter.
+    Folder(F),
+    /// Its blob.
+    Blob(B),
+    /// Its folder, though opacity is not seen: for want of a blob.
+    BlindFolder(F),
+}
+
+/// The best place to read a layer from; both reasons if there is none. A folder costs no decompression, but opacity
+/// has to be seen in it, except at the image's bottom, where there is nothing to hide.
+pub fn choose<F, B, E, G>(
+    bottom: bool,
+    sees_opacity: bool,
+    folder: Result<F, E>,
+    blob: Result<B, G>,
+) -> Result<LayerChoice<F, B>, (E, G)> {
+    match (folder, blob) {
+        (Ok(folder), _) if bottom || sees_opacity => Ok(LayerChoice::Folder(folder)),
+        (_, Ok(blob)) => Ok(LayerChoice::Blob(blob)),
+        (Ok(folder), Err(_)) => Ok(LayerChoice::BlindFolder(folder)),
+        (Err(no_folder), Err(no_blob)) => Err((no_folder, no_blob)),
+    }
+}
+
+/// containerd's state on disk, as this process sees it.
+#[derive(Debug, Clone)]
+pub struct StatePaths {
+    root: PathBuf,
+}
+
+impl StatePaths {
+    /// containerd's root, such as `/var/lib/containerd`, at the same path as containerd sees it.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// Opens a blob of the content store. The digest names it; what it holds is checked when it is read.
+    pub fn open_blob(&self, digest: &Digest) -> Result<File> {
+        let name = format!("io.containerd.content.v1.content/blobs/{}/{}", digest.algorithm(), digest.hex());
+        self.open(Path::new(&name), OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY).map(File::from)
+    }
+
+    /// Opens a layer's folder as a place (O_PATH). A path outside the root is refused, links included.
+    pub fn open_folder(&self, folder: &Path) -> Result<OwnedFd> {
+        let inside = folder.strip_prefix(&self.root).map_err(|_| Error::Unsupported {
+            what: format!("the layer folder {}", folder.display()),
+            reason: format!("it lies outside containerd's root {}; set the runtime's root", self.root.display()),
+        })?;
+        self.open(inside, OFlags::PATH | OFlags::DIRECTORY)
+    }
+
+    fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd> {
+        let failed = |error: rustix::io::Errno| Error::io(self.root.join(path).display().to_string(), error.into());
+        let place = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat(CWD, &self.root, place, Mode::empty()).map_err(failed)?;
+        let stay = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        openat2(&root, path, flags | OFlags::CLOEXEC, Mode::empty(), stay).map_err(failed)
+    }
+}
+
+/// The layers of one image, held against garbage collection until [`Self::release`].
+pub struct ImageLayers {
+    /// What can be read, base first, ready for [`crate::ImageFs::new`].
+    pub layers: Vec<Box<dyn Layer>>,
+    /// What cannot.
+    pub gaps: Vec<Gap>,
+    view: View,
+}
+
+impl ImageLayers {
+    /// Lets go of the folders.
+    pub async fn release(self) -> Result<()> {
+        self.view.release().await
+    }
+}
+
+impl Containerd {
+    /// Opens the layers of an image for this process to read.
+    pub async fn open_layers(
+        &self,
+        image: &RuntimeImage,
+        manifest: &ImageManifest,
+        state: &StatePaths,
+        limits: Limits,
+    ) -> Result<ImageLayers> {
+        let snapshotters = match self.snapshotters(&image.namespace, &manifest.image).await {
+            Ok(snapshotters) => snapshotters,
+            Err(error) => return Err(self.gone_or(image, error).await),
+        };
+        let mut view = self.view(&image.namespace, LIFETIME).await?;
+        let (mut layers, mut gaps): (Vec<Box<dyn Layer>>, Vec<Gap>) = (Vec::new(), Vec::new());
+        for (number, descriptor) in manifest.layers.iter().enumerate() {
+            let bottom = number == 0;
+            let folder = folder(&mut view, &snapshotters, descriptor, bottom, state).await;
+            match open_layer(descriptor, folder, bottom, state, limits) {
+                Ok(layer) => layers.push(layer),
+                Err(error) => {
+                    if self.is_gone(image).await {
+                        view.release().await?;
+                        return Err(Error::Gone { what: format!("image {}", image.name) });
+                    }
+                    gaps.push(Gap::of_layer(error.gap_kind(), descriptor.diff_id.clone(), error.to_string()));
+                }
+            }
+        }
+        Ok(ImageLayers { layers, gaps, view })
+    }
+}
+
+/// The folder of a layer, from the first snapshotter that has one.
+async fn folder(
+    view: &mut View,
+    snapshotters: &[String],
+    descriptor: &LayerDescriptor,
+    bottom: bool,
+    state: &StatePaths,
+) -> Result<(OwnedFd, OverlayAttributes)> {
+    let mut result = Err(Error::Unsupported {
+        what: format!("layer {}", descriptor.diff_id),
+        reason: "it is not unpacked".to_owned(),
+    });
+    for snapshotter in snapshotters {
+        let found = view.folder(snapshotter, &descriptor.chain_id, bottom).await;
+        result = found.and_then(|LayerFolder { path, attributes }| Ok((state.open_folder(&path)?, attributes)));
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+/// Opens a layer at the best place; an error names why none will do.
+fn open_layer(
+    descriptor: &LayerDescriptor,
+    folder: Result<(OwnedFd, OverlayAttributes)>,
+    bottom: bool,
+    state: &StatePaths,
+    limits: Limits,
+) -> Result<Box<dyn Layer>> {
+    let diff_id = descriptor.diff_id.clone();
+    let blob = state.open_blob(&descriptor.blob);
+    let seen = folder.as_ref().is_ok_and(|(_, attributes)| FolderLayer::sees_opacity(*attributes));
+    match choose(bottom, seen, folder, blob) {
+        Ok(LayerChoice::Folder((folder, attributes)) | LayerChoice::BlindFolder((folder, attributes))) => {
+            Ok(Box::new(FolderLayer::new(folder, diff_id, attributes, limits)))
+        }
+        Ok(LayerChoice::Blob(blob)) => {
+            Ok(Box::new(TarLayer::new(BlobFile::new(blob), descriptor.blob.clone(), diff_id, limits)))
+        }
+        Err((no_folder, no_blob)) => Err(Error::Unsupported {
+            what: format!("layer {diff_id}"),
+            reason: format!("neither folder nor blob can be read: {no_folder}; {no_blob}"),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_first_where_opacity_is_seen_or_plays_no_part() {
+        use LayerChoice::{BlindFolder, Blob, Folder};
+        let (here, gone) = (Ok::<_, ()>(()), Err::<(), _>(()));
+        for (bottom, sees, folder, blob, choice) in [
+            (true, false, here, here, Ok(Folder(()))),
+            (false, true, here, here, Ok(Folder(()))),
+            (false, false, here, here, Ok(Blob(()))),
+            (false, false, here, gone, Ok(BlindFolder(()))),
+            (false, true, gone, here, Ok(Blob(()))),
+            (true, false, gone, gone, Err(((), ()))),
+        ] {
+            assert_eq!(choose(bottom, sees, folder, blob), choice, "{bottom} {sees} {folder:?} {blob:?}");
+        }
+    }
+}
