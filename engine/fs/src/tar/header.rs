@@ -244,9 +244,9 @@ mod tests {
 
     #[test]
     fn pax_records_are_read_by_their_length() {
-        let read = pax(b"19 path=etc/sh\nadow\n12 size=123\n").expect("records");
+        let read = pax(b"20 path=etc/sh\nadow\n12 size=123\n").expect("records");
         assert_eq!((read.path.as_deref(), read.size), (Some(&b"etc/sh\nadow"[..]), Some(123)));
-        for wrong in [&b"5 a=b\n"[..], b"99 a=b\n", b"x a=b\n", b"6 abc\n", b"11 size=1x\n", b"10 path=a\0\n"] {
+        for wrong in [&b"5 a=b\n"[..], b"99 a=b\n", b"x a=b\n", b"6 abc\n", b"11 size=1x\n", b"11 path=a\0\n"] {
             assert!(pax(wrong).is_err(), "{}", wrong.escape_ascii());
         }
     }

@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_replaced_link_leads_nowhere() {
-        let mut tree = tree(&[("x", "etc"), ("d/l", "etc")]);
+        let mut tree = tree(&[("x", "etc"), ("d/l", "/etc")]);
         tree.replace(&FsPath::new("x"), true);
         assert_eq!(tree.place(FsPath::new("x/shadow")), Some(FsPath::new("x/shadow")));
         tree.replace(&FsPath::new("d"), true);

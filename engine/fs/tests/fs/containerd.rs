@@ -1,0 +1,203 @@
+//! A containerd of our own, where there is one to start.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pratique_fs::containerd::{Containerd, ImageLayers, StatePaths};
+use pratique_fs::{Error, ImageFs, Limits, Opacity};
+use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder, ScratchDir};
+
+use super::conformance::{Extent, check_filesystem, layers};
+use super::sources;
+
+/// A containerd with root, state and socket in a temporary folder, stopped when dropped.
+struct Daemon {
+    process: Child,
+    scratch: ScratchDir,
+}
+
+impl Daemon {
+    /// Starts one; none where it cannot be, which is said.
+    fn start() -> Option<Self> {
+        if !sources::is_root() {
+            return None;
+        }
+        if Command::new("containerd").arg("--version").stdout(Stdio::null()).status().is_err() {
+            eprintln!("skipped: there is no containerd on the PATH");
+            return None;
+        }
+        let scratch = ScratchDir::new();
+        let at = |name: &str| scratch.path().join(name).display().to_string();
+        let config = format!(
+            "version = 2\nroot = {:?}\nstate = {:?}\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\
+             [grpc]\naddress = {:?}\n[ttrpc]\naddress = {:?}\n",
+            at("root"),
+            at("state"),
+            at("sock"),
+            at("ttrpc"),
+        );
+        fs::write(scratch.path().join("config.toml"), config).expect("a config");
+        let log = fs::File::create(scratch.path().join("log")).expect("a log");
+        let process = Command::new("containerd")
+            .args(["--config", &at("config.toml")])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("containerd starts");
+        Some(Self { process, scratch })
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.scratch.path().join("sock")
+    }
+
+    fn state(&self) -> StatePaths {
+        StatePaths::new(self.scratch.path().join("root"))
+    }
+
+    async fn connect(&self, owner: &str) -> Containerd {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            match Containerd::connect(&self.socket(), owner).await {
+                Ok(containerd) => return containerd,
+                Err(error) if Instant::now() > deadline => {
+                    let log = fs::read_to_string(self.scratch.path().join("log")).unwrap_or_default();
+                    panic!("{error}\n{log}");
+                }
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    fn ctr(&self, namespace: &str, args: &[&str]) {
+        let output = Command::new("ctr")
+            .arg("--address")
+            .arg(self.socket())
+            .args(["--namespace", namespace])
+            .args(args)
+            .output()
+            .expect("ctr runs");
+        assert!(output.status.success(), "ctr {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn import(&self, namespace: &str, image: &BuiltImage, name: &str, more: &[&str]) {
+        let archive = self.scratch.path().join("archive.tar");
+        fs::write(&archive, image.to_oci_archive(name)).expect("an archive");
+        let archive = archive.display().to_string();
+        self.ctr(namespace, &[&["images", "import"], more, &[archive.as_str()]].concat());
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn image(layers: &[LayerBuilder]) -> BuiltImage {
+    let image = layers.iter().fold(ImageBuilder::new(), |image, layer| image.layer(layer.clone(), Compression::Gzip));
+    image.build()
+}
+
+fn merge(opened: ImageLayers) -> ImageFs {
+    assert_eq!(opened.gaps, []);
+    let (image, gaps) = ImageFs::new(opened.layers);
+    assert_eq!(gaps, []);
+    image
+}
+
+const NAME: &str = "docker.io/library/sample:1.0";
+
+#[tokio::test]
+async fn an_image_of_containerd_behaves() {
+    let Some(daemon) = Daemon::start() else { return };
+    let built = image(&layers(Extent::Unpackable));
+    let containerd = daemon.connect("suite").await;
+    daemon.import("first", &built, NAME, &[]);
+    daemon.import("second", &built, NAME, &["--no-unpack"]);
+
+    let id = built.config.as_str();
+    let at = format!("sample@{}", built.manifest);
+    for query in [NAME, "sample:1.0", id, built.config.hex(), &built.config.hex()[..9], at.as_str()] {
+        let found = containerd.find(query, None).await.unwrap_or_else(|error| panic!("{query}: {error}"));
+        assert_eq!((found.name.as_str(), found.namespace.as_str()), (NAME, "first"), "{query}");
+    }
+    assert!(matches!(containerd.find("sample:2.0", None).await, Err(Error::NoMatch { .. })));
+    assert_eq!(containerd.containers().await.expect("a list"), []);
+
+    // Unpacked: from its folders. Not unpacked: from its blobs.
+    for (namespace, opacity) in [("first", Opacity::FromFolder), ("second", Opacity::FromBlob)] {
+        let found = containerd.find("sample:1.0", Some(namespace)).await.expect("found");
+        let manifest = containerd.identify(&found).await.expect("identified");
+        assert_eq!((&manifest.image, &manifest.manifest), (&built.config, &built.manifest));
+        let opened =
+            containerd.open_layers(&found, &manifest, &daemon.state(), Limits::default()).await.expect("opened");
+        assert!(opened.layers.iter().all(|layer| layer.opacity() == opacity), "{namespace}");
+        let files = merge(opened);
+        check_filesystem(&files, Extent::Unpackable);
+    }
+}
+
+#[tokio::test]
+async fn leases_end_and_orphans_are_swept() {
+    let Some(daemon) = Daemon::start() else { return };
+    let built = image(&layers(Extent::Unpackable));
+    let (ours, others) = (daemon.connect("ours").await, daemon.connect("others").await);
+    daemon.import("ns", &built, NAME, &[]);
+    let found = ours.find(NAME, None).await.expect("found");
+    let manifest = ours.identify(&found).await.expect("identified");
+    let open = async |containerd: &Containerd| {
+        containerd.open_layers(&found, &manifest, &daemon.state(), Limits::default()).await.expect("opened")
+    };
+    open(&ours).await.release().await.expect("released");
+    assert_eq!(ours.sweep().await.expect("swept"), 0, "a released lease leaves nothing");
+    drop(open(&ours).await);
+    drop(open(&others).await);
+    assert_eq!(ours.sweep().await.expect("swept"), 1, "of two orphans one is ours");
+    assert_eq!(others.sweep().await.expect("swept"), 1);
+    assert_eq!(views(&daemon), 0);
+}
+
+/// How many snapshots are views, as ctr lists them.
+fn views(daemon: &Daemon) -> usize {
+    let output = Command::new("ctr")
+        .arg("--address")
+        .arg(daemon.socket())
+        .args(["--namespace", "ns", "snapshots", "list"])
+        .output()
+        .expect("ctr runs");
+    String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.ends_with("View")).count()
+}
+
+#[tokio::test]
+async fn a_layer_without_folder_or_blob_is_a_gap_and_a_deleted_image_is_gone() {
+    let Some(daemon) = Daemon::start() else { return };
+    let built = image(&layers(Extent::Unpackable));
+    let containerd = daemon.connect("suite").await;
+    daemon.import("ns", &built, NAME, &["--no-unpack"]);
+    let found = containerd.find(NAME, None).await.expect("found");
+    let manifest = containerd.identify(&found).await.expect("identified");
+
+    let elsewhere = StatePaths::new(Path::new("/nonexistent"));
+    let opened = containerd.open_layers(&found, &manifest, &elsewhere, Limits::default()).await.expect("opened");
+    assert_eq!((opened.layers.len(), opened.gaps.len()), (0, 2));
+    opened.release().await.expect("released");
+
+    let error = containerd.document("ns", &built.config, 10).await.expect_err("longer than that");
+    assert!(matches!(error, Error::Limit { .. }), "{error}");
+
+    daemon.ctr("ns", &["images", "remove", "--sync", NAME]);
+    let error = containerd.identify(&found).await.expect_err("deleted");
+    assert!(matches!(error, Error::Gone { .. }), "{error}");
+    let error = containerd.open_layers(&found, &manifest, &daemon.state(), Limits::default()).await.err();
+    assert!(matches!(error, Some(Error::Gone { .. })), "{error:?}");
+}
+
+#[tokio::test]
+async fn no_socket_is_said_with_its_path() {
+    let error = Containerd::connect(Path::new("/nonexistent/containerd.sock"), "suite").await.err().expect("no socket");
+    assert!(error.to_string().contains("/nonexistent/containerd.sock"), "{error}");
+}

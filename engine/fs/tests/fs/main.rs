@@ -1,0 +1,8 @@
+//! One behaviour for every source, and what hostile input does to it.
+
+mod conformance;
+mod containerd;
+mod documents;
+mod hostile;
+mod merging;
+mod sources;
