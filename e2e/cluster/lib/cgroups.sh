@@ -26,7 +26,7 @@ cgroup_make() {
     dir=$hierarchy
     for part in ${1//\// }; do
       if [[ $(stat -fc %T "$hierarchy") == cgroup2fs ]]; then
-        cgroup_delegate "$dir"
+        ! cgroup_is_v2 || cgroup_delegate "$dir" # a hybrid's v2 hierarchy stays as it is
         mkdir -p "$dir/$part"
       elif [[ ! -d $dir/$part ]]; then
         mkdir "$dir/$part"
@@ -72,7 +72,7 @@ cgroup_remove() {
 }
 
 cgroup_remove_all() {
-  wait_until 10 cgroup_remove "$CGROUP_PARENT" || return 1
+  wait_until 10 cgroup_remove "$CGROUP_PARENT" || die "a process keeps the cgroup /$CGROUP_PARENT busy: end it, then try again."
   [[ -f $STATE/cgroup-delegated ]] || return 0
   local controller
   while read -r controller; do
