@@ -48,7 +48,9 @@ pub enum Error {
         reason: String,
     },
     /// The content does not have the digest it is named by.
-    #[error("{what} has another digest than it is named by: wanted {wanted}, got {got}; it was changed or damaged")]
+    #[error(
+        "{what} has another digest than it is named by: wanted {wanted}, got {got}; it was changed or damaged"
+    )]
     DigestMismatch {
         /// What was read.
         what: String,

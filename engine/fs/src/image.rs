@@ -7,8 +7,8 @@ use pratique_core::{Digest, Gap, GapKind};
 
 use crate::resolve::{Cursor, Found, MAX_LINKS, Step, push_parts, resolve};
 use crate::{
-    Change, DirEntry, EntryKind, Error, File, FileSystem, FsPath, Layer, LayerEntry, Metadata, Opacity, Result,
-    Walk, WalkEntry,
+    Change, DirEntry, EntryKind, Error, File, FileSystem, FsPath, Layer, LayerEntry, Metadata, Opacity,
+    Result, Walk, WalkEntry,
 };
 
 /// The files of an image: an index in memory over its layers (some 300 bytes an entry), made by one pass over each.
@@ -113,7 +113,10 @@ impl FileSystem for ImageFs {
         Ok(Box::new(std::iter::from_fn(move || {
             loop {
                 if let Some((name, node)) = ways.last_mut()?.next() {
-                    let entry = WalkEntry { path: path.join(name), metadata: self.tree.nodes[*node].metadata.clone() };
+                    let entry = WalkEntry {
+                        path: path.join(name),
+                        metadata: self.tree.nodes[*node].metadata.clone(),
+                    };
                     if entry.metadata.kind == EntryKind::Directory {
                         path = entry.path.clone();
                         ways.push(self.tree.nodes[*node].children.iter());
@@ -173,6 +176,9 @@ impl Tree {
     /// The folder at a path, links followed as a runtime does when it unpacks; made where it is missing. None if there
     /// are too many links.
     fn make_folder(&mut self, path: &FsPath, diff_id: &Digest) -> Option<usize> {
+        if let Some(folder) = self.folder(path) {
+            return Some(folder);
+        }
         let mut todo = Vec::new();
         push_parts(&mut todo, path.as_bytes());
         let (mut node, mut links) = (ROOT, 0);
@@ -198,6 +204,13 @@ impl Tree {
             }
         }
         Some(node)
+    }
+
+    /// The folder at a path with no link on the way: nearly every entry's.
+    fn folder(&self, path: &FsPath) -> Option<usize> {
+        path.parts().try_fold(ROOT, |node, name| {
+            self.child(node, name).filter(|child| self.nodes[*child].metadata.kind == EntryKind::Directory)
+        })
     }
 
     /// The folder at a path, if there is one, and the path's last name.
@@ -287,8 +300,13 @@ fn merge(tree: &mut Tree, changes: Vec<Staged>, diff_id: &Digest, blind: bool) -
             StagedChange::Entry { metadata, target, content } => (metadata, target, content),
             StagedChange::HardLink(first) => {
                 let node = tree.place(&first).and_then(|(folder, name)| tree.child(folder, &name));
-                let Some(node) = node.map(|node| &tree.nodes[node]).filter(|node| node.children.is_empty()) else {
-                    gap(GapKind::Unreadable, &path, format!("it is a hard link to {first}, which there is not"));
+                let Some(node) = node.map(|node| &tree.nodes[node]).filter(|node| node.children.is_empty())
+                else {
+                    gap(
+                        GapKind::Unreadable,
+                        &path,
+                        format!("it is a hard link to {first}, which there is not"),
+                    );
                     continue;
                 };
                 (node.metadata.clone(), node.target.clone(), node.content.clone())
@@ -305,7 +323,8 @@ fn merge(tree: &mut Tree, changes: Vec<Staged>, diff_id: &Digest, blind: bool) -
             gap(GapKind::Limit, &path, "too many links are on its way (more than 40)".to_owned());
             continue;
         };
-        let existing = tree.child(folder, name).filter(|node| tree.nodes[*node].metadata.kind == EntryKind::Directory);
+        let existing =
+            tree.child(folder, name).filter(|node| tree.nodes[*node].metadata.kind == EntryKind::Directory);
         match existing {
             Some(node) if metadata.kind == EntryKind::Directory => {
                 let node = &mut tree.nodes[node];

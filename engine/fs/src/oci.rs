@@ -158,7 +158,10 @@ impl Resolver {
         let probe: Probe = parse(what, bytes)?;
         let kind = probe.media_type.as_deref().unwrap_or(media_type);
         if probe.schema_version == Some(1) {
-            return Err(unsupported(what, "it is a Docker manifest of schema 1; push the image anew with a present tool"));
+            return Err(unsupported(
+                what,
+                "it is a Docker manifest of schema 1; push the image anew with a present tool",
+            ));
         }
         match (kind, probe.manifests.is_some(), probe.layers.is_some()) {
             // A document that could be read as both is refused, as the specification advises.
@@ -175,17 +178,26 @@ impl Resolver {
             (OCI_MANIFEST | DOCKER_MANIFEST | "", _, true) => {
                 let document: Manifest = parse(what, bytes)?;
                 if !matches!(document.config.media_type.as_str(), OCI_CONFIG | DOCKER_CONFIG) {
-                    let reason = format!("its config is of the type `{}`: it is no container image", cut(&document.config.media_type));
+                    let reason = format!(
+                        "its config is of the type `{}`: it is no container image",
+                        cut(&document.config.media_type)
+                    );
                     return Err(unsupported(what, reason));
                 }
                 if document.layers.len() > LAYER_LIMIT {
-                    return Err(Error::Limit { what: what.to_owned(), limit: format!("more than {LAYER_LIMIT} layers") });
+                    return Err(Error::Limit {
+                        what: what.to_owned(),
+                        limit: format!("more than {LAYER_LIMIT} layers"),
+                    });
                 }
                 Ok(State::Config { manifest: digest, document })
             }
             (OCI_INDEX | DOCKER_LIST, ..) => Err(malformed(what, "it is an index without `manifests`")),
             (OCI_MANIFEST | DOCKER_MANIFEST, ..) => Err(malformed(what, "it is a manifest without `layers`")),
-            (other, ..) => Err(unsupported(what, format!("it is of the type `{}`, neither index nor manifest", cut(other)))),
+            (other, ..) => Err(unsupported(
+                what,
+                format!("it is of the type `{}`, neither index nor manifest", cut(other)),
+            )),
         }
     }
 }

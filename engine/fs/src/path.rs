@@ -80,18 +80,19 @@ impl fmt::Display for FsPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("/")?;
         for chunk in self.0.utf8_chunks() {
-            for character in chunk.valid().chars() {
-                match character {
-                    '\\' => f.write_str("\\\\")?,
-                    c if c.is_control() => {
-                        let mut utf8 = [0; 4];
-                        for byte in c.encode_utf8(&mut utf8).bytes() {
-                            write!(f, "\\x{byte:02x}")?;
-                        }
-                    }
-                    c => write!(f, "{c}")?,
+            let (text, mut written) = (chunk.valid(), 0);
+            for (place, character) in text.char_indices().filter(|(_, c)| *c == '\\' || c.is_control()) {
+                f.write_str(&text[written..place])?;
+                written = place + character.len_utf8();
+                if character == '\\' {
+                    f.write_str("\\\\")?;
+                    continue;
+                }
+                for byte in &text.as_bytes()[place..written] {
+                    write!(f, "\\x{byte:02x}")?;
                 }
             }
+            f.write_str(&text[written..])?;
             for byte in chunk.invalid() {
                 write!(f, "\\x{byte:02x}")?;
             }

@@ -140,7 +140,8 @@ impl BuiltImage {
     /// An index of several images, with its digest.
     pub fn index(images: &[&BuiltImage]) -> (Digest, Vec<u8>) {
         let manifests = images.iter().map(|image| image.descriptor()).collect::<Vec<_>>();
-        let bytes = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).to_string().into_bytes();
+        let bytes =
+            json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).to_string().into_bytes();
         (sha256(&bytes), bytes)
     }
 

@@ -39,7 +39,8 @@ impl LayerBuilder {
     }
 }
 
-const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const DIRECTORY: OFlags =
+    OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 fn write(root: BorrowedFd<'_>, item: &Item, mark: OpaqueMark) -> rustix::io::Result<()> {
     let (parent, name) = parent_of(root, &item.path)?;

@@ -22,7 +22,8 @@ impl Known {
     /// The digests it answers to: image ID, manifest, indexes and what its name points to.
     fn digests(&self) -> impl Iterator<Item = &str> {
         let manifest = self.manifest.iter();
-        let resolved = manifest.flat_map(|found| [&found.image, &found.manifest].into_iter().chain(&found.indexes));
+        let resolved =
+            manifest.flat_map(|found| [&found.image, &found.manifest].into_iter().chain(&found.indexes));
         std::iter::once(&self.image.target).chain(resolved).map(pratique_core::Digest::as_str)
     }
 
@@ -46,7 +47,10 @@ pub fn find<'k>(query: &str, known: &'k [Known]) -> Result<&'k Known> {
         &|known| known.image.name == query,
         &|known| is_named(query, known),
         &|known| is_digest(query) && known.digests().any(|own| own == query || hex(own) == query),
-        &|known| is_prefix(query) && known.digests().any(|own| own.starts_with(query) || hex(own).starts_with(query)),
+        &|known| {
+            is_prefix(query)
+                && known.digests().any(|own| own.starts_with(query) || hex(own).starts_with(query))
+        },
     ];
     for rule in rules {
         let mut hits = known.iter().filter(|known| rule(known));
@@ -56,7 +60,10 @@ pub fn find<'k>(query: &str, known: &'k [Known]) -> Result<&'k Known> {
             return Ok(first);
         }
         let names = std::iter::once(first).chain(others).take(5).map(describe).collect::<Vec<_>>().join(", ");
-        return Err(Error::NoMatch { query: query.to_owned(), hint: format!(" alone: it means several: {names}") });
+        return Err(Error::NoMatch {
+            query: query.to_owned(),
+            hint: format!(" alone: it means several: {names}"),
+        });
     }
     Err(Error::NoMatch { query: query.to_owned(), hint: String::new() })
 }
@@ -113,7 +120,10 @@ mod tests {
             layers: Vec::new(),
         });
         let (name, namespace) = (name.to_owned(), "k8s.io".to_owned());
-        Known { image: RuntimeImage { namespace, name, target: digest(target), media_type: String::new() }, manifest }
+        Known {
+            image: RuntimeImage { namespace, name, target: digest(target), media_type: String::new() },
+            manifest,
+        }
     }
 
     fn store() -> Vec<Known> {

@@ -64,13 +64,17 @@ impl StatePaths {
     pub fn open_folder(&self, folder: &Path) -> Result<OwnedFd> {
         let inside = folder.strip_prefix(&self.root).map_err(|_| Error::Unsupported {
             what: format!("the layer folder {}", folder.display()),
-            reason: format!("it lies outside containerd's root {}; set the runtime's root", self.root.display()),
+            reason: format!(
+                "it lies outside containerd's root {}; set the runtime's root",
+                self.root.display()
+            ),
         })?;
         self.open(inside, OFlags::PATH | OFlags::DIRECTORY)
     }
 
     fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd> {
-        let failed = |error: rustix::io::Errno| Error::io(self.root.join(path).display().to_string(), error.into());
+        let failed =
+            |error: rustix::io::Errno| Error::io(self.root.join(path).display().to_string(), error.into());
         let place = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(CWD, &self.root, place, Mode::empty()).map_err(failed)?;
         let stay = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
@@ -141,7 +145,8 @@ async fn folder(
     });
     for snapshotter in snapshotters {
         let found = view.folder(snapshotter, &descriptor.chain_id, bottom).await;
-        result = found.and_then(|LayerFolder { path, attributes }| Ok((state.open_folder(&path)?, attributes)));
+        result =
+            found.and_then(|LayerFolder { path, attributes }| Ok((state.open_folder(&path)?, attributes)));
         if result.is_ok() {
             break;
         }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use containerd_client::services::v1::{
-    GetImageRequest, InfoRequest, ListContainersRequest, ListImagesRequest, ListNamespacesRequest, ListTasksRequest,
-    ReadContentRequest, containers_client::ContainersClient, content_client::ContentClient,
+    GetImageRequest, InfoRequest, ListContainersRequest, ListImagesRequest, ListNamespacesRequest,
+    ListTasksRequest, ReadContentRequest, containers_client::ContainersClient, content_client::ContentClient,
     images_client::ImagesClient, namespaces_client::NamespacesClient, tasks_client::TasksClient,
     version_client::VersionClient,
 };
@@ -82,7 +82,9 @@ impl Containerd {
     pub async fn connect(socket: &Path, owner: &str) -> Result<Self> {
         let failed = |reason: String| Error::Runtime {
             runtime: format!("containerd at {}", socket.display()),
-            reason: format!("cannot connect: {reason}; is it running, and is its socket's folder mounted here?"),
+            reason: format!(
+                "cannot connect: {reason}; is it running, and is its socket's folder mounted here?"
+            ),
         };
         let channel = timeout(CONNECT, containerd_client::connect(socket))
             .await
@@ -232,7 +234,11 @@ impl Containerd {
     pub async fn snapshotters(&self, namespace: &str, config: &Digest) -> Result<Vec<String>> {
         let request = self.request(namespace, None, InfoRequest { digest: config.to_string() })?;
         let answer = self.call("content", ContentClient::new(self.channel()).info(request)).await;
-        let labels = answer.map_err(|error| absent(error, || format!("document {config}")))?.info.unwrap_or_default().labels;
+        let labels = answer
+            .map_err(|error| absent(error, || format!("document {config}")))?
+            .info
+            .unwrap_or_default()
+            .labels;
         let mut names: Vec<String> =
             labels.keys().filter_map(|label| label.strip_prefix(SNAPSHOT_LABEL)).map(str::to_owned).collect();
         names.sort_unstable();
@@ -244,7 +250,8 @@ impl Containerd {
         let mut request = Request::new(message);
         for (key, value) in [("containerd-namespace", Some(namespace)), ("containerd-lease", lease)] {
             let Some(value) = value else { continue };
-            let value = value.parse().map_err(|_| self.failed(format!("`{value}` cannot be sent as a header")))?;
+            let value =
+                value.parse().map_err(|_| self.failed(format!("`{value}` cannot be sent as a header")))?;
             request.metadata_mut().insert(key, value);
         }
         Ok(request)
@@ -278,9 +285,10 @@ impl Containerd {
 /// Names what is not there in our words.
 fn absent(error: Error, what: impl FnOnce() -> String) -> Error {
     match error {
-        Error::NotFound { .. } => {
-            Error::io(what(), std::io::Error::new(std::io::ErrorKind::NotFound, "the content store does not have it"))
-        }
+        Error::NotFound { .. } => Error::io(
+            what(),
+            std::io::Error::new(std::io::ErrorKind::NotFound, "the content store does not have it"),
+        ),
         other => other,
     }
 }

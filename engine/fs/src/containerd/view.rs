@@ -76,7 +76,8 @@ impl Containerd {
                 }
                 let message = ListResourcesRequest { id: lease.id.clone() };
                 let request = self.request(&namespace, None, message)?;
-                let listed = self.call("leases", LeasesClient::new(self.channel()).list_resources(request)).await?;
+                let listed =
+                    self.call("leases", LeasesClient::new(self.channel()).list_resources(request)).await?;
                 let views = listed.resources.into_iter().filter_map(|resource| {
                     let snapshotter = resource.r#type.strip_prefix("snapshots/")?.to_owned();
                     resource.id.starts_with(&lease.id).then_some((snapshotter, resource.id))
@@ -93,7 +94,12 @@ impl Containerd {
 impl View {
     /// The folder with the topmost layer of a chain, by the chain's ID. [`Error::Unsupported`] if the snapshotter
     /// answers no such folder, [`Error::NotFound`] if the layer is not unpacked.
-    pub async fn folder(&mut self, snapshotter: &str, chain_id: &Digest, bottom: bool) -> Result<LayerFolder> {
+    pub async fn folder(
+        &mut self,
+        snapshotter: &str,
+        chain_id: &Digest,
+        bottom: bool,
+    ) -> Result<LayerFolder> {
         let mounts = self.mounts(snapshotter, chain_id).await?;
         topmost(snapshotter, &mounts, bottom)
     }
@@ -125,7 +131,10 @@ impl View {
         }
         let message = DeleteRequest { id: self.lease.clone(), sync: false };
         let request = self.containerd.request(&self.namespace, None, message)?;
-        let deleted = self.containerd.call("leases", LeasesClient::new(self.containerd.channel()).delete(request)).await;
+        let deleted = self
+            .containerd
+            .call("leases", LeasesClient::new(self.containerd.channel()).delete(request))
+            .await;
         result.and(ignore_absent(deleted))
     }
 }
@@ -181,7 +190,8 @@ mod tests {
 
     #[test]
     fn the_topmost_folder_is_the_first_lower_one() {
-        let overlay = mount("overlay", "overlay", &["index=off", "userxattr", "lowerdir=/s/3/fs:/s/2/fs:/s/1/fs"]);
+        let overlay =
+            mount("overlay", "overlay", &["index=off", "userxattr", "lowerdir=/s/3/fs:/s/2/fs:/s/1/fs"]);
         let folder = topmost("overlayfs", &[overlay], false).expect("a folder");
         assert_eq!(folder, LayerFolder { path: "/s/3/fs".into(), attributes: OverlayAttributes::User });
         let bind = mount("bind", "/s/1/fs", &["ro", "rbind"]);

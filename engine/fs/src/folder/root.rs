@@ -58,7 +58,10 @@ impl FolderFs {
 impl FileSystem for FolderFs {
     fn open(&self, path: &FsPath) -> Result<Box<dyn File>> {
         let (mut cursor, _, found) = self.find(path, true)?;
-        let no_file = Error::WrongKind { path: path.to_string(), reason: "it is no regular file, and only those are opened" };
+        let no_file = Error::WrongKind {
+            path: path.to_string(),
+            reason: "it is no regular file, and only those are opened",
+        };
         let name = match found {
             Found::Entry(name) => name,
             Found::Folder => return Err(no_file),
@@ -67,7 +70,9 @@ impl FileSystem for FolderFs {
         let folder = cursor.0.top().map_err(|error| failed(path, error))?;
         match sys::open_file(folder, &name) {
             Ok(file) => Ok(Box::new(file)),
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_none() => Err(no_file),
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_none() => {
+                Err(no_file)
+            }
             Err(error) => Err(failed(path, error)),
         }
     }
@@ -119,7 +124,8 @@ impl FileSystem for FolderFs {
 
     fn walk(&self, path: &FsPath) -> Result<Walk<'_>> {
         let (folder, resolved) = self.folder(path)?;
-        let mut traverse = Traverse::new(folder, resolved, self.limits).map_err(|error| failed(path, error))?;
+        let mut traverse =
+            Traverse::new(folder, resolved, self.limits).map_err(|error| failed(path, error))?;
         let mut entered: Option<(FsPath, Vec<u8>)> = None;
         Ok(Box::new(std::iter::from_fn(move || {
             if let Some((path, name)) = entered.take()

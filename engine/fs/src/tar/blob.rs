@@ -170,12 +170,14 @@ impl Uncompressed {
         let plain: Box<dyn Read + Send> = match magic {
             [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
             [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Box::new(
-                zstd::stream::read::Decoder::with_buffer(buffered).map_err(|error| Error::io(what(), error))?,
+                zstd::stream::read::Decoder::with_buffer(buffered)
+                    .map_err(|error| Error::io(what(), error))?,
             ),
             [b'B', b'Z', b'h', _] | [0xfd, b'7', b'z', b'X'] => {
                 return Err(Error::Unsupported {
                     what: what(),
-                    reason: "it is compressed with bzip2 or xz; OCI layers are plain, gzip or zstd".to_owned(),
+                    reason: "it is compressed with bzip2 or xz; OCI layers are plain, gzip or zstd"
+                        .to_owned(),
                 });
             }
             _ => Box::new(buffered),
@@ -212,7 +214,10 @@ fn peek<R: Read>(reader: &mut BufReader<R>) -> io::Result<[u8; 4]> {
 /// The error of a blob's stream: its limit, or a damaged or truncated one.
 pub(crate) fn stream_error(what: &str, error: io::Error) -> Error {
     if error.get_ref().is_some_and(|inner| inner.is::<TooLong>()) {
-        return Error::Limit { what: what.to_owned(), limit: "more uncompressed bytes than are read of one layer".to_owned() };
+        return Error::Limit {
+            what: what.to_owned(),
+            limit: "more uncompressed bytes than are read of one layer".to_owned(),
+        };
     }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => {

@@ -120,7 +120,8 @@ pub(crate) fn old_pieces(array: &[u8], pieces: &mut Pieces) -> Result<(), &'stat
         if slot[0] == 0 {
             break;
         }
-        let field = |field| number(field).and_then(|value| u64::try_from(value).ok()).ok_or("its map is no number");
+        let field =
+            |field| number(field).and_then(|value| u64::try_from(value).ok()).ok_or("its map is no number");
         pieces.push((field(&slot[..12])?, field(&slot[12..])?));
     }
     Ok(())
@@ -181,7 +182,8 @@ pub(crate) fn pax(mut body: &[u8]) -> Result<Pax, &'static str> {
             b"GNU.sparse.numbytes" => lengths.push(count()?),
             b"GNU.sparse.map" => {
                 let numbers = value.split(|b| *b == b',').map(decimal).collect::<Option<Vec<_>>>();
-                let numbers = numbers.filter(|n| n.len() % 2 == 0).ok_or("a sparse map is no list of pairs")?;
+                let numbers =
+                    numbers.filter(|n| n.len() % 2 == 0).ok_or("a sparse map is no list of pairs")?;
                 pax.sparse.pieces = Some(numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect());
             }
             _ => {}
@@ -246,7 +248,8 @@ mod tests {
     fn pax_records_are_read_by_their_length() {
         let read = pax(b"20 path=etc/sh\nadow\n12 size=123\n").expect("records");
         assert_eq!((read.path.as_deref(), read.size), (Some(&b"etc/sh\nadow"[..]), Some(123)));
-        for wrong in [&b"5 a=b\n"[..], b"99 a=b\n", b"x a=b\n", b"6 abc\n", b"11 size=1x\n", b"11 path=a\0\n"] {
+        for wrong in [&b"5 a=b\n"[..], b"99 a=b\n", b"x a=b\n", b"6 abc\n", b"11 size=1x\n", b"11 path=a\0\n"]
+        {
             assert!(pax(wrong).is_err(), "{}", wrong.escape_ascii());
         }
     }

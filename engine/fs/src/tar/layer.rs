@@ -146,7 +146,10 @@ impl<'l> Pass<'l> {
             TarKind::CharDevice | TarKind::BlockDevice => EntryKind::Device,
             TarKind::HardLink => return self.hard_link(path, &entry, visitor),
             TarKind::Unknown(kind) => {
-                let reason = format!("it is of a kind that tars do not have (`{}`)", char::from(kind).escape_default());
+                let reason = format!(
+                    "it is of a kind that tars do not have (`{}`)",
+                    char::from(kind).escape_default()
+                );
                 self.gap(GapKind::Malformed, &path, reason);
                 return Ok(ControlFlow::Continue(()));
             }
@@ -189,7 +192,8 @@ impl<'l> Pass<'l> {
     fn place(&mut self, name: &[u8]) -> Option<FsPath> {
         if name.len() > self.limits.path_bytes {
             let start = FsPath::new(&name[..self.limits.path_bytes.min(256)]);
-            let reason = format!("it has a path of more than {} bytes, which starts so", self.limits.path_bytes);
+            let reason =
+                format!("it has a path of more than {} bytes, which starts so", self.limits.path_bytes);
             self.gap(GapKind::Limit, &start, reason);
             return None;
         }
@@ -336,7 +340,9 @@ impl Read for Replay<'_> {
         if self.offset < self.passed {
             let start = usize::try_from(self.offset).unwrap_or(usize::MAX);
             let Some(again) = self.kept.get(start..).filter(|rest| !rest.is_empty()) else {
-                return Err(io::Error::other("too much of it was read for another hard link to the same file"));
+                return Err(io::Error::other(
+                    "too much of it was read for another hard link to the same file",
+                ));
             };
             let length = again.len().min(buffer.len());
             buffer[..length].copy_from_slice(&again[..length]);

@@ -194,7 +194,9 @@ impl<R: Read> TarReader<R> {
         header::old_pieces(&block[386..482], &mut pieces).map_err(|reason| self.malformed(reason))?;
         let mut more = block[482] != 0;
         while more {
-            let Some(block) = self.block()? else { return Err(self.malformed("it breaks off in a sparse map")) };
+            let Some(block) = self.block()? else {
+                return Err(self.malformed("it breaks off in a sparse map"));
+            };
             header::old_pieces(&block[..504], &mut pieces).map_err(|reason| self.malformed(reason))?;
             self.check_header_bytes(pieces.len() as u64 * 24)?;
             more = block[504] != 0;
@@ -221,7 +223,8 @@ impl<R: Read> TarReader<R> {
                     line.push(byte);
                     continue;
                 }
-                let number = header::decimal(&line).ok_or_else(|| self.malformed("a sparse map is no list of numbers"))?;
+                let number = header::decimal(&line)
+                    .ok_or_else(|| self.malformed("a sparse map is no list of numbers"))?;
                 line.clear();
                 numbers.push(number);
                 self.check_header_bytes(numbers[0].saturating_mul(16))?;
@@ -240,7 +243,9 @@ impl<R: Read> TarReader<R> {
             return Ok(Some(block));
         }
         match self.block()? {
-            Some(second) if second != [0; BLOCK] => Err(self.malformed("an empty header is followed by another")),
+            Some(second) if second != [0; BLOCK] => {
+                Err(self.malformed("an empty header is followed by another"))
+            }
             _ => Ok(None),
         }
     }
@@ -287,7 +292,9 @@ impl<R: Read> TarReader<R> {
 
     /// Notes how much data follows a header.
     fn expect(&mut self, size: u64) -> Result<()> {
-        let whole = size.checked_next_multiple_of(BLOCK as u64).ok_or_else(|| self.malformed("its size is too large"))?;
+        let whole = size
+            .checked_next_multiple_of(BLOCK as u64)
+            .ok_or_else(|| self.malformed("its size is too large"))?;
         (self.stored, self.padding) = (size, whole - size);
         Ok(())
     }
@@ -312,7 +319,10 @@ impl<R: Read> TarReader<R> {
     }
 
     fn malformed(&self, reason: &str) -> Error {
-        Error::Malformed { what: self.what.clone(), reason: format!("entry {} of its tar: {reason}", self.count) }
+        Error::Malformed {
+            what: self.what.clone(),
+            reason: format!("entry {} of its tar: {reason}", self.count),
+        }
     }
 }
 

@@ -51,7 +51,9 @@ fn common(extent: Extent) -> LayerBuilder {
         .file(b"names/new\nline", "line");
     match extent {
         Extent::Unpackable => layer,
-        Extent::Everything => layer.sparse("big", BIG, &[(0, b"head"), (BIG - 4, b"tail")]).file(deep("end"), "deep down"),
+        Extent::Everything => {
+            layer.sparse("big", BIG, &[(0, b"head"), (BIG - 4, b"tail")]).file(deep("end"), "deep down")
+        }
     }
 }
 
@@ -130,7 +132,9 @@ pub(crate) fn check_filesystem(fs: &dyn FileSystem, extent: Extent) {
     assert!(matches!(fs.read_dir(&path("etc/passwd")), Err(Error::WrongKind { .. })));
 
     // A fifo that was opened would wait for a writer for ever.
-    for (name, kind) in [("dev/zero", EntryKind::Device), ("dev/disk", EntryKind::Device), ("dev/pipe", EntryKind::Fifo)] {
+    for (name, kind) in
+        [("dev/zero", EntryKind::Device), ("dev/disk", EntryKind::Device), ("dev/pipe", EntryKind::Fifo)]
+    {
         assert_eq!(fs.metadata(&path(name)).expect(name).kind, kind, "{name}");
         assert!(matches!(fs.open(&path(name)), Err(Error::WrongKind { .. })), "{name}");
     }
@@ -165,7 +169,8 @@ pub(crate) fn check_filesystem(fs: &dyn FileSystem, extent: Extent) {
 }
 
 fn check_walk(fs: &dyn FileSystem, extent: Extent) {
-    let walked = fs.walk(&FsPath::root()).expect("walk").map(|entry| entry.expect("an entry")).collect::<Vec<_>>();
+    let walked =
+        fs.walk(&FsPath::root()).expect("walk").map(|entry| entry.expect("an entry")).collect::<Vec<_>>();
     // Each folder's listing, put together by hand, is what the walk gave.
     let mut expected = Vec::new();
     let mut todo = vec![FsPath::root()];
@@ -185,7 +190,10 @@ fn check_walk(fs: &dyn FileSystem, extent: Extent) {
     expected.retain(|path| path.as_bytes().len() <= 41);
     assert_eq!(short.collect::<Vec<_>>(), expected);
     let paths = walked.iter().map(|entry| entry.path.to_string()).collect::<Vec<_>>();
-    assert!(paths.iter().all(|path| !path.starts_with("/bin/") && !path.starts_with("/usr/up/")), "links not followed");
+    assert!(
+        paths.iter().all(|path| !path.starts_with("/bin/") && !path.starts_with("/usr/up/")),
+        "links not followed"
+    );
     let end = format!("/{}", deep("end"));
     assert_eq!(paths.contains(&end), extent == Extent::Everything);
     let below = fs.walk(&FsPath::new("bin")).expect("walk").map(|entry| entry.expect("an entry").path);
@@ -233,7 +241,8 @@ fn changes(layer: &mut dyn Layer) -> Vec<String> {
                 if let Some(content) = content.filter(|_| metadata.size < 100) {
                     content.read_to_end(&mut bytes).expect("content");
                 }
-                let about = (metadata.kind, metadata.size, target.map(|target| target.escape_ascii().to_string()));
+                let about =
+                    (metadata.kind, metadata.size, target.map(|target| target.escape_ascii().to_string()));
                 format!("{about:?} {}", bytes.escape_ascii())
             }
         };

@@ -98,7 +98,8 @@ impl Drop for Daemon {
 }
 
 fn image(layers: &[LayerBuilder]) -> BuiltImage {
-    let image = layers.iter().fold(ImageBuilder::new(), |image, layer| image.layer(layer.clone(), Compression::Gzip));
+    let image =
+        layers.iter().fold(ImageBuilder::new(), |image, layer| image.layer(layer.clone(), Compression::Gzip));
     image.build()
 }
 
@@ -133,8 +134,10 @@ async fn an_image_of_containerd_behaves() {
         let found = containerd.find("sample:1.0", Some(namespace)).await.expect("found");
         let manifest = containerd.identify(&found).await.expect("identified");
         assert_eq!((&manifest.image, &manifest.manifest), (&built.config, &built.manifest));
-        let opened =
-            containerd.open_layers(&found, &manifest, &daemon.state(), Limits::default()).await.expect("opened");
+        let opened = containerd
+            .open_layers(&found, &manifest, &daemon.state(), Limits::default())
+            .await
+            .expect("opened");
         assert!(opened.layers.iter().all(|layer| layer.opacity() == opacity), "{namespace}");
         let files = merge(opened);
         check_filesystem(&files, Extent::Unpackable);
@@ -182,7 +185,8 @@ async fn a_layer_without_folder_or_blob_is_a_gap_and_a_deleted_image_is_gone() {
     let manifest = containerd.identify(&found).await.expect("identified");
 
     let elsewhere = StatePaths::new(Path::new("/nonexistent"));
-    let opened = containerd.open_layers(&found, &manifest, &elsewhere, Limits::default()).await.expect("opened");
+    let opened =
+        containerd.open_layers(&found, &manifest, &elsewhere, Limits::default()).await.expect("opened");
     assert_eq!((opened.layers.len(), opened.gaps.len()), (0, 2));
     opened.release().await.expect("released");
 
@@ -198,6 +202,9 @@ async fn a_layer_without_folder_or_blob_is_a_gap_and_a_deleted_image_is_gone() {
 
 #[tokio::test]
 async fn no_socket_is_said_with_its_path() {
-    let error = Containerd::connect(Path::new("/nonexistent/containerd.sock"), "suite").await.err().expect("no socket");
+    let error = Containerd::connect(Path::new("/nonexistent/containerd.sock"), "suite")
+        .await
+        .err()
+        .expect("no socket");
     assert!(error.to_string().contains("/nonexistent/containerd.sock"), "{error}");
 }

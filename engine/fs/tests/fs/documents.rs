@@ -7,7 +7,10 @@ use serde_json::json;
 
 fn image(text: &str) -> ImageBuilder {
     let layer = LayerBuilder::new().file("text", text);
-    ImageBuilder::new().layer(layer.clone(), Compression::Gzip).layer(layer.dir("more"), Compression::Zstd).user("app:app")
+    ImageBuilder::new()
+        .layer(layer.clone(), Compression::Gzip)
+        .layer(layer.dir("more"), Compression::Zstd)
+        .user("app:app")
 }
 
 /// Resolves with the documents of images and one more.
@@ -18,7 +21,8 @@ fn resolve(images: &[&BuiltImage], target: &[u8], media_type: &str) -> Result<Im
             Need::Ready(manifest) => return Ok(*manifest),
             Need::Document { digest, .. } if digest == sha256(target) => resolver.supply(target)?,
             Need::Document { digest, .. } => {
-                let bytes = images.iter().find_map(|image| image.blobs.get(&digest)).expect("a document of an image");
+                let bytes =
+                    images.iter().find_map(|image| image.blobs.get(&digest)).expect("a document of an image");
                 resolver.supply(bytes)?;
             }
         }
@@ -47,7 +51,9 @@ fn attestations_are_no_images_but_annotations_hide_none() {
     attestation["platform"] = json!({"os": "unknown", "architecture": "unknown"});
     let mut annotated = here.descriptor();
     annotated["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
-    let only = |entry: &serde_json::Value| json!({"schemaVersion": 2, "manifests": [entry]}).to_string().into_bytes();
+    let only = |entry: &serde_json::Value| {
+        json!({"schemaVersion": 2, "manifests": [entry]}).to_string().into_bytes()
+    };
     let error = resolve(&[&here], &only(&attestation), "").expect_err("no image");
     assert!(matches!(error, Error::Unsupported { .. }), "{error}");
     // A runtime runs it whatever it is annotated with.
@@ -72,7 +78,10 @@ fn what_is_no_image_is_refused_with_the_reason() {
     for (document, reason) in [
         (json!({"schemaVersion": 1, "fsLayers": []}), "schema 1"),
         (json!({"schemaVersion": 2, "manifests": [], "layers": []}), "both"),
-        (json!({"schemaVersion": 2, "config": config("application/vnd.cncf.helm.config.v1+json"), "layers": []}), "no container image"),
+        (
+            json!({"schemaVersion": 2, "config": config("application/vnd.cncf.helm.config.v1+json"), "layers": []}),
+            "no container image",
+        ),
         (json!({"schemaVersion": 2, "config": config(oci), "layers": layers}), "1000 layers"),
         (json!({"schemaVersion": 2, "manifests": [{"digest": "sha256:12"}]}), "digits"),
         (json!({"mediaType": "text/plain"}), "text/plain"),

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use pratique_core::{Digest, Gap, GapKind};
-use pratique_fs::{Change, Error, FsPath, ImageFs, FileSystem, Layer, Limits, Opacity, Result};
+use pratique_fs::{Change, Error, FileSystem, FsPath, ImageFs, Layer, Limits, Opacity, Result};
 use pratique_testkit::{Compression, LayerBuilder, ScratchDir, hostile, sha256};
 use rstest::rstest;
 
@@ -80,13 +80,17 @@ fn a_hard_link_to_nothing_is_a_gap() {
     let layer = LayerBuilder::new().hard_link("etc/shadow", "below/in/another/layer");
     let (found, gaps) = contents(&mut tar_layer(&layer, Compression::Plain), "etc/shadow").expect("visited");
     assert!(found.is_empty());
-    assert_eq!((gaps.len(), gaps[0].kind, gaps[0].path.as_deref()), (1, GapKind::Unreadable, Some("/etc/shadow")));
+    assert_eq!(
+        (gaps.len(), gaps[0].kind, gaps[0].path.as_deref()),
+        (1, GapKind::Unreadable, Some("/etc/shadow"))
+    );
 }
 
 #[test]
 fn a_hard_link_reaches_into_lower_layers_when_merged() {
     let layers = [LayerBuilder::new().file("x", "below"), LayerBuilder::new().hard_link("y", "x")];
-    let (image, gaps) = ImageFs::new(layers.iter().map(|layer| sources::blob(layer, Compression::Plain)).collect());
+    let (image, gaps) =
+        ImageFs::new(layers.iter().map(|layer| sources::blob(layer, Compression::Plain)).collect());
     assert_eq!(gaps, []);
     let mut text = String::new();
     image.open(&FsPath::new("y")).expect("open").read_to_string(&mut text).expect("read");
@@ -98,8 +102,12 @@ fn what_is_written_through_a_link_is_found_where_it_lands() {
     let layer = LayerBuilder::new().symlink("harmless", "etc").file("harmless/shadow", "secret");
     let (found, _) = contents(&mut tar_layer(&layer, Compression::Plain), "etc/shadow").expect("visited");
     assert_eq!(found, ["secret"]);
-    let layers = [LayerBuilder::new().symlink("harmless", "/etc"), LayerBuilder::new().file("harmless/shadow", "secret")];
-    let (image, _) = ImageFs::new(layers.iter().map(|layer| sources::blob(layer, Compression::Plain)).collect());
+    let layers = [
+        LayerBuilder::new().symlink("harmless", "/etc"),
+        LayerBuilder::new().file("harmless/shadow", "secret"),
+    ];
+    let (image, _) =
+        ImageFs::new(layers.iter().map(|layer| sources::blob(layer, Compression::Plain)).collect());
     assert!(image.symlink_metadata(&FsPath::new("etc/shadow")).is_ok());
 }
 
@@ -164,13 +172,15 @@ fn damaged_tars_are_unusable(#[case] tar: Vec<u8>) {
 #[case(Compression::Gzip)]
 #[case(Compression::Zstd)]
 fn truncated_and_flipped_blobs_are_unusable(#[case] compression: Compression) {
-    let layer = LayerBuilder::new().file("f", (0..100_000_u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>());
+    let layer =
+        LayerBuilder::new().file("f", (0..100_000_u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>());
     let whole = layer.to_blob(compression);
     let cut = hostile::truncated(&layer, compression, whole.len() / 2);
     let mut flipped = whole.clone();
     flipped[whole.len() / 2] ^= 0x10;
     for blob in [cut, flipped] {
-        let error = contents(&mut raw_layer(blob, layer.diff_id(), Limits::default()), "f").expect_err("damaged");
+        let error =
+            contents(&mut raw_layer(blob, layer.diff_id(), Limits::default()), "f").expect_err("damaged");
         assert!(matches!(error, Error::Malformed { .. } | Error::DigestMismatch { .. }), "{error}");
     }
 }
@@ -182,8 +192,12 @@ fn content_with_another_digest_is_unusable() {
     let mut wrong_diff_id = raw_layer(blob.clone(), other.diff_id(), Limits::default());
     assert!(matches!(contents(&mut wrong_diff_id, "f"), Err(Error::DigestMismatch { .. })));
     let digest: Digest = sha256(b"another blob");
-    let mut wrong_blob =
-        pratique_fs::TarLayer::new(std::sync::Arc::<[u8]>::from(blob), digest, layer.diff_id(), Limits::default());
+    let mut wrong_blob = pratique_fs::TarLayer::new(
+        std::sync::Arc::<[u8]>::from(blob),
+        digest,
+        layer.diff_id(),
+        Limits::default(),
+    );
     assert!(matches!(contents(&mut wrong_blob, "f"), Err(Error::DigestMismatch { .. })));
     // A layer that turns out wrong leaves nothing in the image but its gap.
     let (image, gaps) = ImageFs::new(vec![sources::blob(&other, Compression::Plain), Box::new(wrong_blob)]);
@@ -205,7 +219,8 @@ fn bombs_end_at_their_limits() {
     let error = contents(&mut raw_layer(many.to_tar(), many.diff_id(), small), "x").expect_err("too many");
     assert!(matches!(error, Error::Limit { .. }), "{error}");
     for kind in [tar::EntryType::GNULongName, tar::EntryType::XHeader, tar::EntryType::GNULongLink] {
-        let error = contents(&mut plain_layer(hostile::endless_name(kind, 1 << 40)), "x").expect_err("endless");
+        let error =
+            contents(&mut plain_layer(hostile::endless_name(kind, 1 << 40)), "x").expect_err("endless");
         assert!(matches!(error, Error::Limit { .. }), "{error}");
     }
 }
@@ -227,8 +242,14 @@ fn whiteouts_are_of_lower_layers_only_and_strange_ones_do_nothing() {
         .char_device("b", 0, 0)
         .file(".wh..wh.plnk", "")
         .file(".wh...", "");
-    let (image, gaps) = ImageFs::new([&base, &upper].map(|layer| sources::blob(layer, Compression::Plain)).into());
-    let names = image.read_dir(&FsPath::root()).expect("list").into_iter().map(|entry| entry.name).collect::<Vec<_>>();
+    let (image, gaps) =
+        ImageFs::new([&base, &upper].map(|layer| sources::blob(layer, Compression::Plain)).into());
+    let names = image
+        .read_dir(&FsPath::root())
+        .expect("list")
+        .into_iter()
+        .map(|entry| entry.name)
+        .collect::<Vec<_>>();
     assert_eq!(names, [b"a", b"c"]);
     assert_eq!((gaps.len(), gaps[0].kind), (1, GapKind::Malformed));
 }

@@ -6,9 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use pratique_core::Gap;
-use pratique_fs::{
-    FileSystem, FolderFs, FolderLayer, ImageFs, Layer, Limits, OverlayAttributes, TarLayer,
-};
+use pratique_fs::{FileSystem, FolderFs, FolderLayer, ImageFs, Layer, Limits, OverlayAttributes, TarLayer};
 use pratique_testkit::{Compression, LayerBuilder, OpaqueMark, ScratchDir, sha256};
 
 /// Whether folders can be written as runtimes write them; says so if not.
@@ -50,7 +48,12 @@ pub(crate) fn folder(layer: &LayerBuilder, scratch: &ScratchDir, name: &str) -> 
     let path = scratch.path().join(name);
     std::fs::create_dir(&path).expect("a new folder");
     layer.write_folder(&path, OpaqueMark::Trusted);
-    Box::new(FolderLayer::new(open_folder(&path), layer.diff_id(), OverlayAttributes::Trusted, Limits::default()))
+    Box::new(FolderLayer::new(
+        open_folder(&path),
+        layer.diff_id(),
+        OverlayAttributes::Trusted,
+        Limits::default(),
+    ))
 }
 
 /// How an image is put together.
