@@ -166,20 +166,20 @@ impl Gathered {
             }));
             return;
         };
-        let mut reader = RootReader::new(root, engine, limits);
-        for (followed, redirect) in redirects.iter().enumerate() {
-            if followed == limits.redirects {
-                let reason = format!(
-                    "more than {followed} links lead to files of interest; from here on they were not followed"
-                );
-                return self.gaps.push(gap(redirect, GapKind::Limit, reason));
+        if let Some(redirect) = redirects.get(limits.redirects) {
+            let most = limits.redirects;
+            let reason = format!(
+                "more than {most} links lead to files of interest; from here on they were not followed"
+            );
+            self.gaps.push(gap(redirect, GapKind::Limit, reason));
+        }
+        let mut reader = RootReader::new(root, engine, limits, self);
+        for redirect in redirects.iter().take(limits.redirects) {
+            let mut flow = reader.read(&redirect.path);
+            if flow.is_continue() && engine.matcher().is_region(&redirect.path) {
+                flow = reader.read_region(&redirect.path);
             }
-            match reader.read(&redirect.path) {
-                Ok(Some((layer, file))) => self.add(layer.as_ref(), &file),
-                Ok(None) => {}
-                Err(gap) => self.gaps.push(gap),
-            }
-            if reader.is_full() {
+            if flow.is_break() {
                 return;
             }
         }

@@ -19,19 +19,19 @@ pub struct Want {
 
 /// Tells of a path which detectors want it.
 ///
-/// An interest without wildcards is *exact*: programs open that very path, so links that lead there are followed. One
-/// with wildcards says where files lie; folders reached only through links are not looked into for it, because the
-/// files are met where they are.
+/// An interest without wildcards is *exact*: programs open that very path. One with wildcards has a *region*, the folder
+/// named before the first wildcard. Links that lead to an exact interest or to a region are followed, as a program would
+/// follow them; links to folders within a region are not, because what they lead to is met where it lies.
 pub struct Matcher {
     globs: GlobSet,
     /// Who declared the glob with this place in `globs`, and with which window.
     owners: Vec<Want>,
     /// Paths of exact interests.
     exact: BTreeSet<FsPath>,
-    /// Folders that lie above an exact interest; not the root.
-    above_exact: BTreeSet<FsPath>,
     /// For each interest with a wildcard the folder in which its matches lie.
     regions: BTreeSet<FsPath>,
+    /// Folders at which a link redirects interests: all above exact ones, regions and all above them; not the root.
+    gates: BTreeSet<FsPath>,
 }
 
 impl Matcher {
@@ -65,8 +65,9 @@ impl Matcher {
             glob: error.glob().unwrap_or_default().to_owned(),
             reason: error.kind().to_string(),
         })?;
-        let above_exact = exact.iter().flat_map(folders_above).collect();
-        Ok(Self { globs, owners, exact, above_exact, regions })
+        let mut gates: BTreeSet<FsPath> = exact.iter().chain(&regions).flat_map(folders_above).collect();
+        gates.extend(regions.iter().filter(|region| !region.is_root()).cloned());
+        Ok(Self { globs, owners, exact, regions, gates })
     }
 
     /// Puts the detectors that want `path` into `wants`, each once, in their order.
@@ -87,9 +88,19 @@ impl Matcher {
         self.globs.is_match_candidate(&Candidate::from_bytes(path.as_bytes()))
     }
 
-    /// Whether an exact interest lies below `path`, so that a link in this place redirects it.
+    /// Whether a link at `path` redirects interests: an exact one below it, or a region that it is or that lies below.
     pub fn leads_to_interest(&self, path: &FsPath) -> bool {
-        self.above_exact.contains(path)
+        self.gates.contains(path)
+    }
+
+    /// What a link at `path` redirects: the path itself if it is wanted, exact interests below, and regions.
+    pub fn redirected_by<'m>(&'m self, path: &'m FsPath) -> impl Iterator<Item = &'m FsPath> {
+        let below = move |other: &&FsPath| *other != path && other.is_within(path);
+        self.is_wanted(path)
+            .then_some(path)
+            .into_iter()
+            .chain(self.exact.iter().filter(below))
+            .chain(self.regions.iter().filter(move |region| region.is_within(path)))
     }
 
     /// Whether `path` is, or may lie above, a file that some detector wants. What happens at other paths changes
@@ -103,6 +114,11 @@ impl Matcher {
     /// Whether `path` is an exact interest.
     pub fn is_exact(&self, path: &FsPath) -> bool {
         self.exact.contains(path)
+    }
+
+    /// Whether `path` is the region of an interest with wildcards.
+    pub fn is_region(&self, path: &FsPath) -> bool {
+        self.regions.contains(path)
     }
 
     /// The exact interests.
@@ -170,17 +186,23 @@ mod tests {
     }
 
     #[test]
-    fn only_folders_above_exact_interests_lead_to_them() {
-        let matcher = matcher(&["etc/ssh/key", "opt/*/key"], 1);
-        for (path, leads) in [
-            ("etc", true),
-            ("etc/ssh", true),
-            ("etc/ssh/key", false),
-            ("opt", false),
-            ("et", false),
-            ("", false),
+    fn links_above_interests_and_at_regions_redirect_them() {
+        let matcher = matcher(&["etc/ssh/key", "opt/app/*/key", "**/x"], 1);
+        for (path, redirected) in [
+            ("etc", &["etc/ssh/key"][..]),
+            ("etc/ssh", &["etc/ssh/key"]),
+            ("etc/ssh/key", &["etc/ssh/key"]),
+            ("opt", &["opt/app"]),
+            ("opt/app", &["opt/app"]),
+            ("opt/app/1", &[]),
+            ("et", &[]),
+            ("a/x", &["a/x"]),
         ] {
-            assert_eq!(matcher.leads_to_interest(&FsPath::new(path)), leads, "{path}");
+            let path = FsPath::new(path);
+            let expected: Vec<FsPath> = redirected.iter().map(FsPath::new).collect();
+            assert_eq!(matcher.redirected_by(&path).cloned().collect::<Vec<_>>(), expected, "{path}");
+            let at_an_interest = matcher.is_wanted(&path);
+            assert_eq!(matcher.leads_to_interest(&path), !expected.is_empty() && !at_an_interest, "{path}");
         }
     }
 
@@ -199,12 +221,6 @@ mod tests {
         ] {
             assert_eq!(matcher.matters(&FsPath::new(path)), matters, "{path}");
         }
-    }
-
-    #[test]
-    fn regions_within_others_are_dropped() {
-        let matcher = matcher(&["var/lib/*", "var/*/x", "opt/a?"], 1);
-        assert_eq!(matcher.regions().collect::<Vec<_>>(), [&FsPath::new("opt"), &FsPath::new("var")]);
     }
 
     #[test]

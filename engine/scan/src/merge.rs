@@ -31,10 +31,10 @@ pub struct VisibleFile<'l> {
     pub file: &'l FileFacts,
 }
 
-/// A path of interest that is, or lies below, a symbolic link: the file must be read where the link leads.
+/// An interest that is, or lies below, a symbolic link and must be read where the link leads.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Redirect {
-    /// The path of interest.
+    /// The path of interest: a file, or a folder in which matches of wildcards lie.
     pub path: FsPath,
     /// The link.
     pub via: FsPath,
@@ -79,10 +79,8 @@ pub fn merge<'l>(engine: &Engine, layers: &[&'l LayerFacts]) -> Merged<'l> {
                 Fate::Visible => {}
                 Fate::Doubtful(reason) => merged.gaps.push(doubt(&link.path, &layer.diff_id, reason)),
             }
-            let itself = engine.matcher().is_wanted(&link.path).then_some(&link.path);
-            let below =
-                engine.matcher().exact().filter(|path| **path != link.path && path.is_within(&link.path));
-            redirects.extend(itself.into_iter().chain(below).map(|path| (path.clone(), link.path.clone())));
+            let paths = engine.matcher().redirected_by(&link.path);
+            redirects.extend(paths.map(|path| (path.clone(), link.path.clone())));
         }
     }
     // Stable, so that of equal paths the lower layer's stays first.

@@ -88,6 +88,7 @@ fn unknown_opacity(#[case] lines: &str, #[case] visible: bool, #[case] doubted: 
 #[case::a_folder_above(&["l etc>/usr/etc"], &["etc/shadow", "etc/ssh/key"])]
 #[case::a_deeper_folder(&["l etc/ssh>x"], &["etc/ssh/key"])]
 #[case::at_a_wildcard(&["l opt/a.pem>/b"], &["opt/a.pem"])]
+#[case::a_region(&["l opt>/usr/opt"], &["opt"])]
 #[case::elsewhere(&["l lib>usr/lib; l etc/mtab>/proc/mounts"], &[])]
 #[case::replaced_by_a_folder(&["l etc>/usr/etc", "d etc"], &[])]
 #[case::deleted(&["l etc/shadow>x", "w etc"], &[])]

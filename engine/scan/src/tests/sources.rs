@@ -7,12 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
 use pratique_core::{ImageFacts, Platform};
-use pratique_fs::{FolderLayer, FsPath, ImageFs, Layer, OverlayAttributes, TarLayer};
+use pratique_fs::{FolderFs, FolderLayer, FsPath, ImageFs, Layer, OverlayAttributes, TarLayer};
 use pratique_testkit::{Compression, LayerBuilder, OpaqueMark, ScratchDir, sha256};
 use proptest::prelude::*;
 
 use super::fake::engine;
-use crate::{Engine, ImageMeta, JudgeOptions, LayerState, Limits, judge_image, scan_layer};
+use crate::{Engine, ImageMeta, JudgeOptions, LayerState, Limits, judge_image, scan_layer, scan_root};
 
 fn blob(layer: &LayerBuilder) -> Box<dyn Layer> {
     let blob: Arc<[u8]> = layer.to_blob(Compression::Zstd).into();
@@ -43,13 +43,16 @@ fn judge(engine: &Engine, builders: &[LayerBuilder], mut layers: Vec<Box<dyn Lay
         .collect();
     let (root, gaps) = ImageFs::new(layers);
     assert_eq!(gaps, []);
-    let options = JudgeOptions {
+    judge_image(engine, &meta, &states, Some(&root), &options())
+}
+
+fn options() -> JudgeOptions {
+    JudgeOptions {
         dictionary: Vec::new(),
         hash_budget: Duration::from_secs(1),
         judged_at: Timestamp::UNIX_EPOCH,
         limits: Limits::default(),
-    };
-    judge_image(engine, &meta, &states, Some(&root), &options)
+    }
 }
 
 /// Judges layers from blobs and from folders; the same but for the trust.
@@ -78,7 +81,7 @@ fn hidden_linked_and_shared_files_are_judged_right_from_blobs_and_folders() {
         eprintln!("skipped: making overlay folders takes root");
         return;
     }
-    let engine = engine(&["etc/shadow", "etc/gshadow", "root/key", "srv/key"]);
+    let engine = engine(&["etc/shadow", "etc/shadow.*", "etc/gshadow", "root/key", "srv/key"]);
     let layers = [
         LayerBuilder::new()
             .dir("etc")
@@ -94,6 +97,7 @@ fn hidden_linked_and_shared_files_are_judged_right_from_blobs_and_folders() {
             .dir("usr")
             .dir("usr/etc")
             .file("usr/etc/shadow", "linked")
+            .file("usr/etc/shadow.bak", "in a linked folder")
             .hard_link("usr/etc/gshadow", "usr/etc/shadow")
             .symlink("etc", "usr/etc"),
     ];
@@ -102,7 +106,27 @@ fn hidden_linked_and_shared_files_are_judged_right_from_blobs_and_folders() {
     assert_eq!(blobs.gaps, []);
     let mut shown = shown(&blobs);
     shown.sort_unstable();
-    assert_eq!(shown, [("/etc/gshadow", "linked"), ("/etc/shadow", "linked"), ("/srv/key", "stays")]);
+    let linked =
+        [("/etc/gshadow", "linked"), ("/etc/shadow", "linked"), ("/etc/shadow.bak", "in a linked folder")];
+    assert_eq!(shown[..3], linked);
+    assert_eq!(shown[3..], [("/srv/key", "stays")]);
+}
+
+#[test]
+fn a_live_root_with_a_linked_folder_is_read_through_the_link() {
+    let scratch = ScratchDir::new();
+    let files = LayerBuilder::new()
+        .file("usr/etc/shadow", "linked")
+        .file("usr/etc/deep/shadow.old", "too deep")
+        .file("usr/etc/shadow.bak", "backup")
+        .symlink("etc", "/usr/etc");
+    files.write_folder(scratch.path(), OpaqueMark::Trusted);
+    let root = FolderFs::new(File::open(scratch.path()).unwrap().into(), pratique_fs::Limits::default());
+    let outcome = scan_root(&engine(&["etc/shadow", "etc/shadow.*"]), &root, &[], &options());
+    assert_eq!(outcome.gaps, []);
+    let mut paths: Vec<_> = outcome.findings.iter().filter_map(|finding| finding.path.as_deref()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/etc/shadow", "/etc/shadow.bak"]);
 }
 
 #[test]
