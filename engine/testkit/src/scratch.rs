@@ -11,10 +11,12 @@ use tempfile::TempDir;
 pub struct ScratchDir(TempDir);
 
 impl ScratchDir {
-    /// A new, empty folder.
+    /// A new, empty folder, in memory where that can be: thousands of folders are made and removed.
     #[expect(clippy::new_without_default, reason = "it makes a folder on disk")]
     pub fn new() -> Self {
-        Self(tempfile::Builder::new().prefix("pratique-test-").tempdir().expect("a temporary folder"))
+        let mut builder = tempfile::Builder::new();
+        let builder = builder.prefix("pratique-test-");
+        Self(builder.tempdir_in("/dev/shm").or_else(|_| builder.tempdir()).expect("a temporary folder"))
     }
 
     /// Where it is.
