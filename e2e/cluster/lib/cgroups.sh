@@ -15,7 +15,7 @@ cgroup_has() {
   if cgroup_is_v2; then
     grep -qw -- "$1" "$CGROUP_FS/cgroup.controllers"
   else
-    awk '$3 == "cgroup" { print $4 }' /proc/mounts | tr , '\n' | grep -qx -- "$1"
+    grep -qw -- "$1" <<<"$(awk '$3 == "cgroup" { print $4 }' /proc/mounts)"
   fi
 }
 

@@ -35,7 +35,7 @@ node_names() {
   for ((i = 1; i <= count; i++)); do echo "node$i"; done
 }
 
-is_node() { node_names | grep -qx -- "$1"; }
+is_node() { grep -qx -- "$1" <<<"$(node_names)"; }
 
 # --- messages -----------------------------------------------------------------------------------------------------
 
