@@ -1,0 +1,410 @@
+//! Assignments: a bounded queue, a few at a time, each ending in a result or handed back.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use pratique_core::detector::DETECTORS;
+use pratique_core::facts::Trust;
+use pratique_core::{Digest, Gap, GapKind, ImageFacts, Platform, Verdict};
+use pratique_fs::containerd::{Containerd, StatePaths};
+use pratique_wire::agents::{Assignment, Claimed, FromAgent, HandedBack, ScanResult, Settings, from_agent};
+use pratique_wire::facts_proto;
+use pratique_wire::scanner::Done;
+use prost::Message;
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::exchange::{Desk, Fault, Scanned};
+use super::node::{Known, Node, Target, by_target};
+use super::scanner::{Lost, Scanner};
+use crate::metrics::{Metrics, Outcome};
+
+/// Assignments that may wait here; the operator gives few to a node at a time.
+const QUEUE: usize = 64;
+/// How often an image is begun again: when it came back after it was deleted, or the scanner died of it.
+const ATTEMPTS: usize = 3;
+/// How long an assignment waits for a runtime or a scanner that is not there.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Messages that belong together.
+pub type Batch = Vec<FromAgent>;
+
+/// The node's scans. Clones are the same.
+#[derive(Clone)]
+pub struct Scans(Arc<Inner>);
+
+struct Inner {
+    tools: Tools,
+    permits: Semaphore,
+    said: mpsc::Sender<Batch>,
+    state: Mutex<State>,
+}
+
+/// What scans need.
+pub struct Tools {
+    /// The runtime, while it answers.
+    pub containerd: watch::Receiver<Option<Arc<Containerd>>>,
+    /// The scanner.
+    pub scanner: Arc<Scanner>,
+    /// What the node has.
+    pub node: Arc<watch::Sender<Node>>,
+    /// The runtime's state, as it is mounted.
+    pub state: StatePaths,
+    /// This node's name.
+    pub node_name: String,
+    /// Counts scans.
+    pub metrics: Arc<Metrics>,
+}
+
+#[derive(Default)]
+struct State {
+    claims: BTreeMap<String, CancellationToken>,
+    dictionary: Vec<String>,
+    stopping: bool,
+}
+
+/// How an assignment ends.
+enum Ending {
+    Facts { facts: facts_proto::ImageFacts, read: u64, cached: u64, outcome: Outcome },
+    Back { reason: String, gone: bool },
+}
+
+impl Scans {
+    /// Scans `at_a_time` images; what is to be told the operator goes to `said`.
+    pub fn new(tools: Tools, at_a_time: usize, said: mpsc::Sender<Batch>) -> Self {
+        let permits = Semaphore::new(at_a_time);
+        Self(Arc::new(Inner { tools, permits, said, state: Mutex::default() }))
+    }
+
+    /// Takes the operator's settings.
+    pub fn configure(&self, settings: Settings) {
+        self.0.state().dictionary = settings.dictionary;
+    }
+
+    /// Takes an assignment, or hands it back at once.
+    pub fn assign(&self, assignment: Assignment) -> Option<FromAgent> {
+        let cancel = CancellationToken::new();
+        {
+            let mut state = self.0.state();
+            if state.stopping {
+                return Some(handed_back(assignment.claim, "the agent stops".to_owned(), false));
+            }
+            if state.claims.contains_key(&assignment.claim) {
+                return None;
+            }
+            if state.claims.len() >= QUEUE {
+                return Some(handed_back(
+                    assignment.claim,
+                    format!("{QUEUE} scans wait here already"),
+                    false,
+                ));
+            }
+            state.claims.insert(assignment.claim.clone(), cancel.clone());
+        }
+        let inner = self.0.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = inner.work(assignment) => {}
+                () = cancel.cancelled() => {}
+            }
+        });
+        None
+    }
+
+    /// Forgets an assignment; what runs of it is ended.
+    pub fn withdraw(&self, claim: &str) {
+        if let Some(cancel) = self.0.state().claims.remove(claim) {
+            cancel.cancel();
+        }
+    }
+
+    /// Assignments that wait or are worked on.
+    pub fn claims(&self) -> Vec<String> {
+        self.0.state().claims.keys().cloned().collect()
+    }
+
+    /// Ends everything and takes nothing more.
+    pub fn hand_back_all(&self, reason: &str) -> Vec<FromAgent> {
+        let mut state = self.0.state();
+        state.stopping = true;
+        let hand_back = |(claim, cancel): (String, CancellationToken)| {
+            cancel.cancel();
+            handed_back(claim, reason.to_owned(), false)
+        };
+        std::mem::take(&mut state.claims).into_iter().map(hand_back).collect()
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn work(&self, assignment: Assignment) {
+        // The semaphore is never closed.
+        let Ok(_permit) = self.permits.acquire().await else { return };
+        let Assignment { claim, image, detectors } = assignment;
+        self.say(vec![FromAgent {
+            message: Some(from_agent::Message::Claimed(Claimed { claim: claim.clone() })),
+        }])
+        .await;
+        let started = Instant::now();
+        let ending = self.scan(&image, &detectors).await;
+        // Withdrawn or handed back meanwhile: the operator wants no answer.
+        if self.state().claims.remove(&claim).is_none() {
+            return;
+        }
+        let metrics = &self.tools.metrics;
+        let seconds = started.elapsed().as_secs_f64();
+        match ending {
+            Ending::Facts { facts, read, cached, outcome } => {
+                tracing::info!(
+                    image,
+                    ?outcome,
+                    layers_read = read,
+                    layers_cached = cached,
+                    seconds,
+                    "scanned"
+                );
+                metrics.scan_seconds.observe(seconds);
+                metrics.scanned(outcome);
+                let done = facts.detectors.iter().map(|(id, rules)| format!("{id}@{rules}")).collect();
+                self.say(chunks(&claim, &facts, read, cached)).await;
+                self.tools.node.send_modify(|node| node.scanned(&image, done));
+            }
+            Ending::Back { reason, gone } => {
+                tracing::warn!(image, reason, gone, "not scanned here");
+                metrics.scanned(Outcome::HandedBack);
+                self.say(vec![handed_back(claim, reason, gone)]).await;
+            }
+        }
+    }
+
+    async fn say(&self, batch: Batch) {
+        // The session ends only with the agent.
+        let _ = self.said.send(batch).await;
+    }
+
+    /// Scans an image, and begins anew if it was deleted and came back, or if the scanner died over it.
+    async fn scan(&self, image: &str, detectors: &[String]) -> Ending {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let last = attempt == ATTEMPTS;
+            let Some(known) = self.tools.node.borrow().get(image).cloned() else { return gone() };
+            let Some(containerd) = self.runtime().await else {
+                return back("the container runtime does not answer");
+            };
+            if let Err(lost) = self.tools.scanner.wait(PATIENCE).await {
+                return back(lost);
+            }
+            // Another name or namespace may still have what this one lacks.
+            let Some(target) = known.targets.iter().cycle().nth(attempt - 1) else { return gone() };
+            let dictionary = self.state().dictionary.clone();
+            let desk =
+                Desk { containerd: &containerd, scanner: &self.tools.scanner, state: &self.tools.state };
+            let scanned = desk.scan(&known, target, detectors, &dictionary).await;
+            let deleted = scanned.missing && is_wanting(&scanned);
+            match scanned.result {
+                _ if deleted && !is_there(&containerd, &known.targets).await => return gone(),
+                _ if deleted && !last => {
+                    tracing::info!(image, "the image was deleted and came back; begun anew")
+                }
+                Ok(done) => return self.facts(image, done),
+                Err(Fault::Failed(reason)) => return back(reason),
+                Err(Fault::Lost(lost)) if last => return self.crashed(&known, detectors, &lost),
+                Err(Fault::Lost(lost)) => tracing::warn!(image, attempt, %lost, "begun anew"),
+            }
+        }
+    }
+
+    async fn runtime(&self) -> Option<Arc<Containerd>> {
+        let mut containerd = self.tools.containerd.clone();
+        let connected = containerd.wait_for(Option::is_some);
+        tokio::time::timeout(PATIENCE, connected).await.ok()?.ok()?.clone()
+    }
+
+    /// Checks that the scanner answered what it was asked, and signs it.
+    fn facts(&self, image: &str, done: Done) -> Ending {
+        let mut facts = match done.facts.map(ImageFacts::try_from) {
+            Some(Ok(facts)) if facts.image.as_str() == image => facts,
+            Some(Ok(facts)) => {
+                return back(format!("the scanner answered for {} instead of {image}", facts.image));
+            }
+            Some(Err(error)) => return back(error),
+            None => return back("the scanner answered without facts"),
+        };
+        if let Some(counters) = &done.counters {
+            self.tools.metrics.add(counters);
+        }
+        self.tools.metrics.layers_read.inc_by(done.layers_read);
+        self.tools.metrics.layers_cached.inc_by(done.layers_cached);
+        facts.scanned_by.clone_from(&self.tools.node_name);
+        let outcome = match Verdict::of(&facts) {
+            Verdict::Clean => Outcome::Clean,
+            Verdict::Findings => Outcome::Findings,
+            Verdict::Incomplete => Outcome::Incomplete,
+            Verdict::Error => Outcome::Error,
+        };
+        Ending::Facts { facts: facts.into(), read: done.layers_read, cached: done.layers_cached, outcome }
+    }
+
+    /// What is said of an image that the scanner itself does not survive. Its children die alone; this is for the
+    /// container whose memory ends.
+    fn crashed(&self, known: &Known, detectors: &[String], lost: &Lost) -> Ending {
+        let digests =
+            |texts: &[String]| texts.iter().filter_map(|text| text.parse().ok()).collect::<Vec<Digest>>();
+        let Ok(image) = known.image.image.parse() else { return back(lost) };
+        let selected = |id: &str| detectors.iter().any(|own| own == "*" || own == id);
+        let ran = DETECTORS.iter().filter(|info| selected(info.id));
+        let facts = ImageFacts {
+            image,
+            manifests: digests(&known.image.manifests),
+            indexes: digests(&known.image.indexes),
+            platform: Platform {
+                os: known.image.platform_os.clone(),
+                architecture: known.image.platform_architecture.clone(),
+                variant: known.image.platform_variant.clone(),
+            },
+            created: None,
+            user: String::new(),
+            layers: Vec::new(),
+            detectors: ran.map(|info| (info.id.to_owned(), info.version.to_string())).collect(),
+            findings: Vec::new(),
+            gaps: vec![Gap::of_image(
+                GapKind::Crashed,
+                format!("given up after {ATTEMPTS} attempts: {lost}"),
+            )],
+            error: None,
+            judged_at: Timestamp::now(),
+            scanned_by: self.tools.node_name.clone(),
+            trust: Trust::Folders,
+        };
+        Ending::Facts { facts: facts.into(), read: 0, cached: 0, outcome: Outcome::Incomplete }
+    }
+}
+
+/// Whether something was not read, so that it matters that the runtime lacked something.
+fn is_wanting(scanned: &Scanned) -> bool {
+    match &scanned.result {
+        Ok(done) => done.facts.as_ref().is_none_or(|facts| !facts.gaps.is_empty() || facts.error.is_some()),
+        Err(_) => true,
+    }
+}
+
+/// Whether the runtime still has the image. One that cannot be asked is not said to lack it.
+async fn is_there(containerd: &Containerd, targets: &[Target]) -> bool {
+    match containerd.images().await {
+        Ok(images) => by_target(images).iter().any(|listed| targets.contains(&listed.target)),
+        Err(_) => true,
+    }
+}
+
+fn back(reason: impl ToString) -> Ending {
+    Ending::Back { reason: reason.to_string(), gone: false }
+}
+
+fn gone() -> Ending {
+    Ending::Back { reason: "the node no longer has the image".to_owned(), gone: true }
+}
+
+fn handed_back(claim: String, reason: String, image_gone: bool) -> FromAgent {
+    FromAgent { message: Some(from_agent::Message::HandedBack(HandedBack { claim, reason, image_gone })) }
+}
+
+fn chunks(claim: &str, facts: &facts_proto::ImageFacts, read: u64, cached: u64) -> Batch {
+    let bytes = facts.encode_to_vec();
+    let parts: Vec<&[u8]> = bytes.chunks(pratique_wire::CHUNK).collect();
+    let count = parts.len();
+    let chunk = |(place, part): (usize, &[u8])| {
+        let last = place + 1 == count;
+        let result = ScanResult {
+            claim: claim.to_owned(),
+            // A result has far fewer chunks: a message of the scanner's has 16 MiB at most.
+            chunk: u32::try_from(place).unwrap_or(u32::MAX),
+            last,
+            part: part.to_vec().into(),
+            layers_read: if last { read } else { 0 },
+            layers_cached: if last { cached } else { 0 },
+        };
+        FromAgent { message: Some(from_agent::Message::Result(result)) }
+    };
+    parts.into_iter().enumerate().map(chunk).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scans(said: mpsc::Sender<Batch>) -> Scans {
+        let metrics = Arc::new(Metrics::new().unwrap());
+        let tools = Tools {
+            containerd: watch::channel(None).1,
+            scanner: Arc::new(Scanner::new("/nowhere".into(), metrics.clone())),
+            node: Arc::new(watch::channel(Node::default()).0),
+            state: StatePaths::new("/nowhere"),
+            node_name: "node1".into(),
+            metrics,
+        };
+        Scans::new(tools, 1, said)
+    }
+
+    fn assignment(claim: &str) -> Assignment {
+        Assignment { claim: claim.to_owned(), image: "sha256:x".to_owned(), detectors: vec!["*".to_owned()] }
+    }
+
+    fn back_of(message: &FromAgent) -> &HandedBack {
+        match message.message.as_ref().unwrap() {
+            from_agent::Message::HandedBack(back) => back,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_image_that_is_not_there_is_handed_back_as_gone() {
+        let (said, mut saying) = mpsc::channel(8);
+        let scans = scans(said);
+        assert_eq!(scans.assign(assignment("a")), None);
+        assert!(matches!(saying.recv().await.unwrap()[0].message, Some(from_agent::Message::Claimed(_))));
+        let batch = saying.recv().await.unwrap();
+        let back = back_of(&batch[0]);
+        assert!(back.image_gone && back.claim == "a", "{back:?}");
+        assert!(scans.claims().is_empty());
+    }
+
+    #[tokio::test]
+    async fn the_queue_is_bounded_and_emptied_when_the_agent_stops() {
+        // Nobody takes what is said, so that nothing is finished.
+        let (said, _saying) = mpsc::channel(1);
+        said.try_send(Vec::new()).unwrap();
+        let scans = scans(said);
+        for number in 0..QUEUE {
+            assert_eq!(scans.assign(assignment(&format!("{number}"))), None);
+        }
+        let refused = scans.assign(assignment("one more")).unwrap();
+        assert!(back_of(&refused).reason.contains("wait here already"));
+        scans.withdraw("0");
+        assert_eq!(scans.claims().len(), QUEUE - 1);
+        assert_eq!(scans.hand_back_all("the agent stops").len(), QUEUE - 1);
+        assert!(scans.claims().is_empty());
+        assert!(back_of(&scans.assign(assignment("late")).unwrap()).reason.contains("stops"));
+    }
+
+    #[test]
+    fn long_results_travel_in_chunks_that_add_up() {
+        let user = "u".repeat(pratique_wire::CHUNK * 2 + 5);
+        let facts = facts_proto::ImageFacts { user, ..facts_proto::ImageFacts::default() };
+        let mut whole = Vec::new();
+        let batch = chunks("c", &facts, 3, 4);
+        assert_eq!(batch.len(), 3);
+        for (place, message) in batch.into_iter().enumerate() {
+            let Some(from_agent::Message::Result(result)) = message.message else { panic!("no result") };
+            assert_eq!((result.chunk as usize, result.last), (place, place == 2));
+            assert_eq!(result.layers_read, if result.last { 3 } else { 0 });
+            whole.extend(result.part);
+        }
+        assert_eq!(facts_proto::ImageFacts::decode(whole.as_slice()).unwrap(), facts);
+    }
+}

@@ -1,0 +1,130 @@
+//! The process that reads foreign bytes: one layer, or one image's facts, then it ends.
+
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::process::ExitCode;
+
+use pratique_core::{Digest, Gap};
+use pratique_fs::{BlobFile, FileSystem, FolderLayer, ImageFs, Layer, TarLayer};
+use pratique_scan::{Engine, JudgeOptions, LayerFacts, LayerState, Limits, judge_image, merge, scan_layer};
+
+use super::job::{Answer, Form, Job, Judgement, MAX_FRAME, Source, Task, decode_state};
+use super::sandbox;
+use crate::channel;
+
+/// How much of one layer is kept: its facts must fit the memory of one child, beside those of its siblings.
+const LIMITS: Limits = Limits {
+    entries: 10_000_000,
+    paths: 250_000,
+    fact_bytes: 4 << 20,
+    redirects: 1_000,
+    findings: 2_000,
+    gaps: 500,
+};
+
+/// Reads a job from standard input, gives up what it does not need, and answers on standard output.
+///
+/// # Errors
+/// The job is no job, or the answer cannot be written: an error in Pratique, or the scanner is gone.
+pub fn run() -> anyhow::Result<ExitCode> {
+    let mut input = std::io::stdin().lock();
+    let frame =
+        channel::read_frame(&mut input, MAX_FRAME)?.ok_or_else(|| anyhow::anyhow!("no job arrived"))?;
+    let job: Job = serde_json::from_slice(&frame)?;
+    let descriptors = Descriptors::inherit(&job.task);
+    for lack in sandbox::enter_child(&descriptors.folders(), job.memory) {
+        eprintln!("the scanning process goes on without {}: {}", lack.what, lack.reason);
+    }
+    let engine = Engine::new(&job.detectors)?;
+    let answer = match job.task {
+        Task::Scan(source) => scan(&engine, &source, descriptors),
+        Task::Judge(judgement) => {
+            let mut layers = Vec::new();
+            for _ in &judgement.meta.layers {
+                let frame = channel::read_frame(&mut input, MAX_FRAME)?
+                    .ok_or_else(|| anyhow::anyhow!("a layer's facts are missing"))?;
+                layers.push(decode_state(&frame));
+            }
+            judge(&engine, *judgement, &layers, descriptors)
+        }
+    };
+    channel::write_frame(&mut std::io::stdout().lock(), &answer.encode(), MAX_FRAME)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Descriptors that came with the process, by the place of their source.
+struct Descriptors(Vec<(Form, OwnedFd)>);
+
+impl Descriptors {
+    fn inherit(task: &Task) -> Self {
+        let sources = match task {
+            Task::Scan(source) => std::slice::from_ref(source),
+            Task::Judge(judgement) => judgement.sources.as_deref().unwrap_or_default(),
+        };
+        let adopt = |source: &Source| {
+            // SAFETY: the scanner that wrote this job left exactly these descriptors open for this process, each named
+            // once, and nothing here has touched them.
+            let descriptor = unsafe { OwnedFd::from_raw_fd(source.descriptor) };
+            (source.form.clone(), descriptor)
+        };
+        Self(sources.iter().map(adopt).collect())
+    }
+
+    fn folders(&self) -> Vec<BorrowedFd<'_>> {
+        self.0
+            .iter()
+            .filter(|(form, _)| matches!(form, Form::Folder { .. }))
+            .map(|(_, fd)| fd.as_fd())
+            .collect()
+    }
+}
+
+/// A layer as its descriptor gives it.
+fn layer(diff_id: &Digest, form: Form, descriptor: OwnedFd) -> Box<dyn Layer> {
+    let limits = pratique_fs::Limits::default();
+    match form {
+        Form::Folder { attributes } => {
+            Box::new(FolderLayer::new(descriptor, diff_id.clone(), attributes.into(), limits))
+        }
+        Form::Blob { digest } => {
+            Box::new(TarLayer::new(BlobFile::new(descriptor.into()), digest, diff_id.clone(), limits))
+        }
+    }
+}
+
+fn scan(engine: &Engine, source: &Source, descriptors: Descriptors) -> Answer {
+    let Some((form, descriptor)) = descriptors.0.into_iter().next() else {
+        return Answer::NeedsSources;
+    };
+    match scan_layer(layer(&source.diff_id, form, descriptor).as_mut(), engine, &LIMITS) {
+        Ok(facts) => Answer::Layer(facts.into()),
+        Err(error) => {
+            Answer::Missing(Gap::of_layer(error.gap_kind(), source.diff_id.clone(), error.to_string()))
+        }
+    }
+}
+
+fn judge(engine: &Engine, judgement: Judgement, layers: &[LayerState], descriptors: Descriptors) -> Answer {
+    let Judgement { meta, dictionary, hash_budget, judged_at, sources } = judgement;
+    let options = JudgeOptions { dictionary, hash_budget, judged_at, limits: LIMITS };
+    let Some(sources) = sources else {
+        let read: Vec<&LayerFacts> = layers
+            .iter()
+            .filter_map(|state| match state {
+                LayerState::Read(facts) => Some(facts),
+                LayerState::Missing(_) => None,
+            })
+            .collect();
+        if !merge(engine, &read).redirects.is_empty() {
+            return Answer::NeedsSources;
+        }
+        return Answer::Image(judge_image(engine, &meta, layers, None, &options).into());
+    };
+    let whole = sources.len() == meta.layers.len();
+    let parts = sources.iter().zip(descriptors.0);
+    let parts = parts.map(|(source, (form, descriptor))| layer(&source.diff_id, form, descriptor)).collect();
+    // Gaps of the layers themselves are in their facts already.
+    let (root, _) = ImageFs::new(parts);
+    // A view with a layer missing could lead links elsewhere than the image does.
+    let root = whole.then_some(&root as &dyn FileSystem);
+    Answer::Image(judge_image(engine, &meta, layers, root, &options).into())
+}
