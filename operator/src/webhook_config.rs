@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
-    RuleWithOperations, ServiceReference, ValidatingWebhook, ValidatingWebhookConfiguration, WebhookClientConfig,
+    RuleWithOperations, ServiceReference, ValidatingWebhook, ValidatingWebhookConfiguration,
+    WebhookClientConfig,
 };
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -183,7 +184,9 @@ pub enum WebhookConfigError {
         source: Box<kube::Error>,
     },
     /// Something makes the configuration again and again.
-    #[error("ValidatingWebhookConfiguration {0} comes back after it was deleted; stop the operator and delete it by hand")]
+    #[error(
+        "ValidatingWebhookConfiguration {0} comes back after it was deleted; stop the operator and delete it by hand"
+    )]
     ComesBack(String),
 }
 
@@ -335,7 +338,9 @@ pub async fn uninstall(client: Client, installation: &Installation) -> Result<()
             }
             Err(kube::Error::Api(status)) if status.code == 404 => quiet += 1,
             Err(error) => {
-                return Err(api(format!("ValidatingWebhookConfiguration {name} could not be deleted"))(error));
+                return Err(api(format!("ValidatingWebhookConfiguration {name} could not be deleted"))(
+                    error,
+                ));
             }
         }
         if quiet == 3 {
@@ -355,7 +360,10 @@ async fn give<K>(
     annotations: BTreeMap<String, String>,
 ) -> Result<(), WebhookConfigError>
 where
-    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
+    K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned,
 {
     let objects: Api<K> = Api::namespaced(client.clone(), namespace);
     let metadata = serde_json::json!({
@@ -402,7 +410,11 @@ mod tests {
                 assert_eq!(webhook.client_config.ca_bundle.as_ref().unwrap().0, b"PEM");
             }
             let policies: Vec<_> = webhooks.iter().map(|webhook| webhook.failure_policy.as_deref()).collect();
-            assert_eq!(policies, [Some(failure_policy.as_str()), Some("Ignore")], "controllers are only warned about");
+            assert_eq!(
+                policies,
+                [Some(failure_policy.as_str()), Some("Ignore")],
+                "controllers are only warned about"
+            );
         }
     }
 

@@ -54,13 +54,8 @@ pub async fn serve(
         };
         match (slot, accepted) {
             (Ok(slot), Ok((stream, peer))) => {
-                let connection = connection(
-                    acceptor.clone(),
-                    stream,
-                    router.clone(),
-                    connections.watcher(),
-                    slot,
-                );
+                let connection =
+                    connection(acceptor.clone(), stream, router.clone(), connections.watcher(), slot);
                 tokio::spawn(async move {
                     if let Err(error) = connection.await {
                         debug!(%peer, error, "webhook: connection");

@@ -145,9 +145,8 @@ pub async fn run(
 
 /// Whether another serving certificate is due: none yet, its life two thirds over, or its issuer replaced.
 fn needs_renewal(serving: Option<&Issued>, authorities: &Authorities, now: Timestamp) -> bool {
-    serving.is_none_or(|issued| {
-        now >= issued.renew_at() || issued.issuer != authorities.signing.certificate.pem
-    })
+    serving
+        .is_none_or(|issued| now >= issued.renew_at() || issued.issuer != authorities.signing.certificate.pem)
 }
 
 /// How long to sleep: to the next look or the next renewal, whichever comes first.
@@ -178,9 +177,9 @@ impl Keeper {
         for _ in 0..ATTEMPTS {
             let stored =
                 secrets.get_opt(&self.settings.name).await.map_err(api("Secret of the CA", "read"))?;
-            let read = stored.as_ref().map(|secret| {
-                Authorities::from_secret(secret.data.as_ref().unwrap_or(&Default::default()))
-            });
+            let read = stored
+                .as_ref()
+                .map(|secret| Authorities::from_secret(secret.data.as_ref().unwrap_or(&Default::default())));
             let usable = match read {
                 Some(Ok(authorities)) => Some(authorities),
                 // Deleted or damaged: what this replica knows is still what clients trust.
@@ -232,8 +231,7 @@ impl Keeper {
     /// Writes the ConfigMap from which agents learn whom to trust.
     async fn publish(&self, bundle: &str) -> Result<(), KeeperError> {
         let maps: Api<ConfigMap> = Api::namespaced(self.client.clone(), &self.settings.names.namespace);
-        let stored =
-            maps.get_opt(&self.settings.name).await.map_err(api("ConfigMap of the CA", "read"))?;
+        let stored = maps.get_opt(&self.settings.name).await.map_err(api("ConfigMap of the CA", "read"))?;
         let data = stored.as_ref().and_then(|map| map.data.as_ref());
         if data.and_then(|data| data.get("ca.crt")).is_some_and(|known| known == bundle) {
             return Ok(());
