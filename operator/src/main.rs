@@ -1,3 +1,9 @@
 //! `pratique-operator`; everything is in the library, so that it can be tested.
 
-fn main() {}
+use clap::Parser;
+use pratique_operator::args::Cli;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    pratique_operator::run(Cli::parse()).await
+}

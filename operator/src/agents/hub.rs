@@ -38,7 +38,6 @@ pub struct Hub {
     pub(super) settings: watch::Receiver<ScanSettings>,
     pub(super) leadership: watch::Receiver<Leadership>,
     metrics: Metrics,
-    limits: Limits,
     state: Mutex<State>,
     wake: Notify,
 }
@@ -78,9 +77,8 @@ impl Hub {
         limits: Limits,
         metrics: Metrics,
     ) -> Arc<Self> {
-        let planner = Planner::new(limits, 0);
-        let state = Mutex::new(State { planner, ..State::default() });
-        Arc::new(Self { index, settings, leadership, metrics, limits, state, wake: Notify::new() })
+        let state = Mutex::new(State { planner: Planner::new(limits), ..State::default() });
+        Arc::new(Self { index, settings, leadership, metrics, state, wake: Notify::new() })
     }
 
     /// Names of the connected nodes whose images are all known.
@@ -267,10 +265,7 @@ impl Hub {
             match epoch {
                 Some(epoch) if !leading => {
                     leading = true;
-                    let mut state = self.state();
-                    let stale = state.planner.take_stale();
-                    state.planner = Planner::new(self.limits, epoch);
-                    state.planner.judge_anew(stale);
+                    self.state().planner.begin(epoch);
                 }
                 None if leading => {
                     leading = false;

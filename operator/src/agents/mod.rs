@@ -11,6 +11,8 @@ mod hub;
 mod messages;
 mod plan;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use hub::{Hub, ScanSettings};
 pub use plan::{Limits, Wanted};

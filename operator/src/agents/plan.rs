@@ -160,9 +160,18 @@ pub(super) struct Planner {
 }
 
 impl Planner {
-    /// A planner without agents. `epoch` makes its claim ids differ from those of earlier leaders.
-    pub(super) fn new(limits: Limits, epoch: u64) -> Self {
-        Self { limits, epoch, ..Self::default() }
+    /// A planner without agents.
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// A reign begins: claims and failures of an earlier one are forgotten; agents that have connected stay. `epoch`
+    /// makes the ids of claims differ from those of every other reign.
+    pub(super) fn begin(&mut self, epoch: u64) {
+        self.epoch = epoch;
+        self.claims.clear();
+        self.claimed.clear();
+        self.history.clear();
     }
 
     /// A node's agent connected; claims of its earlier connection are void.
@@ -245,11 +254,6 @@ impl Planner {
     /// These images are to be judged anew although their facts look complete (the dictionary changed).
     pub(super) fn judge_anew(&mut self, images: impl IntoIterator<Item = Digest>) {
         self.stale.extend(images);
-    }
-
-    /// The images that are still to be judged anew.
-    pub(super) fn take_stale(&mut self) -> HashSet<Digest> {
-        std::mem::take(&mut self.stale)
     }
 
     /// How many scans are under way.
@@ -380,3 +384,7 @@ impl Planner {
         Some(open.claim)
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -64,6 +64,11 @@ impl ClusterIndex {
         self.namespaces.get(name)
     }
 
+    /// Names of all namespaces, in no order.
+    pub fn namespaces(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.namespaces.keys().map(String::as_str)
+    }
+
     /// All nodes, by name.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = &Node> {
         self.nodes.values()

@@ -17,14 +17,15 @@ mod nodes;
 mod reduce;
 mod resolve;
 mod seen;
+#[cfg(test)]
+mod tests;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as k8s;
-use pratique_core::policy::Policy;
 use pratique_core::{Digest, ImageFacts};
 use tokio::sync::broadcast;
 
@@ -75,8 +76,6 @@ pub enum Change {
     Namespace(String),
     /// A Node object changed.
     Node(String),
-    /// The policies changed.
-    Policies,
 }
 
 /// All that decisions need. See the module's documentation.
@@ -85,7 +84,6 @@ pub struct Index {
     facts: FactsIndex,
     nodes: NodesIndex,
     cluster: ClusterIndex,
-    policies: Vec<Arc<Policy>>,
     seen: FirstSeenIndex,
     freshness: Freshness,
     changes: broadcast::Sender<Change>,
@@ -97,7 +95,6 @@ impl Default for Index {
             facts: FactsIndex::default(),
             nodes: NodesIndex::default(),
             cluster: ClusterIndex::default(),
-            policies: Vec::new(),
             seen: FirstSeenIndex::default(),
             freshness: Freshness::default(),
             changes: broadcast::Sender::new(CHANGES),
@@ -119,11 +116,6 @@ impl Index {
     /// Namespaces, nodes and pods.
     pub fn cluster(&self) -> &ClusterIndex {
         &self.cluster
-    }
-
-    /// The policies in force, by name.
-    pub fn policies(&self) -> &[Arc<Policy>] {
-        &self.policies
     }
 
     /// When an image was first seen running in a namespace.
@@ -238,14 +230,26 @@ impl Index {
         }
     }
 
+    /// Since when each image has run in each namespace, by the pods that run now.
+    pub fn running_since(&self, now: Timestamp) -> HashMap<(String, Digest), Timestamp> {
+        let mut running = HashMap::new();
+        for (pod, image) in self.running_images() {
+            let started = pod.started.unwrap_or(now);
+            let since = running.entry((pod.namespace.clone(), image)).or_insert(started);
+            *since = started.min(*since);
+        }
+        running
+    }
+
     /// Notes what runs at `now`, and forgets what has not run for `unused_after`.
-    pub fn refresh_seen(&mut self, now: Timestamp, unused_after: Duration) {
-        let running: Vec<(String, Digest, Timestamp)> = self
-            .running_images()
-            .map(|(pod, image)| (pod.namespace.clone(), image, pod.started.unwrap_or(now)))
-            .collect();
-        for (namespace, image, at) in running {
-            self.apply_first_seen(&namespace, &image, at, now);
+    pub fn refresh_seen(
+        &mut self,
+        running: HashMap<(String, Digest), Timestamp>,
+        now: Timestamp,
+        unused_after: Duration,
+    ) {
+        for ((namespace, image), since) in running {
+            self.apply_first_seen(&namespace, &image, since, now);
         }
         self.seen.expire(now, unused_after);
     }
@@ -253,24 +257,6 @@ impl Index {
     /// Says how far behind the leader this replica is.
     pub fn set_freshness(&mut self, freshness: Freshness) {
         self.freshness = freshness;
-    }
-
-    /// Takes in a policy, in place of the one of its name.
-    pub fn apply_policy(&mut self, policy: Policy) {
-        let policy = Arc::new(policy);
-        match self.policies.binary_search_by(|known| known.name().cmp(policy.name())) {
-            Ok(at) => self.policies[at] = policy,
-            Err(at) => self.policies.insert(at, policy),
-        }
-        self.notify(Change::Policies);
-    }
-
-    /// Forgets a policy.
-    pub fn remove_policy(&mut self, name: &str) {
-        if let Ok(at) = self.policies.binary_search_by(|known| known.name().cmp(name)) {
-            self.policies.remove(at);
-            self.notify(Change::Policies);
-        }
     }
 
     /// Takes in a namespace.

@@ -6,6 +6,8 @@
 mod convert;
 mod follower;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use follower::{Trust, follow};
 pub use service::ReplicasService;

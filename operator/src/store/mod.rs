@@ -3,6 +3,8 @@
 //! Every replica keeps its own. What is lost is sent again by the agents; what is corrupt is dropped and named.
 
 mod collect;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::collections::HashSet;

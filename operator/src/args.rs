@@ -1,0 +1,204 @@
+//! Flags. Each has an environment variable, and a default that fits the chart.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
+
+use crate::webhook_config::FailurePolicy;
+
+/// `pratique-operator`: collects what the nodes' agents find, judges by ScanPolicies, and refuses what they deny.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "pratique-operator", version, about)]
+pub struct Cli {
+    /// What is logged, such as `info` or `pratique_operator=debug,warn`.
+    #[arg(long, env = "RUST_LOG", default_value = "info", global = true)]
+    pub log: String,
+    /// How log lines are written.
+    #[arg(long, env = "PRATIQUE_LOG_FORMAT", value_enum, default_value = "json", global = true)]
+    pub log_format: LogFormat,
+    /// The cluster to work on; without it the pod's own, or what kubectl would use.
+    #[arg(long, env = "KUBECONFIG", value_name = "FILE", global = true)]
+    pub kubeconfig: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line of text.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Commands.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Runs the operator.
+    Run(Box<RunArgs>),
+    /// Creates or upgrades the custom resource definitions that this release brings.
+    ApplyCrds,
+    /// Removes the webhook configuration, so that no pod waits for an operator that is gone.
+    Uninstall(NameArgs),
+}
+
+/// How the installation is called; its objects' names follow from it.
+#[derive(Debug, Clone, Args)]
+pub struct NameArgs {
+    /// Name of the installation: `NAME-operator`, `NAME-agent`, `NAME-webhook`, `NAME-agents`, `NAME-ca`…
+    #[arg(long, env = "PRATIQUE_NAME", default_value = "pratique")]
+    pub name: String,
+    /// The operator's namespace.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "pratique")]
+    pub namespace: String,
+}
+
+impl NameArgs {
+    /// The name of one of the installation's objects.
+    pub fn object(&self, part: &str) -> String {
+        format!("{}-{part}", self.name)
+    }
+}
+
+/// How much a refusal says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+pub enum Detail {
+    /// Image, rule and finding with its file.
+    Full,
+    /// Without the file, for clusters whose tenants pull private images.
+    Brief,
+}
+
+impl From<Detail> for pratique_core::policy::Detail {
+    fn from(detail: Detail) -> Self {
+        match detail {
+            Detail::Full => Self::Full,
+            Detail::Brief => Self::Brief,
+        }
+    }
+}
+
+/// Flags of `run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Names of the installation.
+    #[command(flatten)]
+    pub names: NameArgs,
+    /// This pod's name.
+    #[arg(long, env = "POD_NAME", default_value = "pratique-operator")]
+    pub pod_name: String,
+    /// This pod's address, to which agents and followers are directed.
+    #[arg(long, env = "POD_IP", default_value = "127.0.0.1")]
+    pub pod_ip: IpAddr,
+    /// Where the webhook listens.
+    #[arg(long, env = "PRATIQUE_WEBHOOK_LISTEN", default_value = "[::]:9443", value_name = "ADDRESS")]
+    pub webhook_listen: SocketAddr,
+    /// Where agents and followers are answered.
+    #[arg(long, env = "PRATIQUE_AGENTS_LISTEN", default_value = "[::]:9444", value_name = "ADDRESS")]
+    pub agents_listen: SocketAddr,
+    /// Where /metrics, /healthz and /readyz are answered.
+    #[arg(long, env = "PRATIQUE_ADMIN_LISTEN", default_value = "[::]:9090", value_name = "ADDRESS")]
+    pub admin_listen: SocketAddr,
+    /// Folder of the report store.
+    #[arg(long, env = "PRATIQUE_STORE", default_value = "/var/lib/pratique", value_name = "FOLDER")]
+    pub store: PathBuf,
+    /// This pod's token with the audience `pratique`, shown to the leader when following it.
+    #[arg(
+        long,
+        env = "PRATIQUE_TOKEN",
+        default_value = "/var/run/secrets/pratique/token",
+        value_name = "FILE"
+    )]
+    pub token: PathBuf,
+    /// Words to be tried as passwords beside the built-in ones, one a line.
+    #[arg(long, env = "PRATIQUE_DICTIONARY", value_name = "FILE")]
+    pub dictionary: Option<PathBuf>,
+    /// Reports of images that no node has had for this long are dropped.
+    #[arg(long, env = "PRATIQUE_UNUSED_AFTER", default_value = "168h", value_parser = duration, value_name = "DURATION")]
+    pub unused_after: Duration,
+    /// Scans one node works on at a time.
+    #[arg(long, env = "PRATIQUE_SCANS_PER_NODE", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub scans_per_node: u16,
+    /// What the API server does with a pod while no replica answers.
+    #[arg(long, env = "PRATIQUE_FAILURE_POLICY", value_enum, default_value = "Ignore")]
+    pub failure_policy: FailurePolicy,
+    /// How long the API server waits for a decision; 1s to 30s.
+    #[arg(long, env = "PRATIQUE_WEBHOOK_TIMEOUT", default_value = "5s", value_parser = duration, value_name = "DURATION")]
+    pub webhook_timeout: Duration,
+    /// How long the webhook goes on serving after SIGTERM, until the API server has learned that this replica ends.
+    #[arg(long, env = "PRATIQUE_DRAIN", default_value = "5s", value_parser = duration, value_name = "DURATION")]
+    pub drain: Duration,
+    /// How much a refusal says.
+    #[arg(long, env = "PRATIQUE_DETAIL", value_enum, default_value = "Full")]
+    pub detail: Detail,
+    /// A namespace that is never guarded, beside kube-system, kube-public, kube-node-lease and the operator's own; can
+    /// be given more than once.
+    #[arg(
+        long = "exclude-namespace",
+        env = "PRATIQUE_EXCLUDE_NAMESPACES",
+        value_delimiter = ',',
+        value_name = "NAMESPACE"
+    )]
+    pub exclude_namespaces: Vec<String>,
+    /// Life of a serving certificate; a new one is made after two thirds of it.
+    #[arg(long, env = "PRATIQUE_CERTIFICATE_LIFETIME", default_value = "24h", value_parser = duration, value_name = "DURATION")]
+    pub certificate_lifetime: Duration,
+    /// Life of the certificate authority; the next one is prepared after four fifths of it.
+    #[arg(long, env = "PRATIQUE_CA_LIFETIME", default_value = "8760h", value_parser = duration, value_name = "DURATION")]
+    pub ca_lifetime: Duration,
+}
+
+/// A duration such as `5s` or `168h`, longer than nothing.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration: SignedDuration = text.parse().map_err(|_| "write it as 5s, 30m or 168h".to_owned())?;
+    match Duration::try_from(duration) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("it must be longer than nothing".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_charts_flags_are_understood() {
+        let cli = Cli::try_parse_from([
+            "pratique-operator",
+            "run",
+            "--name=shop",
+            "--failure-policy=Fail",
+            "--webhook-timeout=7s",
+            "--detail=Brief",
+            "--certificate-lifetime=24h",
+            "--unused-after=168h30m",
+            "--exclude-namespace=a",
+            "--exclude-namespace=b",
+        ]);
+        let Command::Run(run) = cli.unwrap().command else { panic!("not run") };
+        assert_eq!(run.names.object("agents"), "shop-agents");
+        assert_eq!((run.failure_policy, run.detail), (FailurePolicy::Fail, Detail::Brief));
+        assert_eq!(run.unused_after, Duration::from_secs(168 * 3600 + 1800));
+        assert_eq!(run.exclude_namespaces, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_duration_that_is_none_is_refused() {
+        for text in ["", "5", "0s", "-5s", "soon"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}
