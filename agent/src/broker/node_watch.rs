@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use containerd_client::services::v1::SubscribeRequest;
 use containerd_client::services::v1::events_client::EventsClient;
-use containerd_client::types::Envelope;
+use pratique_fs::Error;
 use pratique_fs::containerd::{Containerd, StatePaths};
-use pratique_fs::{Error, Result};
 use pratique_wire::scanner::Identity;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
-use tonic::Streaming;
+use tonic::Status;
 
 use super::exchange::{Desk, Fault};
 use super::node::{Listed, Node, Target, by_target};
@@ -72,7 +71,7 @@ impl NodeWatch {
         identities: &mut BTreeMap<Target, Identity>,
         swept: &mut bool,
         backoff: &mut Backoff,
-    ) -> Result<()> {
+    ) -> Result<(), Error> {
         let containerd = Arc::new(Containerd::connect(&self.socket, OWNER).await?);
         if !*swept {
             match containerd.sweep().await? {
@@ -82,32 +81,30 @@ impl NodeWatch {
             *swept = true;
         }
         // The events first: what happens while the runtime is listed is then not missed.
-        let mut events = self.subscribe(&containerd).await?;
+        let mut events = subscribe(&containerd);
         self.containerd.send_replace(Some(containerd.clone()));
         self.metrics.runtime.set(1);
         tracing::info!(socket = %self.socket.display(), version = containerd.version().await?, "watching containerd");
+        // containerd does not say when a subscription has begun, so that the second listing comes soon.
+        let mut settled = false;
         loop {
             let complete = self.list(&containerd, identities).await?;
             backoff.reset();
-            let again = Instant::now() + if complete { jittered(self.resync) } else { jittered(AGAIN) };
-            match timeout_at(again, events.message()).await {
+            let again = Instant::now() + jittered(if complete && settled { self.resync } else { AGAIN });
+            settled = true;
+            match timeout_at(again, events.recv()).await {
                 Err(_) => {}
-                Ok(Ok(Some(_))) => settle(&mut events).await,
-                Ok(Ok(None)) => return Ok(()),
-                Ok(Err(status)) => return Err(self.broken(&status)),
+                Ok(Some(Ok(()))) => settle(&mut events).await,
+                Ok(Some(Err(status))) => {
+                    let runtime = format!("containerd at {}", self.socket.display());
+                    return Err(Error::Runtime {
+                        runtime,
+                        reason: format!("its event stream broke: {}", status.message()),
+                    });
+                }
+                Ok(None) => return Ok(()),
             }
         }
-    }
-
-    async fn subscribe(&self, containerd: &Containerd) -> Result<Streaming<Envelope>> {
-        let filters = ["images", "containers"].map(|what| format!("topic~=\"^/{what}/\"")).to_vec();
-        let answer = EventsClient::new(containerd.channel()).subscribe(SubscribeRequest { filters }).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| self.broken(&status))
-    }
-
-    fn broken(&self, status: &tonic::Status) -> Error {
-        let runtime = format!("containerd at {}", self.socket.display());
-        Error::Runtime { runtime, reason: format!("its event stream broke: {}", status.message()) }
     }
 
     /// Lists everything; tells whether all of it could be identified.
@@ -115,7 +112,7 @@ impl NodeWatch {
         &self,
         containerd: &Containerd,
         identities: &mut BTreeMap<Target, Identity>,
-    ) -> Result<bool> {
+    ) -> Result<bool, Error> {
         let images = by_target(containerd.images().await?);
         self.metrics.containers.set(count(containerd.containers().await?.len()));
         identities.retain(|target, _| images.iter().any(|listed| listed.target == *target));
@@ -151,14 +148,41 @@ impl NodeWatch {
     }
 }
 
+/// Tells that something happened to images or containers, not what: the listing says that. Ends with the stream.
+///
+/// In a task of its own: containerd answers a subscription with its first event and not before.
+fn subscribe(containerd: &Containerd) -> mpsc::Receiver<Result<(), Status>> {
+    let mut client = EventsClient::new(containerd.channel());
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let filters = ["images", "containers"].map(|what| format!("topic~=\"^/{what}/\"")).to_vec();
+        let follow = async {
+            let mut events = client.subscribe(SubscribeRequest { filters }).await?.into_inner();
+            while events.message().await?.is_some() {
+                // One that waits to be read says all.
+                let _ = sender.try_send(Ok(()));
+            }
+            Ok(())
+        };
+        tokio::select! {
+            ended = follow => if let Err(status) = ended {
+                // Whoever no longer watches needs no reason.
+                let _ = sender.send(Err(status)).await;
+            },
+            () = sender.closed() => {}
+        }
+    });
+    receiver
+}
+
 /// Waits until no more events come for a moment. An end of the stream is met again by the next read.
-async fn settle(events: &mut Streaming<Envelope>) {
+async fn settle(events: &mut mpsc::Receiver<Result<(), Status>>) {
     let longest = Instant::now() + LONGEST;
     loop {
         let quiet = (Instant::now() + QUIET).min(longest);
-        match timeout_at(quiet, events.message()).await {
-            Ok(Ok(Some(_))) => {}
-            Ok(_) | Err(_) => return,
+        match timeout_at(quiet, events.recv()).await {
+            Ok(Some(Ok(()))) if Instant::now() < longest => {}
+            _ => return,
         }
     }
 }
