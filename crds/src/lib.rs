@@ -1,6 +1,10 @@
 //! The API types of `pratique.dev/v1alpha1`: one file per kind, the conversion into core's words, and the generator.
 
-#![allow(unreachable_pub, reason = "the KubeSchema derive repeats each struct inside a function, where rustc sees no way to it")]
+#![allow(clippy::duplicated_attributes, reason = "columns have their types in common")]
+#![allow(
+    unreachable_pub,
+    reason = "the KubeSchema derive repeats each struct inside a function, where rustc sees no way to it"
+)]
 
 pub mod convert;
 pub mod generate;

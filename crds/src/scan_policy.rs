@@ -138,17 +138,13 @@ pub struct Match {
 pub struct LabelSelector {
     /// Labels with the value each must have.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 32), schema_with = "label_values")]
+    #[schemars(schema_with = "schema::short_texts")]
     pub match_labels: BTreeMap<String, String>,
 
     /// Requirements on labels.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "atomic"))]
     pub match_expressions: Vec<LabelRequirement>,
-}
-
-fn label_values(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "object", "additionalProperties": {"type": "string", "maxLength": 63}})
 }
 
 /// A requirement on one label.

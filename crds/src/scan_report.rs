@@ -84,7 +84,7 @@ pub struct ScanReportStatus {
 
     /// Detectors that ran, with the version of their rules.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 64))]
+    #[schemars(schema_with = "schema::short_texts")]
     pub detectors: BTreeMap<String, String>,
 
     /// Counts of findings.
@@ -259,7 +259,7 @@ pub struct Finding {
     pub layer: Option<String>,
     /// Details, such as user and scheme.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(extend("maxProperties" = 16))]
+    #[schemars(schema_with = "schema::short_texts")]
     pub attributes: BTreeMap<String, String>,
 }
 

@@ -5,26 +5,40 @@ use pratique_core::detector::DETECTORS;
 use pratique_core::{Category, Severity};
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-/// A duration as Go writes it, in hours, minutes and seconds. Three parts of five digits stay within Go's range.
-const DURATION: &str = "^([0-9]{1,5}[hms]){1,3}$";
-
-fn duration_schema(rule: &str, message: &str) -> Schema {
-    json_schema!({
-        "type": "string",
-        "pattern": DURATION,
-        "maxLength": 18,
-        "x-kubernetes-validations": [{"rule": rule, "message": message}],
-    })
-}
+/// A duration as Go writes it, in hours, minutes and seconds. Three parts of five digits stay within Go's range. A CEL
+/// rule and no `pattern`: people get a sentence and not a regular expression.
+const IS_DURATION: &str = "self.matches('^([0-9]{1,5}[hms]){1,3}$')";
+const NO_DURATION: &str = "must be a duration in hours, minutes and seconds, such as 720h or 1h30m";
 
 /// A duration longer than nothing.
 pub(crate) fn positive_duration(_: &mut SchemaGenerator) -> Schema {
-    duration_schema("duration(self) > duration('0s')", "must be longer than 0s, such as 720h")
+    let positive = format!("!{IS_DURATION} || duration(self) > duration('0s')");
+    json_schema!({
+        "type": "string",
+        "maxLength": 18,
+        "x-kubernetes-validations": [
+            {"rule": IS_DURATION, "message": NO_DURATION},
+            {"rule": positive, "message": "must be longer than 0s, such as 720h"},
+        ],
+    })
 }
 
 /// A duration that may be nothing.
 pub(crate) fn duration(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"type": "string", "pattern": DURATION, "maxLength": 18})
+    json_schema!({
+        "type": "string",
+        "maxLength": 18,
+        "x-kubernetes-validations": [{"rule": IS_DURATION, "message": NO_DURATION}],
+    })
+}
+
+/// A map of short words to short texts.
+pub(crate) fn short_texts(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": {"type": "string", "maxLength": 256},
+    })
 }
 
 /// Patterns over image references.

@@ -14,14 +14,19 @@ pub const MAX_STATUS: usize = 12 * 1024;
 /// counted in `omitted`; whoever wants all reads the operator's whole report.
 pub fn fit(mut status: ScanReportStatus) -> ScanReportStatus {
     clamp(&mut status);
-    let mut size = size_of(&status);
     for step in STEPS {
-        while size > MAX_STATUS {
-            let Some(freed) = step(&mut status) else { break };
-            size = size.saturating_sub(freed);
+        // Counting what goes takes a few bytes itself: the estimate is checked until it holds.
+        while let over @ 1.. = size_of(&status).saturating_sub(MAX_STATUS) {
+            let mut freed = 0;
+            while freed < over
+                && let Some(bytes) = step(&mut status)
+            {
+                freed += bytes;
+            }
+            if freed == 0 {
+                break;
+            }
         }
-        // Counting what went may have added a few bytes.
-        size = size_of(&status);
     }
     status
 }
@@ -105,7 +110,7 @@ fn clamp(status: &mut ScanReportStatus) {
         cut(&mut condition.message, 1024);
     }
     cut_all(&mut status.references, 512);
-    cut_map(&mut status.detectors, 64);
+    cut_map(&mut status.detectors, 32, 24);
     for (text, limit) in [(&mut status.error, 1024), (&mut status.policy, 280), (&mut status.scanned_by, 253)]
     {
         cut_optional(text, limit);
@@ -120,7 +125,7 @@ fn clamp_finding(finding: &mut Finding) {
     cut(&mut finding.rule, 64);
     cut(&mut finding.message, 512);
     cut_optional(&mut finding.path, 512);
-    cut_map(&mut finding.attributes, 16);
+    cut_map(&mut finding.attributes, 16, 128);
 }
 
 fn clamp_gap(gap: &mut Gap) {
@@ -152,21 +157,28 @@ fn cut_optional(text: &mut Option<String>, limit: usize) {
     }
 }
 
-fn cut_map(map: &mut BTreeMap<String, String>, limit: usize) {
-    while map.len() > limit {
+fn cut_map(map: &mut BTreeMap<String, String>, entries: usize, limit: usize) {
+    map.retain(|key, _| key.len() <= 64);
+    while map.len() > entries {
         map.pop_last();
     }
-    map.retain(|key, _| key.len() <= 64);
-    map.values_mut().for_each(|value| cut(value, 128));
+    map.values_mut().for_each(|value| cut(value, limit));
 }
 
-/// Replaces control characters, which would rewrite the reader's terminal, and cuts to `limit` bytes.
+/// Replaces control characters, which would rewrite the reader's terminal, and cuts to `limit` bytes of JSON.
 fn cut(text: &mut String, limit: usize) {
     if text.chars().any(char::is_control) {
         *text = text.replace(char::is_control, "\u{fffd}");
     }
-    if text.len() > limit {
-        text.truncate(text.floor_char_boundary(limit - '…'.len_utf8()));
+    let (mut bytes, mut fits) = (0, 0);
+    for (at, c) in text.char_indices() {
+        bytes += if matches!(c, '"' | '\\') { 2 } else { c.len_utf8() };
+        if bytes + '…'.len_utf8() <= limit {
+            fits = at + c.len_utf8();
+        }
+    }
+    if bytes > limit {
+        text.truncate(fits);
         text.push('…');
     }
 }

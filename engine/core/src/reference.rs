@@ -218,3 +218,6 @@ fn check_tag(tag: &str) -> Result<(), String> {
             .to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests;

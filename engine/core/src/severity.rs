@@ -53,10 +53,9 @@ impl std::str::FromStr for Severity {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|severity| severity.as_str() == text)
-            .ok_or_else(|| format!("`{text}` is no severity; use one of Unknown, Negligible, Low, Medium, High, Critical"))
+        Self::ALL.into_iter().find(|severity| severity.as_str() == text).ok_or_else(|| {
+            format!("`{text}` is no severity; use one of Unknown, Negligible, Low, Medium, High, Critical")
+        })
     }
 }
 

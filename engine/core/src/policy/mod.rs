@@ -29,3 +29,6 @@ pub use spec::{
     Action, Body, Enforcement, Exception, ExistingWorkloads, FindingSelector, ImageRule, MatchSpec,
     PolicySpec, Rule, WorkloadRule,
 };
+
+#[cfg(test)]
+mod tests;

@@ -42,21 +42,26 @@ impl CompiledRule {
     }
 }
 
-/// Globs over absolute paths: `*` stops at `/`, `**` does not.
-fn path_globs(globs: &[String], field: &str) -> Result<GlobSet, InvalidPolicy> {
+/// Globs over absolute paths: `*` stands for any text without `/`, `?` for one character that is not `/`, and `**`,
+/// which stands alone between slashes, for any number of parts. None at all: nothing is asked.
+fn path_globs(globs: &[String], field: &str) -> Result<Option<GlobSet>, InvalidPolicy> {
+    if globs.is_empty() {
+        return Ok(None);
+    }
     let mut set = GlobSetBuilder::new();
     for text in globs {
+        let invalid = |reason: &str| InvalidPolicy::new(field, format!("`{text}`: {reason}"));
         if !text.starts_with(['/', '*']) {
-            return Err(InvalidPolicy::new(
-                field,
-                format!("`{text}` matches no path: a path starts with `/`"),
-            ));
+            return Err(invalid("a path glob starts with / or *"));
         }
-        let glob = GlobBuilder::new(text)
-            .literal_separator(true)
-            .build()
-            .map_err(|error| InvalidPolicy::new(field, format!("`{text}` is no glob: {}", error.kind())))?;
-        set.add(glob);
+        if text.contains(['[', ']', '{', '}', '\\']) {
+            return Err(invalid("the wildcards of a path glob are *, ** and ?"));
+        }
+        if text.split('/').any(|part| part.contains("**") && part != "**") {
+            return Err(invalid("in a path glob ** stands alone between slashes"));
+        }
+        let glob = GlobBuilder::new(text).literal_separator(true).build();
+        set.add(glob.map_err(|error| invalid(&error.kind().to_string()))?);
     }
-    set.build().map_err(|error| InvalidPolicy::new(field, error))
+    set.build().map(Some).map_err(|error| InvalidPolicy::new(field, error))
 }

@@ -50,11 +50,7 @@ impl CompiledSelector {
             categories: selector.categories.clone(),
             min_severity: selector.min_severity,
             rules: selector.rules.iter().map(split).collect::<Result<_, _>>()?,
-            paths: if selector.paths.is_empty() {
-                None
-            } else {
-                Some(path_globs(&selector.paths, &format!("{field}.paths"))?)
-            },
+            paths: path_globs(&selector.paths, &format!("{field}.paths"))?,
         })
     }
 

@@ -30,11 +30,7 @@ impl CompiledWorkloadRule {
         Ok(Self {
             privileged: rule.privileged,
             host_namespaces: rule.host_namespaces,
-            host_paths: if rule.host_paths.is_empty() {
-                None
-            } else {
-                Some(path_globs(&rule.host_paths, &format!("{field}.hostPaths"))?)
-            },
+            host_paths: path_globs(&rule.host_paths, &format!("{field}.hostPaths"))?,
             capabilities: rule.added_capabilities.iter().map(|name| plain(name)).collect(),
         })
     }

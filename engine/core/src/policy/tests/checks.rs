@@ -1,0 +1,51 @@
+use rstest::rstest;
+
+use super::*;
+
+fn selector(selector: FindingSelector) -> PolicySpec {
+    spec(Body::Finding(selector))
+}
+
+#[rstest]
+#[case(PolicySpec { detectors: vec!["wifi".into()], ..weak_passwords() }, "no detector `wifi`")]
+#[case(selector(FindingSelector { categories: vec![Category::Malware], ..Default::default() }), "category Malware")]
+#[case(selector(FindingSelector { rules: vec!["weak-password/wifi".into()], ..Default::default() }), "no detector has a rule")]
+#[case(PolicySpec { detectors: vec!["wifi".into()], ..weak_passwords() }, "names no detector that gives")]
+#[case(PolicySpec { exceptions: vec![Exception {
+    name: "old".into(), findings: FindingSelector { min_severity: Some(Severity::Low), ..Default::default() },
+    images: vec!["**".into()], namespaces: vec![], expires: hours_ago(1), reason: "x".into() }], ..weak_passwords() }, "exceptions[old].expires: it ended")]
+fn what_can_never_hold_is_said(#[case] spec: PolicySpec, #[case] sentence: &str) {
+    let found = contradictions(&spec, now());
+    assert!(found.iter().any(|said| said.contains(sentence)), "{found:?}");
+}
+
+#[test]
+fn a_sound_policy_has_no_contradictions() {
+    assert_eq!(contradictions(&weak_passwords(), now()), Vec::<String>::new());
+}
+
+#[rstest]
+#[case(selector(FindingSelector::default()), "deny[planted].finding")]
+#[case(selector(FindingSelector { rules: vec!["linux-account".into()], ..Default::default() }), "deny[planted].finding.rules")]
+#[case(selector(FindingSelector { paths: vec!["etc".into()], ..Default::default() }), "deny[planted].finding.paths")]
+#[case(selector(FindingSelector { paths: vec!["/[".into()], ..Default::default() }), "deny[planted].finding.paths")]
+#[case(spec(Body::Image(ImageRule::default())), "deny[planted].image")]
+#[case(spec(Body::Image(ImageRule { repositories_not_in: vec!["nginx".into()], ..Default::default() })), "deny[planted].image.repositoriesNotIn")]
+#[case(spec(Body::Image(ImageRule { max_age: Some(SignedDuration::ZERO), ..Default::default() })), "deny[planted].image.maxAge")]
+#[case(spec(Body::Workload(WorkloadRule::default())), "deny[planted].workload")]
+#[case(spec(Body::Workload(WorkloadRule { host_paths: vec!["/a**".into()], ..Default::default() })), "deny[planted].workload.hostPaths")]
+#[case(PolicySpec { max_scan_age: SignedDuration::ZERO, ..weak_passwords() }, "maxScanAge")]
+#[case(PolicySpec { matching: MatchSpec { images: vec!["nginx".into()], ..Default::default() }, ..weak_passwords() }, "match.images")]
+#[case(PolicySpec { deny: vec![Rule { name: "error".into(), ..weak_passwords().deny[0].clone() }], ..weak_passwords() }, "deny[error].name")]
+fn what_is_malformed_names_its_field(#[case] spec: PolicySpec, #[case] field: &str) {
+    assert_eq!(Policy::compile(&spec).unwrap_err().field, field);
+}
+
+#[test]
+fn the_detectors_that_rules_use_are_known() {
+    assert!(compile(&weak_passwords()).used_detectors().contains("weak-password"));
+    let any = selector(FindingSelector { min_severity: Some(Severity::High), ..Default::default() });
+    assert!(compile(&any).used_detectors().contains("weak-password"));
+    let rule = WorkloadRule { privileged: true, ..Default::default() };
+    assert!(compile(&spec(Body::Workload(rule))).used_detectors().is_empty());
+}
