@@ -15,13 +15,12 @@ pub fn forbid_core_dumps() -> Result<(), String> {
     limit(Resource::Core, 0)
 }
 
-/// Bounds a child's memory (bytes of private writable memory), files and writes; makes it the first to be killed when
+/// Bounds a child's memory (bytes of private writable memory) and open files; makes it the first to be killed when
 /// the node's memory ends and the last to be given a processor or the disk.
 pub fn apply(memory: u64) -> Vec<Lack> {
     [
         ("memory limit", limit(Resource::Data, memory)),
         ("limit of open files", limit(Resource::Nofile, OPEN_FILES)),
-        ("no written files", limit(Resource::Fsize, 0)),
         ("no core dumps", forbid_core_dumps()),
         ("first to go when memory ends", first_to_go()),
         ("lowest priority", idle_processor()),
