@@ -141,7 +141,12 @@ impl Workload {
 }
 
 /// Warns early: what a Deployment or its like would have its pods run. It is never refused, its pods may be.
-pub(super) fn workload(knowledge: Knowledge<'_>, request: &Request<Workload>, detail: Detail, now: Now) -> Answer {
+pub(super) fn workload(
+    knowledge: Knowledge<'_>,
+    request: &Request<Workload>,
+    detail: Detail,
+    now: Now,
+) -> Answer {
     let uid = &request.uid;
     let Some(object) = &request.object else { return Answer::skip(uid) };
     let Some(template) = object.template() else { return Answer::skip(uid) };

@@ -379,3 +379,80 @@ fn hash(status: &ScanReportStatus) -> u64 {
     serde_json::to_vec(status).unwrap_or_default().hash(&mut hasher);
     hasher.finish()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use pratique_core::facts::Trust;
+    use pratique_core::policy::{Body, ImageRule, PolicySpec, Rule};
+    use pratique_core::{Category, Finding, Platform, Severity};
+
+    use super::*;
+    use crate::reconcile::Compiled;
+
+    fn facts(findings: usize) -> ImageFacts {
+        let finding = |i| Finding {
+            detector: "weak-password".into(),
+            rule: "linux-account".into(),
+            category: Category::WeakPassword,
+            severity: Severity::High,
+            message: format!("account user{i} has a weak password {}", "x".repeat(300)),
+            path: Some(format!("/srv/{i}/{}/etc/shadow", "y".repeat(200))),
+            layer: Some(Digest::sha256([9; 32])),
+            attributes: Default::default(),
+        };
+        ImageFacts {
+            image: Digest::sha256([1; 32]),
+            manifests: vec![],
+            indexes: vec![],
+            platform: Platform::default(),
+            created: None,
+            user: String::new(),
+            layers: vec![],
+            detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
+            findings: (0..findings).map(finding).collect(),
+            gaps: vec![],
+            error: None,
+            judged_at: "2026-11-24T02:00:00Z".parse().unwrap(),
+            scanned_by: "node1".into(),
+            trust: Trust::Blobs,
+        }
+    }
+
+    fn report(facts: &ImageFacts, policies: &PolicySet, now: &str) -> Report {
+        let references = vec!["registry.test/shop/web:1".parse().unwrap()];
+        let usage = Usage { nodes: 2, workloads: 1 };
+        let now = now.parse().unwrap();
+        Report::compose(&ReportNames::default(), policies, facts, facts.judged_at, references, usage, now)
+    }
+
+    #[test]
+    fn the_same_knowledge_gives_the_same_content_and_a_policy_another() {
+        let none = PolicySet::default();
+        let first = report(&facts(1), &none, "2026-11-24T03:00:00Z");
+        assert_eq!(first.name, "web-010101010101");
+        let later = report(&facts(1), &none, "2026-11-25T03:00:00Z");
+        assert_eq!(hash(&first.status), hash(&later.status), "time alone rewrites nothing");
+
+        let mut spec = PolicySpec::new("no-root", Timestamp::UNIX_EPOCH);
+        let rule = ImageRule { runs_as_root: true, ..ImageRule::default() };
+        spec.deny = vec![Rule { name: "root".into(), body: Body::Image(rule) }];
+        let reference = k8s_openapi::api::core::v1::ObjectReference {
+            name: Some("no-root".into()),
+            ..Default::default()
+        };
+        let set: PolicySet = [Compiled::new(reference, 1, Ok(spec))].into_iter().collect();
+        let judged = report(&facts(1), &set, "2026-11-24T03:00:00Z");
+        assert_ne!(hash(&first.status), hash(&judged.status));
+        assert_eq!(judged.status.policy.as_deref(), Some("Deny (no-root)"));
+    }
+
+    #[test]
+    fn a_report_stays_small_and_says_what_it_leaves_out() {
+        let report = report(&facts(500), &PolicySet::default(), "2026-11-24T03:00:00Z");
+        let size = serde_json::to_vec(&report.status).unwrap().len();
+        assert!(size < 14 << 10, "{size} bytes of status");
+        let omitted = report.status.omitted.unwrap().findings;
+        assert_eq!(i64::try_from(report.status.findings.len()).unwrap() + omitted, 500);
+    }
+}

@@ -199,7 +199,7 @@ fn running(index: &Index, reports: &ReportNames, pod: &Pod, node: &str, part: &P
     let image = index.image_on_node(digest, node);
     vec![match image.as_ref().and_then(|image| index.facts().get(image)) {
         Some(facts) => Found::scanned(index, reports, facts.clone()),
-        None => Found::Unscanned { image, reason: "it runs, and has not been scanned yet".to_owned() },
+        None => Found::Unscanned { image, reason: "its node has not reported a scan of it".to_owned() },
     }]
 }
 
@@ -458,4 +458,72 @@ fn hash(status: &WorkloadReportStatus) -> u64 {
     let mut hasher = DefaultHasher::new();
     serde_json::to_vec(status).unwrap_or_default().hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use k8s_openapi::api::core::v1 as k8s;
+    use pratique_core::policy::{Action, PolicySpec};
+
+    use super::*;
+    use crate::index::{NodeImage, SharedIndex};
+
+    fn pod(name: &str, controller: serde_json::Value, image: Digest) -> k8s::Pod {
+        serde_json::from_value(json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": "shop", "uid": name, "ownerReferences": controller},
+            "spec": {"nodeName": "node1", "containers": [{"name": "web", "image": "registry.test/web:1"}]},
+            "status": {"phase": "Running", "containerStatuses": [{
+                "name": "web", "image": "registry.test/web:1", "imageID": format!("registry.test/web@{image}"),
+                "ready": true, "restartCount": 0,
+            }]},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn pods_are_summed_up_by_their_topmost_controller_and_judged_by_what_they_run() {
+        let shared = SharedIndex::default();
+        let mut index = shared.write();
+        let image = Digest::sha256([1; 32]);
+        index.reset_node_images(
+            "node1",
+            vec![NodeImage {
+                image: image.clone(),
+                manifests: vec![],
+                indexes: vec![],
+                references: vec!["registry.test/web:1".into()],
+                platform: Default::default(),
+                detectors_done: vec![],
+            }],
+        );
+        let owned = json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "rs", "controller": true}]);
+        index.apply_pod(&pod("web-1-a", owned.clone(), image.clone()));
+        index.apply_pod(&pod("web-1-b", owned, image.clone()));
+        index.apply_pod(&pod("alone", json!([]), image.clone()));
+
+        let mut spec = PolicySpec::new("strict", Timestamp::UNIX_EPOCH);
+        spec.unscanned = Action::Deny;
+        let policies = [Arc::new(Policy::compile(&spec).unwrap())];
+        let now = "2026-11-24T03:00:00Z".parse().unwrap();
+        let workloads = judge_all(&index, &Owners::default(), &ReportNames::default(), &policies, now);
+        assert_eq!(workloads.len(), 2);
+        let set = &workloads[&("shop".to_owned(), "rs".to_owned())];
+        assert_eq!(set.name(), "replicaset-web-1");
+        assert_eq!(workloads[&("shop".to_owned(), "alone".to_owned())].name(), "pod-alone");
+        assert_eq!(set.images.len(), 1, "both pods run the same");
+        assert_eq!(set.violations.len(), 1);
+        let (violation, _) = set.violations.values().next().unwrap();
+        assert_eq!((violation.rule.as_str(), violation.effect), ("unscanned", Effect::Deny));
+        assert_eq!(violation.container.as_ref().unwrap().image.as_ref(), Some(&image));
+        assert_eq!(set.verdict(), None, "unscanned is no verdict");
+
+        let key = ("shop".to_owned(), "rs".to_owned());
+        let since = HashMap::from([((key.clone(), set.violations.keys().next().unwrap().clone()), now)]);
+        let status = set.status(&key, &since);
+        assert_eq!((status.violations.len(), status.violations[0].since.0), (1, now));
+        assert_eq!(status.conditions[0].status, "False");
+        assert_eq!(hash(&status), hash(&set.status(&key, &since)), "the same content twice");
+    }
 }
