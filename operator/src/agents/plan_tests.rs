@@ -4,6 +4,12 @@ use rstest::rstest;
 use super::*;
 use crate::testing::{at, digest, facts, node_image};
 
+/// Claim, image, node.
+type Assigned = (String, Digest, String);
+
+/// Claim, node.
+type Withdrawn = (String, String);
+
 /// A planner with its own clock over an index of nodes and images.
 struct Scene {
     planner: Planner,
@@ -34,14 +40,11 @@ impl Scene {
     }
 
     /// Assignments as (claim, image, node), by image; withdrawals are returned apart.
-    fn plan(&mut self) -> (Vec<(String, Digest, String)>, Vec<(String, String)>) {
+    fn plan(&mut self) -> (Vec<Assigned>, Vec<Withdrawn>) {
         self.plan_picking(&mut |_| 0)
     }
 
-    fn plan_picking(
-        &mut self,
-        pick: &mut dyn FnMut(usize) -> usize,
-    ) -> (Vec<(String, Digest, String)>, Vec<(String, String)>) {
+    fn plan_picking(&mut self, pick: &mut dyn FnMut(usize) -> usize) -> (Vec<Assigned>, Vec<Withdrawn>) {
         let (mut assigned, mut withdrawn) = (vec![], vec![]);
         for step in self.planner.plan(&self.index, &self.wanted, (self.now, at(2_000)), pick).0 {
             match step {

@@ -111,7 +111,7 @@ async fn connect(trust: &Trust, leader: &str) -> Result<tonic::Streaming<Update>
     let tls =
         ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)).domain_name(&trust.server_name);
     let channel = Channel::from_shared(format!("https://{leader}"))
-        .and_then(|endpoint| Ok(endpoint.connect_timeout(Duration::from_secs(5))))
+        .map(|endpoint| endpoint.connect_timeout(Duration::from_secs(5)))
         .map_err(|error| error.to_string())?
         .tls_config(tls)
         .map_err(|error| chain(&error))?
