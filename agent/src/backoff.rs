@@ -17,7 +17,7 @@ impl Backoff {
     }
 
     /// How long to wait now.
-    pub fn next(&mut self) -> Duration {
+    pub fn pause(&mut self) -> Duration {
         let wait = self.next;
         self.next = (wait * 2).min(self.longest);
         wait - jitter(wait / 2)
@@ -51,11 +51,11 @@ mod tests {
         let second = Duration::from_secs(1);
         let mut backoff = Backoff::new(second, second * 5);
         for expected in [1, 2, 4, 5, 5] {
-            let wait = backoff.next();
+            let wait = backoff.pause();
             assert!(wait <= second * expected && wait >= second * expected / 2, "{wait:?}");
         }
         backoff.reset();
-        assert!(backoff.next() <= second);
+        assert!(backoff.pause() <= second);
         let period = jittered(second * 10);
         assert!(period >= second * 9 && period <= second * 11);
     }

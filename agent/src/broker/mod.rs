@@ -42,6 +42,8 @@ use session::{Session, SessionConfig};
 /// # Errors
 /// The admin port is taken.
 pub async fn run(args: BrokerArgs, stop: CancellationToken) -> anyhow::Result<()> {
+    // Whatever else is compiled in: one implementation of TLS. That one is chosen already is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let name = args.operator_name().to_owned();
     let BrokerArgs {
         common,

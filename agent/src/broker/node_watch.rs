@@ -61,7 +61,7 @@ impl NodeWatch {
             }
             self.metrics.runtime.set(0);
             self.containerd.send_replace(None);
-            tokio::time::sleep(backoff.next()).await;
+            tokio::time::sleep(backoff.pause()).await;
         }
     }
 

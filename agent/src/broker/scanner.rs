@@ -88,7 +88,7 @@ impl Scanner {
             match blocking(move || this.connect()).await? {
                 Ok(_) => return Ok(()),
                 Err(lost) if Instant::now() >= deadline => return Err(lost),
-                Err(_) => tokio::time::sleep(backoff.next()).await,
+                Err(_) => tokio::time::sleep(backoff.pause()).await,
             }
         }
     }

@@ -67,7 +67,7 @@ struct State {
 
 /// How an assignment ends.
 enum Ending {
-    Facts { facts: facts_proto::ImageFacts, read: u64, cached: u64, outcome: Outcome },
+    Facts { facts: Box<facts_proto::ImageFacts>, read: u64, cached: u64, outcome: Outcome },
     Back { reason: String, gone: bool },
 }
 
@@ -248,7 +248,12 @@ impl Inner {
             Verdict::Incomplete => Outcome::Incomplete,
             Verdict::Error => Outcome::Error,
         };
-        Ending::Facts { facts: facts.into(), read: done.layers_read, cached: done.layers_cached, outcome }
+        Ending::Facts {
+            facts: Box::new(facts.into()),
+            read: done.layers_read,
+            cached: done.layers_cached,
+            outcome,
+        }
     }
 
     /// What is said of an image that the scanner itself does not survive. Its children die alone; this is for the
@@ -282,7 +287,7 @@ impl Inner {
             scanned_by: self.tools.node_name.clone(),
             trust: Trust::Folders,
         };
-        Ending::Facts { facts: facts.into(), read: 0, cached: 0, outcome: Outcome::Incomplete }
+        Ending::Facts { facts: Box::new(facts.into()), read: 0, cached: 0, outcome: Outcome::Incomplete }
     }
 }
 

@@ -108,10 +108,10 @@ impl Session {
                 End::Leader(leader) => {
                     redirects += 1;
                     address = leader;
-                    if redirects <= MAX_REDIRECTS { Duration::ZERO } else { backoff.next() }
+                    if redirects <= MAX_REDIRECTS { Duration::ZERO } else { backoff.pause() }
                 }
                 End::Failed(reason) => {
-                    let wait = backoff.next();
+                    let wait = backoff.pause();
                     tracing::warn!(%address, reason, ?wait, "no session with the operator; trying again");
                     address.clone_from(&self.config.operator);
                     wait

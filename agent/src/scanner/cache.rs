@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -21,6 +22,9 @@ const USES: &str = "uses";
 
 /// The database's own memory, in bytes.
 const PAGE_CACHE: usize = 4 << 20;
+
+/// How long an earlier scanner may hold the file.
+const HANDOVER: Duration = Duration::from_secs(10);
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -43,7 +47,7 @@ impl Cache {
     pub(super) fn open(path: impl Into<PathBuf>, limit: u64) -> Self {
         let path = path.into();
         let mut state = State { database: None, rebuilds: 0 };
-        match guarded(|| open_file(&path)) {
+        match guarded(|| open_when_free(&path)) {
             Ok(database) => state.database = Some(database),
             Err(fault) => state.rebuild(&path, &*fault),
         }
@@ -122,6 +126,22 @@ impl State {
 /// The database may panic over a file that changed beneath it; that is a fault like any other.
 fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the database is damaged".into()))
+}
+
+/// A scanner that is just being replaced may hold the file a little longer; that is no damage.
+fn open_when_free(path: &Path) -> Result<Database, Fault> {
+    let deadline = Instant::now() + HANDOVER;
+    loop {
+        match open_file(path) {
+            Err(fault)
+                if matches!(fault.downcast_ref(), Some(redb::DatabaseError::DatabaseAlreadyOpen))
+                    && Instant::now() < deadline =>
+            {
+                std::thread::sleep(Duration::from_millis(100));
+            }
+            result => return result,
+        }
+    }
 }
 
 fn open_file(path: &Path) -> Result<Database, Fault> {

@@ -262,7 +262,7 @@ mod tests {
     fn only_the_given_descriptors_are_inherited() {
         let (mut reading, writing) = io::pipe().unwrap();
         let (cancel, _writing) = io::pipe().unwrap();
-        let script = format!("printf given >&{}", writing.as_raw_fd());
+        let script = format!("printf given >/proc/self/fd/{}", writing.as_raw_fd());
         let given = [std::os::fd::OwnedFd::from(writing)];
         let end = ask(&shell(&script), &[], &given, Instant::now() + Duration::from_secs(20), cancel.as_fd());
         assert!(matches!(end, Err(Death::Died(_))));

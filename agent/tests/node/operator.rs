@@ -20,16 +20,19 @@ use super::daemon::{Node, PATIENCE};
 
 const TOKEN: &str = "token-of-the-test";
 
+/// The way to the agent, once it came.
+type ToTheAgent = Arc<Mutex<Option<mpsc::Sender<Result<ToAgent, Status>>>>>;
+
 /// What the agent said, and the way to it.
 pub(crate) struct Operator {
     pub(crate) address: String,
     heard: mpsc::Receiver<FromAgent>,
-    agent: Arc<Mutex<Option<mpsc::Sender<Result<ToAgent, Status>>>>>,
+    agent: ToTheAgent,
 }
 
 struct Service {
     heard: mpsc::Sender<FromAgent>,
-    agent: Arc<Mutex<Option<mpsc::Sender<Result<ToAgent, Status>>>>>,
+    agent: ToTheAgent,
 }
 
 #[tonic::async_trait]
