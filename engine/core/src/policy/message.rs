@@ -23,18 +23,20 @@ const MAX_FOREIGN: usize = 240;
 impl Decision {
     /// All violations with `effect`, one a line, at most 2 KiB; none where there is none.
     pub fn message(&self, effect: Effect, detail: Detail) -> Option<String> {
-        let mut lines = self.with_effect(effect).map(|violation| violation.display(detail).to_string());
-        let mut message = cut(lines.next()?, MAX_MESSAGE);
+        let mut violations = self.with_effect(effect);
+        let mut message = cut(violations.next()?.display(detail).to_string(), MAX_MESSAGE);
         let mut left_out = 0;
-        for line in lines {
+        for violation in violations.by_ref() {
+            let line = violation.display(detail).to_string();
             // Room for the line that counts the rest.
-            if left_out > 0 || message.len() + 1 + line.len() + 40 > MAX_MESSAGE {
-                left_out += 1;
-            } else {
-                message.push('\n');
-                message.push_str(&line);
+            if message.len() + 1 + line.len() + 40 > MAX_MESSAGE {
+                left_out = 1;
+                break;
             }
+            message.push('\n');
+            message.push_str(&line);
         }
+        left_out += violations.count();
         match left_out {
             0 => Some(message),
             _ => Some(format!("{}\nand {left_out} more violations", cut(message, MAX_MESSAGE - 40))),
