@@ -45,6 +45,8 @@ pub enum Command {
     ApplyCrds,
     /// Removes the webhook configuration, so that no pod waits for an operator that is gone.
     Uninstall(NameArgs),
+    /// Asks, as the API server would, whether a replica serves the webhook; `helm test` runs it.
+    SelfTest(NameArgs),
 }
 
 /// How the installation is called; its objects' names follow from it.

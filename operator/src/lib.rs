@@ -21,6 +21,7 @@ pub mod reconcile;
 pub mod replicas;
 mod run;
 pub mod schema;
+pub mod self_test;
 pub mod store;
 #[cfg(test)]
 mod testing;

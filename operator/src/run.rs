@@ -31,7 +31,7 @@ use crate::store::ReportStore;
 use crate::tls::{self, Certificates};
 use crate::watch::{Indexed, feed};
 use crate::{
-    admin, admission, dictionary, endpoint, events, reconcile, replicas, schema, store, upkeep,
+    admin, admission, dictionary, endpoint, events, reconcile, replicas, schema, self_test, store, upkeep,
     webhook_config,
 };
 
@@ -51,6 +51,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     match command {
         Command::Run(args) => operate(*args, client).await,
         Command::ApplyCrds => Ok(schema::apply(&client).await?),
+        Command::SelfTest(names) => self_test::run(client, &names).await,
         Command::Uninstall(names) => Ok(webhook_config::uninstall(client, &installation(&names)).await?),
     }
 }
