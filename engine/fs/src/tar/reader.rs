@@ -73,7 +73,7 @@ impl<R: Read> TarReader<R> {
         let mut pax = Pax::default();
         let (mut long_name, mut long_link) = (None, None);
         loop {
-            self.skip(self.stored + self.padding)?;
+            self.finish_entry()?;
             let Some(block) = self.header()? else { return Ok(None) };
             let raw = header::parse(&block).map_err(|reason| self.malformed(reason))?;
             self.expect(raw.size)?;
@@ -280,14 +280,21 @@ impl<R: Read> TarReader<R> {
         }
     }
 
-    fn skip(&mut self, bytes: u64) -> Result<()> {
-        let skipped = io::copy(&mut (&mut self.stream).take(bytes), &mut io::sink())
-            .map_err(|error| stream_error(&self.what, error))?;
-        if skipped < bytes {
+    /// Passes over what is left of the current entry.
+    fn finish_entry(&mut self) -> Result<()> {
+        if self.discard(self.stored)? < self.stored {
             return Err(stream_error(&self.what, io::ErrorKind::UnexpectedEof.into()));
         }
+        // Some tools leave out the padding of the last entry and the end marker behind it (umoci does). Runtimes unpack
+        // such a layer, so it is read; whether the stream is whole is for its digest to say.
+        self.discard(self.padding)?;
         (self.stored, self.padding, self.sparse) = (0, 0, None);
         Ok(())
+    }
+
+    /// Reads up to `bytes` into nothing; how many there were.
+    fn discard(&mut self, bytes: u64) -> Result<u64> {
+        io::copy(&mut (&mut self.stream).take(bytes), &mut io::sink()).map_err(|error| stream_error(&self.what, error))
     }
 
     /// Notes how much data follows a header.

@@ -157,6 +157,15 @@ fn a_tar_of_another_program_reads_the_same() {
     }
 }
 
+#[test]
+fn a_tar_without_the_last_padding_and_the_end_marker_is_read_as_runtimes_read_it() {
+    let mut tar = LayerBuilder::new().file("etc/shadow", "root").to_tar();
+    // One header and four bytes; a real tool writes single files so.
+    tar.truncate(512 + 4);
+    let (found, gaps) = contents(&mut plain_layer(tar), "etc/shadow").expect("read");
+    assert_eq!((found, gaps), (vec!["root".to_owned()], vec![]));
+}
+
 #[rstest]
 #[case::lying_size(hostile::lying_size("etc/shadow", 1 << 40, b"root"))]
 #[case::truncated_plain(hostile::truncated(&LayerBuilder::new().file("f", vec![7; 9000]), Compression::Plain, 4000))]
