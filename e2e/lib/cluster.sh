@@ -48,14 +48,16 @@ push() {
 
 workspace_version() { sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml; }
 
-# install_pratique HELM-ARGS...: pushes the images and installs or upgrades the chart.
+# install_pratique HELM-ARGS...: pushes the images and installs or upgrades the chart. Pods are replaced if their image's content is another.
 install_pratique() {
   local version
   version=$(workspace_version)
   push target/images/operator.tar "pratique/operator:$version"
   push target/images/agent.tar "pratique/agent:$version"
   "${HELM[@]}" upgrade --install pratique charts/pratique --namespace pratique --create-namespace --wait --timeout 3m \
-    --set image.registry="$REGISTRY" --set image.pullPolicy=Always "$@"
+    --set image.registry="$REGISTRY" --set image.pullPolicy=Always \
+    --set-string "operator.podAnnotations.content=$(cat target/images/operator.content)" \
+    --set-string "agent.podAnnotations.content=$(cat target/images/agent.content)" "$@"
 }
 
 # wait_until SECONDS WHAT COMMAND...: until the command succeeds.

@@ -18,6 +18,10 @@ use crate::index::{Index, NodeImage};
 /// Images are not judged anew more often than this, whatever policies say.
 const SHORTEST_REJUDGE: SignedDuration = SignedDuration::from_mins(10);
 
+/// Facts with gaps are judged anew after this long: what was missing then may be there now, and an upgraded agent may read
+/// what an older one could not. Layers that were read are not read again.
+const INCOMPLETE_REJUDGE: SignedDuration = SignedDuration::from_hours(1);
+
 /// Bounds of the planner.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -73,8 +77,10 @@ impl Wanted {
 
     /// Whether the facts say all that is wanted.
     fn satisfied_by(&self, facts: &ImageFacts, wall: Timestamp) -> bool {
+        let age = wall.duration_since(facts.judged_at);
         facts.error.is_none()
-            && self.rejudge_after.is_none_or(|limit| wall.duration_since(facts.judged_at) <= limit)
+            && self.rejudge_after.is_none_or(|limit| age <= limit)
+            && (facts.gaps.is_empty() || age <= INCOMPLETE_REJUDGE)
             && self
                 .detectors
                 .iter()

@@ -1,4 +1,5 @@
 use pratique_core::policy::{Policy, PolicySpec};
+use pratique_core::{Gap, GapKind};
 use rstest::rstest;
 
 use super::*;
@@ -215,6 +216,17 @@ fn a_success_ends_it_and_old_facts_are_judged_anew() {
     scene.index.apply_facts(fresh.into());
     scene.plan_none();
     scene.index.apply_facts(ImageFacts { judged_at: at(1_499), ..facts(1, "amd64", false) }.into());
+    scene.plan_one();
+}
+
+#[test]
+fn facts_with_gaps_are_judged_anew_after_an_hour() {
+    let mut scene = Scene::new(&[&["a"]]);
+    let gap = Gap::of_image(GapKind::Malformed, "it breaks off in the middle");
+    let incomplete = |age: i64| ImageFacts { judged_at: at(2_000 - age), gaps: vec![gap.clone()], ..facts(1, "amd64", false) };
+    scene.index.apply_facts(incomplete(3_600).into());
+    scene.plan_none();
+    scene.index.apply_facts(incomplete(3_601).into());
     scene.plan_one();
 }
 
