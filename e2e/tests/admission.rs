@@ -230,7 +230,10 @@ fn a_wrong_policy_is_refused_by_the_api_server_with_a_sentence_that_names_the_fi
             json!({"deny": [{"name": "x", "workload": {"privileged": true}}, {"name": "x", "workload": {"privileged": true}}]}),
             "Duplicate",
         ),
-        (json!({"exceptions": [{"name": "forever", "rules": ["linux-account"]}]}), "reason"),
+        (
+            json!({"exceptions": [{"name": "forever", "findings": {"rules": ["weak-password/linux-account"]}, "images": ["*/**"]}]}),
+            "expires",
+        ),
     ] {
         let object = json!({
             "apiVersion": "pratique.dev/v1alpha1", "kind": "ScanPolicy", "metadata": {"name": "wrong"}, "spec": spec,

@@ -183,12 +183,12 @@ impl Suspect<'_> {
         let remark = match self.standing {
             Standing::InForce => "",
             Standing::Later => ", in a line that an earlier one of the same name overrides",
-            Standing::NotConsulted => ", which is not in use: /etc/passwd has a password field of its own",
+            Standing::NotConsulted => ", which is not in use: the account has a password field elsewhere",
             Standing::NoAccount if self.is_group => ", though no such group exists",
             Standing::NoAccount => ", though no such account exists",
             Standing::Copy => ", a copy that is not in use",
         };
-        let (noun, path) = (self.noun(), &self.located.path);
+        let noun = self.noun();
         let password = match guessed {
             None | Some((_, "")) => "empty".to_owned(),
             Some((_, password)) => mask(password),
@@ -207,8 +207,9 @@ impl Suspect<'_> {
             rule: format!("linux-{noun}"),
             category: info.category,
             severity: self.severity,
-            message: format!("{noun} {} has {what} in {path}{remark}", self.name),
-            path: Some(path.clone()),
+            // Without the file: readers who may not learn it get the message alone.
+            message: format!("{noun} {} has {what}{remark}", self.name),
+            path: Some(self.located.path.clone()),
             layer: self.located.layer.clone(),
             attributes,
         }

@@ -60,7 +60,8 @@ fn render(outcome: &Outcome) -> String {
     for finding in &outcome.findings {
         assert_eq!(finding.detector, INFO.id);
         assert!(INFO.rules.contains(&finding.rule.as_str()), "{} is no rule of {}", finding.rule, INFO.id);
-        writeln!(text, "{} {}: {}", finding.severity, finding.rule, finding.message).unwrap();
+        let path = finding.path.as_deref().unwrap_or_default();
+        writeln!(text, "{} {} {path}: {}", finding.severity, finding.rule, finding.message).unwrap();
         let attributes: Vec<_> =
             finding.attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
         writeln!(text, "  {}", attributes.join(" ")).unwrap();
