@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use pratique_core::{Digest, Gap, GapKind};
 
-use crate::resolve::{Cursor, Found, MAX_LINKS, Step, push_parts, resolve};
+use crate::resolve::{Cursor, Found, MAX_UNPACK_LINKS, Step, push_parts, push_target, resolve};
 use crate::{
     Change, DirEntry, EntryKind, Error, File, FileSystem, FsPath, Layer, LayerEntry, Metadata, Opacity,
     Result, Walk, WalkEntry,
@@ -192,13 +192,13 @@ impl Tree {
                 Some((child, entry)) if entry.metadata.kind == EntryKind::Directory => node = child,
                 Some((_, Node { target: Some(target), .. })) => {
                     links += 1;
-                    if links > MAX_LINKS {
+                    if links > MAX_UNPACK_LINKS {
                         return None;
                     }
                     if target.starts_with(b"/") {
                         node = ROOT;
                     }
-                    push_parts(&mut todo, target);
+                    push_target(&mut todo, target);
                 }
                 _ => node = self.put(node, &name, Node::implied_folder(node, Some(diff_id))),
             }
@@ -320,7 +320,7 @@ fn merge(tree: &mut Tree, changes: Vec<Staged>, diff_id: &Digest, blind: bool) -
             continue;
         };
         let Some(folder) = tree.make_folder(&parent, diff_id) else {
-            gap(GapKind::Limit, &path, "too many links are on its way (more than 40)".to_owned());
+            gap(GapKind::Limit, &path, "too many links are on its way (more than 255)".to_owned());
             continue;
         };
         let existing =

@@ -31,7 +31,7 @@ pub enum Change<'a> {
         target: Option<&'a [u8]>,
     },
     /// Brings a second name of the file at `target`. Only blobs have these: a folder shows the file itself under
-    /// each of its names, as an [`Change::Entry`].
+    /// each of its names, as an [`Change::Entry`], and so does a blob with a symbolic link that the layer brings.
     ///
     /// One pass cannot give the content, as the target came earlier. A visitor that cares for this path, whatever it
     /// thinks of the target's, sets `wanted`: after the pass the layer reads its blob a second time and visits the

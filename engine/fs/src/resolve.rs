@@ -5,6 +5,9 @@ use crate::{Error, FsPath, Result};
 /// Links followed on the way of one path, as in the Linux kernel.
 pub(crate) const MAX_LINKS: u32 = 40;
 
+/// Links followed on the way of one entry that is unpacked. containerd gives up beyond this, and the image with it.
+pub(crate) const MAX_UNPACK_LINKS: u32 = 255;
+
 /// What a name in a folder is to the resolution.
 pub(crate) enum Step {
     /// A folder; the cursor is in it now.
@@ -84,6 +87,22 @@ pub(crate) fn resolve(cursor: &mut impl Cursor, path: &FsPath, follow: bool) -> 
         }
     }
     Ok((FsPath::new(done.join(&b'/')), Found::Folder))
+}
+
+/// Puts the parts of a link's target on a stack as containerd follows it when it unpacks: by the text, so that `a/..`
+/// leads nowhere else even if `a` is a link. Whether that made a difference, since the kernel would go by way of `a`.
+pub(crate) fn push_target(stack: &mut Vec<Vec<u8>>, target: &[u8]) -> bool {
+    let (mut parts, mut cut): (Vec<&[u8]>, bool) = (Vec::new(), false);
+    for part in target.split(|b| *b == b'/').filter(|part| !part.is_empty() && *part != b".") {
+        if part == b".." && parts.last().is_some_and(|last| *last != b"..") {
+            parts.pop();
+            cut = true;
+        } else {
+            parts.push(part);
+        }
+    }
+    stack.extend(parts.into_iter().rev().map(<[u8]>::to_vec));
+    cut
 }
 
 /// Puts the parts of a path on a stack, the first on top.

@@ -127,6 +127,9 @@ pub(crate) fn old_pieces(array: &[u8], pieces: &mut Pieces) -> Result<(), &'stat
     Ok(())
 }
 
+/// What an overlay's own attributes start with, by the kind of its mount.
+const OVERLAY_ATTRIBUTES: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
+
 /// What PAX records say of the next entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Pax {
@@ -136,6 +139,8 @@ pub(crate) struct Pax {
     pub(crate) uid: Option<u64>,
     pub(crate) gid: Option<u64>,
     pub(crate) mtime: Option<i64>,
+    /// The name of an attribute that an overlay takes for its own, if the entry has one.
+    pub(crate) overlay: Option<Vec<u8>>,
     pub(crate) sparse: PaxSparse,
 }
 
@@ -163,6 +168,12 @@ pub(crate) fn pax(mut body: &[u8]) -> Result<Pax, &'static str> {
         }
         let (key, value) = split(&body[space + 1..length - 1]).ok_or("a PAX record has no `=`")?;
         body = &body[length..];
+        // An attribute may be empty; any other record without a value takes one back.
+        if let Some(attribute) = key.strip_prefix(b"SCHILY.xattr.")
+            && OVERLAY_ATTRIBUTES.iter().any(|prefix| attribute.starts_with(prefix))
+        {
+            pax.overlay = Some(attribute.to_vec());
+        }
         if value.is_empty() {
             continue;
         }

@@ -24,7 +24,8 @@ const REPLAY_BYTES: usize = 16 << 20;
 ///
 /// Whiteouts are those of <https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts>; other names that
 /// start with `.wh..wh.` are a union file system's own and left out. A character device 0/0 is a whiteout too, as an
-/// overlay would take it.
+/// overlay would take it. An attribute by which an overlay would move or hide things (`trusted.overlay.*`,
+/// `user.overlay.*`: a runtime sets it when it unpacks) is a gap.
 pub struct TarLayer {
     blob: Arc<dyn Blob>,
     digests: Digests,
@@ -116,6 +117,13 @@ impl<'l> Pass<'l> {
     ) -> Result<ControlFlow<()>> {
         let Some(path) = self.place(&entry.name) else { return Ok(ControlFlow::Continue(())) };
         let position = entry.position;
+        if let Some(attribute) = &entry.overlay {
+            let reason = format!(
+                "it comes with `{}`, by which the kernel's overlay may show other files here than the layer has",
+                attribute.escape_ascii()
+            );
+            self.gap(GapKind::Unsupported, &path, reason);
+        }
         let change = match marker(&path) {
             Marker::None => None,
             Marker::Ignored => return Ok(ControlFlow::Continue(())),
@@ -129,11 +137,11 @@ impl<'l> Pass<'l> {
         if let Some((path, change)) = change {
             return Ok(visitor(LayerEntry { path: &path, position, change }));
         }
-        if entry.kind != TarKind::HardLink {
+        self.links.note(&path, entry.kind, &entry.link);
+        if entry.kind != TarKind::HardLink || self.links.target(&path).is_some() {
             self.hard_links.remove(&path);
             self.wanted.remove(&path);
         }
-        self.links.note(&path, entry.kind, &entry.link);
         self.check_link_bytes()?;
         let kind = match entry.kind {
             TarKind::File => EntryKind::File,
@@ -144,7 +152,14 @@ impl<'l> Pass<'l> {
                 return Ok(visitor(LayerEntry { path: &path, position, change: Change::Whiteout }));
             }
             TarKind::CharDevice | TarKind::BlockDevice => EntryKind::Device,
-            TarKind::HardLink => return self.hard_link(path, &entry, visitor),
+            TarKind::HardLink => match self.links.target(&path) {
+                Some(target) => {
+                    let metadata = metadata(&entry, EntryKind::Symlink, self.diff_id);
+                    let change = Change::Entry { metadata: &metadata, content: None, target: Some(target) };
+                    return Ok(visitor(LayerEntry { path: &path, position, change }));
+                }
+                None => return self.hard_link(path, &entry, visitor),
+            },
             TarKind::Unknown(kind) => {
                 let reason = format!(
                     "it is of a kind that tars do not have (`{}`)",
@@ -198,11 +213,16 @@ impl<'l> Pass<'l> {
             return None;
         }
         let path = FsPath::new(name);
-        let placed = self.links.place(path.clone());
-        if placed.is_none() {
-            self.gap(GapKind::Limit, &path, "too many links are on its way (more than 40)".to_owned());
+        let Some(placed) = self.links.place(path.clone()) else {
+            self.gap(GapKind::Limit, &path, "too many links are on its way (more than 255)".to_owned());
+            return None;
+        };
+        if placed.disputed {
+            let reason = "a link on its way leads through a folder and out of it again (`a/../b`), which runtimes \
+                          follow to different places; write the link without the detour";
+            self.gap(GapKind::Unsupported, &path, reason.to_owned());
         }
-        placed
+        Some(placed.path)
     }
 
     fn check_link_bytes(&self) -> Result<()> {
@@ -284,7 +304,8 @@ impl<'l> SecondPass<'l> {
         visitor: &mut LayerVisitor<'_>,
     ) -> ControlFlow<()> {
         let links = &mut self.first.links;
-        let Some(path) = links.place(FsPath::new(&entry.name)) else { return ControlFlow::Continue(()) };
+        let Some(placed) = links.place(FsPath::new(&entry.name)) else { return ControlFlow::Continue(()) };
+        let path = placed.path;
         links.note(&path, entry.kind, &entry.link);
         let Some(waiting) = self.waiting.get(&path).filter(|_| entry.kind == TarKind::File) else {
             return ControlFlow::Continue(());

@@ -7,7 +7,16 @@ use std::collections::HashMap;
 
 use super::reader::TarKind;
 use crate::FsPath;
-use crate::resolve::{MAX_LINKS, push_parts};
+use crate::resolve::{MAX_UNPACK_LINKS, push_parts, push_target};
+
+/// Where an entry lands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub(super) path: FsPath,
+    /// Whether runtimes disagree on it: a link on the way leads through a folder and out of it again (`a/../b`), which
+    /// some follow by the text and some by way of the folder, a link perhaps.
+    pub(super) disputed: bool,
+}
 
 /// Links by path. A tree kept flat, so that depth costs no stack; only the folders on the way to links are in it.
 #[derive(Default)]
@@ -24,12 +33,25 @@ impl LinkTree {
         self.bytes
     }
 
-    /// Notes an entry: a link, or what took the place of one.
+    /// Notes an entry: a link, or what took the place of one. A hard link to a link is one too.
     pub(super) fn note(&mut self, path: &FsPath, kind: TarKind, target: &[u8]) {
+        let linked = match kind {
+            TarKind::Symlink => Some(target.into()),
+            TarKind::HardLink => self
+                .place(FsPath::new(target))
+                .and_then(|first| self.target(&first.path).map(Box::<[u8]>::from)),
+            _ => None,
+        };
         self.replace(path, kind == TarKind::Directory);
-        if kind == TarKind::Symlink {
-            self.insert(path, target);
+        if let Some(target) = linked {
+            self.insert(path, &target);
         }
+    }
+
+    /// The target of the link at this very path.
+    pub(super) fn target(&self, path: &FsPath) -> Option<&[u8]> {
+        let node = path.parts().try_fold(0, |node, name| self.child(node, name))?;
+        self.targets.get(node)?.as_deref()
     }
 
     fn insert(&mut self, path: &FsPath, target: &[u8]) {
@@ -71,9 +93,10 @@ impl LinkTree {
     }
 
     /// The path with the links on the way to its last name followed; none if there are too many.
-    pub(super) fn place(&self, path: FsPath) -> Option<FsPath> {
+    pub(super) fn place(&self, path: FsPath) -> Option<Placed> {
+        let mut disputed = false;
         if self.children.is_empty() {
-            return Some(path);
+            return Some(Placed { path, disputed });
         }
         let mut todo = Vec::new();
         push_parts(&mut todo, path.as_bytes());
@@ -90,19 +113,19 @@ impl LinkTree {
             match node.and_then(|node| self.targets[node].as_deref()) {
                 Some(target) if !todo.is_empty() => {
                     links += 1;
-                    if links > MAX_LINKS {
+                    if links > MAX_UNPACK_LINKS {
                         return None;
                     }
                     if target.starts_with(b"/") {
                         done.clear();
                     }
                     node = done.iter().try_fold(0, |node, name| self.child(node, name));
-                    push_parts(&mut todo, target);
+                    disputed |= push_target(&mut todo, target);
                 }
                 _ => done.push(name),
             }
         }
-        Some(FsPath::new(done.join(&b'/')))
+        Some(Placed { path: FsPath::new(done.join(&b'/')), disputed })
     }
 
     fn child(&self, node: usize, name: &[u8]) -> Option<usize> {
@@ -122,6 +145,10 @@ mod tests {
         tree
     }
 
+    fn place(tree: &LinkTree, path: &str) -> Option<(FsPath, bool)> {
+        tree.place(FsPath::new(path)).map(|placed| (placed.path, placed.disputed))
+    }
+
     #[test]
     fn what_is_written_through_a_link_lands_where_it_leads() {
         let tree = tree(&[("x", "etc"), ("usr/y", "../x"), ("z", "/usr/y/deep"), ("a", "b"), ("b", "a")]);
@@ -133,18 +160,41 @@ mod tests {
             ("usr/other", Some("usr/other")),
             ("a/f", None),
         ] {
-            assert_eq!(tree.place(FsPath::new(given)), placed.map(FsPath::new), "{given}");
+            assert_eq!(place(&tree, given), placed.map(|placed| (FsPath::new(placed), false)), "{given}");
         }
+    }
+
+    #[test]
+    fn a_target_is_followed_by_its_text_and_disputed_where_the_kernel_might_not() {
+        let tree = tree(&[("x", "usr/lib"), ("up", "x/../etc"), ("a/b", "../etc/./"), ("top", "/../../etc")]);
+        for (given, placed, disputed) in [
+            ("up/shadow", "etc/shadow", true),
+            ("a/b/shadow", "etc/shadow", false),
+            ("top/shadow", "etc/shadow", false),
+            ("up", "up", false),
+        ] {
+            assert_eq!(place(&tree, given), Some((FsPath::new(placed), disputed)), "{given}");
+        }
+    }
+
+    #[test]
+    fn a_hard_link_to_a_link_is_a_link() {
+        let mut tree = tree(&[("x", "etc"), ("d", "/")]);
+        tree.note(&FsPath::new("y"), TarKind::HardLink, b"/d/x");
+        tree.note(&FsPath::new("z"), TarKind::HardLink, b"file");
+        assert_eq!(tree.target(&FsPath::new("y")), Some(&b"etc"[..]));
+        assert_eq!(place(&tree, "y/shadow"), Some((FsPath::new("etc/shadow"), false)));
+        assert_eq!(tree.target(&FsPath::new("z")), None);
     }
 
     #[test]
     fn a_replaced_link_leads_nowhere() {
         let mut tree = tree(&[("x", "etc"), ("d/l", "/etc")]);
         tree.replace(&FsPath::new("x"), true);
-        assert_eq!(tree.place(FsPath::new("x/shadow")), Some(FsPath::new("x/shadow")));
+        assert_eq!(place(&tree, "x/shadow"), Some((FsPath::new("x/shadow"), false)));
         tree.replace(&FsPath::new("d"), true);
-        assert_eq!(tree.place(FsPath::new("d/l/shadow")), Some(FsPath::new("etc/shadow")));
+        assert_eq!(place(&tree, "d/l/shadow"), Some((FsPath::new("etc/shadow"), false)));
         tree.replace(&FsPath::new("d"), false);
-        assert_eq!(tree.place(FsPath::new("d/l/shadow")), Some(FsPath::new("d/l/shadow")));
+        assert_eq!(place(&tree, "d/l/shadow"), Some((FsPath::new("d/l/shadow"), false)));
     }
 }

@@ -35,6 +35,8 @@ pub(crate) struct TarEntry {
     pub(crate) size: u64,
     pub(crate) mtime: i64,
     pub(crate) device: (u64, u64),
+    /// The name of an attribute that an overlay takes for its own, if the entry has one.
+    pub(crate) overlay: Option<Vec<u8>>,
 }
 
 /// Reads entries from an uncompressed stream.
@@ -185,6 +187,7 @@ impl<R: Read> TarReader<R> {
             size,
             mtime: pax.mtime.unwrap_or(raw.mtime),
             device: raw.device,
+            overlay: pax.overlay,
         })
     }
 
@@ -294,7 +297,8 @@ impl<R: Read> TarReader<R> {
 
     /// Reads up to `bytes` into nothing; how many there were.
     fn discard(&mut self, bytes: u64) -> Result<u64> {
-        io::copy(&mut (&mut self.stream).take(bytes), &mut io::sink()).map_err(|error| stream_error(&self.what, error))
+        io::copy(&mut (&mut self.stream).take(bytes), &mut io::sink())
+            .map_err(|error| stream_error(&self.what, error))
     }
 
     /// Notes how much data follows a header.

@@ -112,6 +112,52 @@ fn what_is_written_through_a_link_is_found_where_it_lands() {
 }
 
 #[test]
+fn a_hard_link_to_a_symbolic_link_is_one() {
+    let layer = LayerBuilder::new().symlink("x", "usr/etc").hard_link("y", "x").file("y/shadow", "secret");
+    let (found, _) = contents(&mut tar_layer(&layer, Compression::Plain), "usr/etc/shadow").expect("visited");
+    assert_eq!(found, ["secret"]);
+    let mut targets = Vec::new();
+    let visit = tar_layer(&layer, Compression::Plain).visit(&mut |entry| {
+        if let Change::Entry { target: Some(target), .. } = entry.change {
+            targets.push(format!("{} {}", entry.path, target.escape_ascii()));
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!(visit.expect("visited"), []);
+    assert_eq!(targets, ["/x usr/etc", "/y usr/etc"]);
+}
+
+#[test]
+fn where_runtimes_disagree_is_a_gap() {
+    let layer = LayerBuilder::new()
+        .symlink("x", "usr/lib")
+        .symlink("up", "x/../etc")
+        .symlink("fine", "./usr/../x")
+        .file("up/shadow", "secret");
+    let (found, gaps) = contents(&mut tar_layer(&layer, Compression::Plain), "etc/shadow").expect("visited");
+    assert_eq!(found, ["secret"]);
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
+    assert_eq!((gaps[0].kind, gaps[0].path.as_deref()), (GapKind::Unsupported, Some("/up/shadow")));
+}
+
+#[rstest]
+#[case::redirect("SCHILY.xattr.trusted.overlay.redirect", b"/x/etc", true)]
+#[case::opaque("SCHILY.xattr.trusted.overlay.opaque", b"y", true)]
+#[case::metacopy_is_empty("SCHILY.xattr.trusted.overlay.metacopy", b"", true)]
+#[case::rootless("SCHILY.xattr.user.overlay.redirect", b"/x/etc", true)]
+#[case::capabilities("SCHILY.xattr.security.capability", b"\x01", false)]
+#[case::a_user_s_own("SCHILY.xattr.user.overlays", b"y", false)]
+#[case::not_what_runtimes_read("LIBARCHIVE.xattr.trusted.overlay.opaque", b"eQ", false)]
+fn an_overlay_s_own_attributes_are_a_gap(#[case] key: &str, #[case] value: &[u8], #[case] told: bool) {
+    let tar = hostile::pax(&[(key, value)], "etc/shadow", b"secret");
+    let (found, gaps) = contents(&mut plain_layer(tar), "etc/shadow").expect("visited");
+    assert_eq!(found, ["secret"]);
+    let gaps: Vec<_> = gaps.iter().map(|gap| (gap.kind, gap.path.as_deref())).collect();
+    let expected = [(GapKind::Unsupported, Some("/etc/shadow"))];
+    assert_eq!(gaps, expected[..usize::from(told)]);
+}
+
+#[test]
 fn names_in_pax_records_count() {
     let tar = hostile::pax(&[("path", b"etc/shadow")], "harmless", b"secret");
     let (found, _) = contents(&mut plain_layer(tar), "etc/shadow").expect("visited");
