@@ -69,7 +69,8 @@ impl Cluster {
     /// The cluster of this run. Fails with what to do where `e2e/run` was not used.
     pub fn get() -> Self {
         let need = |name: &str| {
-            env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run these tests by e2e/run (make test-e2e)"))
+            env::var(name)
+                .unwrap_or_else(|_| panic!("{name} is not set: run these tests by e2e/run (make test-e2e)"))
         };
         Self {
             kubectl: need("E2E_KUBECTL").into(),
@@ -188,7 +189,9 @@ fn eventually_pod(cluster: &Cluster, label: &str, wanted: impl Fn(&Value) -> boo
             .list(&["pods", "-n", NAMESPACE, "-l", label])
             .iter()
             .find(|pod| {
-                pod["status"]["phase"] == "Running" && pod["metadata"]["deletionTimestamp"].is_null() && wanted(pod)
+                pod["status"]["phase"] == "Running"
+                    && pod["metadata"]["deletionTimestamp"].is_null()
+                    && wanted(pod)
             })
             .and_then(|pod| pod["metadata"]["name"].as_str().map(str::to_owned))
             .ok_or_else(|| "there is none".to_owned())

@@ -43,7 +43,8 @@ impl Namespace {
     pub fn dry_run(&self, object: &Value) -> Result<String, String> {
         let mut object = object.clone();
         object["metadata"]["namespace"] = json!(self.name);
-        let done = self.cluster.kubectl_with(&["create", "--dry-run=server", "-f", "-"], Some(&object.to_string()));
+        let done =
+            self.cluster.kubectl_with(&["create", "--dry-run=server", "-f", "-"], Some(&object.to_string()));
         if done.ok { Ok(done.stdout + &done.stderr) } else { Err(done.stderr) }
     }
 }

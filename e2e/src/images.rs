@@ -47,9 +47,12 @@ pub fn base(mark: &str) -> LayerBuilder {
         .file("etc/mark", mark)
 }
 
-/// A layer in which root's password is `changeme`.
-pub fn weak_root() -> LayerBuilder {
-    LayerBuilder::new().file("etc/shadow", format!("root:{}:19000:0:99999:7:::\n", weak_hash())).owned(0o640, 0, 42)
+/// A layer in which root's password is `changeme`. `mark` makes it another layer than other tests have.
+pub fn weak_root(mark: &str) -> LayerBuilder {
+    LayerBuilder::new()
+        .file("etc/mark-of-weak", mark)
+        .file("etc/shadow", format!("root:{}:19000:0:99999:7:::\n", weak_hash()))
+        .owned(0o640, 0, 42)
 }
 
 /// The crypt(3) hash of `changeme`, made by openssl once per call: no third party's sample.
@@ -69,14 +72,15 @@ impl Image {
 
     /// The base layer and a weak root password above it.
     pub fn risky(name: &str) -> Self {
-        Self::of(name, [base(name), weak_root()])
+        Self::of(name, [base(name), weak_root(name)])
     }
 
     /// An image of these layers, base first.
     pub fn of(name: &str, layers: impl IntoIterator<Item = LayerBuilder>) -> Self {
         let (repository, tag) = name.rsplit_once(':').expect("name is repository:tag");
-        let builder =
-            layers.into_iter().fold(ImageBuilder::new(), |image, layer| image.layer(layer, Compression::Gzip));
+        let builder = layers
+            .into_iter()
+            .fold(ImageBuilder::new(), |image, layer| image.layer(layer, Compression::Gzip));
         Self { repository: repository.to_owned(), tag: tag.to_owned(), builder }
     }
 

@@ -12,7 +12,9 @@ pub fn eventually<T>(seconds: u64, what: &str, mut look: impl FnMut() -> Result<
     loop {
         match look() {
             Ok(value) => return value,
-            Err(reason) if Instant::now() >= deadline => panic!("after {seconds} s still not: {what}; last seen: {reason}"),
+            Err(reason) if Instant::now() >= deadline => {
+                panic!("after {seconds} s still not: {what}; last seen: {reason}")
+            }
             Err(_) => thread::park_timeout(INTERVAL),
         }
     }

@@ -66,7 +66,17 @@ fn a_pod_with_a_refused_image_is_denied_and_its_clean_twin_runs() {
     });
 
     let debug = cluster.kubectl(&[
-        "debug", "clean", "-n", &namespace.name, "--image", &risky.reference, "--container", "dbg", "--", "/bin/busybox", "true",
+        "debug",
+        "clean",
+        "-n",
+        &namespace.name,
+        "--image",
+        &risky.reference,
+        "--container",
+        "dbg",
+        "--",
+        "/bin/busybox",
+        "true",
     ]);
     assert!(!debug.ok, "a risky ephemeral container is admitted: {}{}", debug.stdout, debug.stderr);
     assert_says_why(&debug.stderr, &risky, &policy.name);
@@ -109,7 +119,11 @@ fn controllers_with_a_refused_image_are_warned_about() {
     let selector = json!({"matchLabels": {"app": "x"}});
     for (kind, version, spec) in [
         ("Deployment", "apps/v1", json!({"replicas": 0, "selector": selector, "template": template})),
-        ("StatefulSet", "apps/v1", json!({"replicas": 0, "serviceName": "x", "selector": selector, "template": template})),
+        (
+            "StatefulSet",
+            "apps/v1",
+            json!({"replicas": 0, "serviceName": "x", "selector": selector, "template": template}),
+        ),
         ("DaemonSet", "apps/v1", json!({"selector": selector, "template": template})),
         ("Job", "batch/v1", json!({"suspend": true, "template": job_template})),
         (

@@ -53,7 +53,7 @@ fn refused_again(namespace: &Namespace, image: &str) {
 fn many_layers(name: &str, layers: usize) -> Image {
     let mut all = vec![base(name)];
     all.extend((0..layers).map(|n| LayerBuilder::new().file(format!("opt/{name}/{n}"), vec![b'x'; 1 << 16])));
-    all.push(weak_root());
+    all.push(weak_root(name));
     Image::of(name, all)
 }
 
@@ -125,8 +125,11 @@ fn the_operators_store_is_emptied() {
     let image = Image::risky("store/app:1").push(&cluster);
     stock(&namespace, &cluster.nodes(), &[&image.reference]);
     report(&cluster, image.built.config.as_str());
-    let read: f64 =
-        cluster.nodes().iter().map(|node| cluster.metric(&cluster.agent_on(node), "pratique_agent_layers_read_total")).sum();
+    let read: f64 = cluster
+        .nodes()
+        .iter()
+        .map(|node| cluster.metric(&cluster.agent_on(node), "pratique_agent_layers_read_total"))
+        .sum();
 
     // The store is an emptyDir: it goes with the pods. Reports too, so that only what agents send again can bring them back.
     cluster.kubectl(&["scale", "deployment/pratique-operator", "-n", NAMESPACE, "--replicas=0"]);
@@ -138,8 +141,11 @@ fn the_operators_store_is_emptied() {
     cluster.kubectl(&["scale", "deployment/pratique-operator", "-n", NAMESPACE, "--replicas=2"]);
     all_ready(&cluster);
     assert_eq!(report(&cluster, image.built.config.as_str())["status"]["verdict"], "Findings");
-    let after: f64 =
-        cluster.nodes().iter().map(|node| cluster.metric(&cluster.agent_on(node), "pratique_agent_layers_read_total")).sum();
+    let after: f64 = cluster
+        .nodes()
+        .iter()
+        .map(|node| cluster.metric(&cluster.agent_on(node), "pratique_agent_layers_read_total"))
+        .sum();
     assert_eq!(after, read, "no layer is read again");
 }
 
@@ -150,7 +156,12 @@ fn an_agents_cache_is_corrupted() {
     let node = cluster.nodes()[0].clone();
     let agent = cluster.agent_on(&node);
     cluster.ctl(&[
-        "node-exec", &node, "--", "sh", "-c", "head -c 65536 /dev/urandom | dd of=/var/lib/pratique/cache.redb conv=notrunc status=none",
+        "node-exec",
+        &node,
+        "--",
+        "sh",
+        "-c",
+        "head -c 65536 /dev/urandom | dd of=/var/lib/pratique/cache.redb conv=notrunc status=none",
     ]);
     cluster.kubectl(&["delete", "pod", &agent, "-n", NAMESPACE, "--grace-period=0", "--force"]);
     all_ready(&cluster);
@@ -163,13 +174,25 @@ fn an_agents_cache_is_corrupted() {
 
 #[test]
 fn a_scan_that_wants_more_memory_than_it_may_have_ends_as_incomplete() {
-    let Some(cluster) = Cluster::own("a_scan_that_wants_more_memory_than_it_may_have_ends_as_incomplete") else { return };
+    let Some(cluster) = Cluster::own("a_scan_that_wants_more_memory_than_it_may_have_ends_as_incomplete")
+    else {
+        return;
+    };
     let namespace = Namespace::new(&cluster, "memory");
     let node = cluster.nodes()[0].clone();
     let upgrade = |memory: &str| {
         let done = cluster.helm(&[
-            "upgrade", "pratique", "charts/pratique", "-n", NAMESPACE, "--reuse-values", "--wait", "--timeout", "3m",
-            "--set", &format!("agent.scanMemory={memory}"),
+            "upgrade",
+            "pratique",
+            "charts/pratique",
+            "-n",
+            NAMESPACE,
+            "--reuse-values",
+            "--wait",
+            "--timeout",
+            "3m",
+            "--set",
+            &format!("agent.scanMemory={memory}"),
         ]);
         assert!(done.ok, "{}{}", done.stdout, done.stderr);
     };
@@ -218,8 +241,17 @@ fn both_replicas_are_down() {
     // Fail: pods of guarded namespaces wait, system namespaces do not.
     let policy = |value: &str| {
         let done = cluster.helm(&[
-            "upgrade", "pratique", "charts/pratique", "-n", NAMESPACE, "--reuse-values", "--wait", "--timeout", "3m",
-            "--set", &format!("webhook.failurePolicy={value}"),
+            "upgrade",
+            "pratique",
+            "charts/pratique",
+            "-n",
+            NAMESPACE,
+            "--reuse-values",
+            "--wait",
+            "--timeout",
+            "3m",
+            "--set",
+            &format!("webhook.failurePolicy={value}"),
         ]);
         assert!(done.ok, "{}{}", done.stdout, done.stderr);
         eventually(60, &format!("the webhook's failure policy is {value}"), || {
@@ -265,8 +297,17 @@ fn certificates_rotate_under_a_steady_load_of_admissions() {
     let _policy = namespace.policy("planted", refuse());
     let upgrade = |lifetime: &str| {
         let done = cluster.helm(&[
-            "upgrade", "pratique", "charts/pratique", "-n", NAMESPACE, "--reuse-values", "--wait", "--timeout", "3m",
-            "--set", &format!("webhook.certificateLifetime={lifetime}"),
+            "upgrade",
+            "pratique",
+            "charts/pratique",
+            "-n",
+            NAMESPACE,
+            "--reuse-values",
+            "--wait",
+            "--timeout",
+            "3m",
+            "--set",
+            &format!("webhook.certificateLifetime={lifetime}"),
         ]);
         assert!(done.ok, "{}{}", done.stdout, done.stderr);
     };

@@ -53,7 +53,17 @@ fn uninstalled_it_leaves_reports_alone_and_installed_again_it_finds_what_is_ther
 
     let values = file.path().to_string_lossy();
     let installed = cluster.helm(&[
-        "install", "pratique", "charts/pratique", "-n", NAMESPACE, "--create-namespace", "--wait", "--timeout", "3m", "-f", &values,
+        "install",
+        "pratique",
+        "charts/pratique",
+        "-n",
+        NAMESPACE,
+        "--create-namespace",
+        "--wait",
+        "--timeout",
+        "3m",
+        "-f",
+        &values,
     ]);
     assert!(installed.ok, "{}{}", installed.stdout, installed.stderr);
     assert_eq!(report(&cluster, image.built.config.as_str())["status"]["verdict"], "Findings");
@@ -65,7 +75,19 @@ fn uninstalled_it_leaves_reports_alone_and_installed_again_it_finds_what_is_ther
 fn upgrade_and_rollback_keep_serving() {
     let cluster = Cluster::get();
     for arguments in [
-        &["upgrade", "pratique", "charts/pratique", "-n", NAMESPACE, "--reuse-values", "--wait", "--timeout", "3m", "--set", "operator.logLevel=debug"][..],
+        &[
+            "upgrade",
+            "pratique",
+            "charts/pratique",
+            "-n",
+            NAMESPACE,
+            "--reuse-values",
+            "--wait",
+            "--timeout",
+            "3m",
+            "--set",
+            "operator.logLevel=debug",
+        ][..],
         &["rollback", "pratique", "-n", NAMESPACE, "--wait", "--timeout", "3m"],
     ] {
         let done = cluster.helm(arguments);

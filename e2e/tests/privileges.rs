@@ -10,7 +10,8 @@ const SYS_PTRACE: u64 = 1 << 19;
 /// Lines of `agent check` on the first node.
 fn check(cluster: &Cluster) -> String {
     let agent = cluster.agent_on(&cluster.nodes()[0]);
-    let done = cluster.kubectl(&["exec", &agent, "-n", NAMESPACE, "-c", "broker", "--", "/pratique-agent", "check"]);
+    let done =
+        cluster.kubectl(&["exec", &agent, "-n", NAMESPACE, "-c", "broker", "--", "/pratique-agent", "check"]);
     done.stdout + &done.stderr
 }
 
@@ -39,7 +40,9 @@ fn each_container_has_its_one_capability_and_no_other() {
 fn check_says_item_by_item_that_everything_is_in_order() {
     let cluster = Cluster::get();
     let text = check(&cluster);
-    for item in ["socket", "ptrace", "open_by_handle_at", "Landlock", "read-only", "no_new_privs", "token", "cache"] {
+    for item in
+        ["socket", "ptrace", "open_by_handle_at", "Landlock", "read-only", "no_new_privs", "token", "cache"]
+    {
         assert!(text.to_lowercase().contains(&item.to_lowercase()), "check says nothing of {item}: {text}");
     }
 }

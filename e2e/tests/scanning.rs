@@ -23,7 +23,10 @@ fn an_image_on_both_nodes_is_scanned_by_one_of_them() {
     let scanner = found["status"]["scannedBy"].as_str().unwrap_or_default().to_owned();
     assert!(cluster.nodes().contains(&scanner), "scannedBy names a node: {found}");
     let text = found.to_string();
-    assert!(text.contains("account root") && text.contains("/etc/shadow") && !text.contains("changeme"), "{text}");
+    assert!(
+        text.contains("account root") && text.contains("/etc/shadow") && !text.contains("changeme"),
+        "{text}"
+    );
     let read = over_agents(&cluster, "pratique_agent_layers_read_total") - before;
     assert_eq!(read, 2.0, "both layers are read once over all nodes");
 }
@@ -33,7 +36,8 @@ fn layers_that_two_images_share_are_read_once() {
     let cluster = Cluster::get();
     let namespace = Namespace::new(&cluster, "shared");
     let node = &cluster.nodes()[..1];
-    let first = Image::of("shared/first:1", [base("shared"), LayerBuilder::new().file("opt/first", "1")]).push(&cluster);
+    let first = Image::of("shared/first:1", [base("shared"), LayerBuilder::new().file("opt/first", "1")])
+        .push(&cluster);
     stock(&namespace, node, &[&first.reference]);
     report(&cluster, first.built.config.as_str());
 
@@ -42,12 +46,20 @@ fn layers_that_two_images_share_are_read_once() {
         cluster.metric(&agent, "pratique_agent_layers_read_total"),
         cluster.metric(&agent, "pratique_agent_layers_cached_total"),
     );
-    let second = Image::of("shared/second:1", [base("shared"), weak_root()]).push(&cluster);
+    let second = Image::of("shared/second:1", [base("shared"), weak_root("shared")]).push(&cluster);
     stock(&namespace, node, &[&second.reference]);
     let found = report(&cluster, second.built.config.as_str());
     assert_eq!(found["status"]["verdict"], "Findings", "{found}");
-    assert_eq!(cluster.metric(&agent, "pratique_agent_layers_read_total") - read, 1.0, "only the new layer is read");
-    assert_eq!(cluster.metric(&agent, "pratique_agent_layers_cached_total") - cached, 1.0, "the shared one comes from the cache");
+    assert_eq!(
+        cluster.metric(&agent, "pratique_agent_layers_read_total") - read,
+        1.0,
+        "only the new layer is read"
+    );
+    assert_eq!(
+        cluster.metric(&agent, "pratique_agent_layers_cached_total") - cached,
+        1.0,
+        "the shared one comes from the cache"
+    );
 }
 
 #[test]
@@ -70,14 +82,21 @@ fn one_report_is_found_by_tag_manifest_index_and_config_digest() {
 fn what_a_whiteout_or_an_opaque_folder_hides_is_not_reported() {
     let cluster = Cluster::get();
     let namespace = Namespace::new(&cluster, "hidden");
-    let removed = Image::of("hidden/whiteout:1", [base("whiteout"), weak_root(), LayerBuilder::new().whiteout("etc/shadow")]);
+    let removed = Image::of(
+        "hidden/whiteout:1",
+        [base("whiteout"), weak_root("whiteout"), LayerBuilder::new().whiteout("etc/shadow")],
+    );
     let replaced = Image::of(
         "hidden/opaque:1",
-        [base("opaque"), weak_root(), LayerBuilder::new().opaque("etc").file("etc/passwd", "root:x:0:0::/:/bin/busybox\n")],
+        [
+            base("opaque"),
+            weak_root("opaque"),
+            LayerBuilder::new().opaque("etc").file("etc/passwd", "root:x:0:0::/:/bin/busybox\n"),
+        ],
     );
     let again = Image::of(
         "hidden/again:1",
-        [base("again"), LayerBuilder::new().whiteout("etc/shadow"), weak_root()],
+        [base("again"), LayerBuilder::new().whiteout("etc/shadow"), weak_root("again")],
     );
     let images = [removed, replaced, again].map(|image| image.push(&cluster));
     stock(&namespace, &cluster.nodes()[..1], &images.each_ref().map(|image| image.reference.as_str()));
@@ -102,8 +121,10 @@ fn a_report_of_an_image_that_is_gone_and_a_new_one_do_not_mix() {
     let found = report(&cluster, second.built.config.as_str());
     assert_eq!(found["status"]["verdict"], "Clean", "{found}");
     eventually(60, "the tag belongs to the new image alone", || {
-        let old = find(&cluster, first.built.config.as_str()).map_or(String::new(), |r| r["status"]["references"].to_string());
-        let new = find(&cluster, second.built.config.as_str()).map_or(String::new(), |r| r["status"]["references"].to_string());
+        let old = find(&cluster, first.built.config.as_str())
+            .map_or(String::new(), |r| r["status"]["references"].to_string());
+        let new = find(&cluster, second.built.config.as_str())
+            .map_or(String::new(), |r| r["status"]["references"].to_string());
         if !old.contains(&format!("{}\"", first.reference)) && new.contains(&second.reference) {
             Ok(())
         } else {

@@ -284,11 +284,13 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         let synced = synced.clone();
         move || synced.load(Ordering::Relaxed)
     });
-    let facts = upkeep::facts_synced(index.clone(), hub, (names.namespace.clone(), names.object("agent")));
+    let facts =
+        upkeep::facts_synced(index.clone(), hub.clone(), (names.namespace.clone(), names.object("agent")));
     let ended = shutdown.clone();
     tasks.spawn("facts", async move {
         if ended.run_until_cancelled(facts).await.is_some() {
             synced.store(true, Ordering::Relaxed);
+            hub.hand_out();
             info!("facts are synced");
             ended.cancelled().await;
         }

@@ -92,6 +92,12 @@ impl Node {
                     .entry(identity.image.clone())
                     .or_insert_with(|| Known { image: blank(identity), targets: Vec::new() })
                     .add(listed, identity);
+                // What was held when the image was identified, until a scan says it anew: it outlives this process.
+                if !identity.detectors_done.is_empty() {
+                    self.done
+                        .entry(identity.image.clone())
+                        .or_insert_with(|| identity.detectors_done.clone());
+                }
             }
         }
         self.done.retain(|id, _| known.contains_key(id));
@@ -212,5 +218,15 @@ mod tests {
         node.list(&[], &identities);
         node.list(&listing, &identities);
         assert!(node.images()["c"].detectors_done.is_empty());
+    }
+
+    #[test]
+    fn what_the_scanner_kept_over_a_restart_is_held() {
+        let mut node = Node::default();
+        let kept = Identity { detectors_done: vec!["weak-password@1".into()], ..identity("c", 1) };
+        node.list(&[listed(1, "docker.io/library/a:1")], &[(target(1), kept)].into());
+        assert_eq!(node.images()["c"].detectors_done, ["weak-password@1"]);
+        node.scanned("c", vec!["weak-password@2".into()]);
+        assert_eq!(node.images()["c"].detectors_done, ["weak-password@2"]);
     }
 }

@@ -56,7 +56,7 @@ impl Workshop {
     /// Tells what image a digest means.
     pub(super) fn identify(&self, link: &Link, identify: &Identify) -> Result<(), Stop> {
         let identity = match link.resolve(&identify.target, &identify.media_type) {
-            Ok(image) => identity(&image),
+            Ok(image) => Identity { detectors_done: self.kept(&image), ..identity(&image) },
             Err(Stop::Failed(reason)) => Identity { error: Some(reason), ..Identity::default() },
             Err(stop) => return Err(stop),
         };
@@ -120,6 +120,16 @@ impl Workshop {
             tally.deaths += u64::from(deaths);
         }
         Ok(states.into_iter().flatten().collect())
+    }
+
+    /// Every detector as `id@rules`, if all layers' facts are kept: such an image is scanned without reading anything.
+    fn kept(&self, image: &ImageManifest) -> Vec<String> {
+        let Ok(engine) = Engine::new(&["*".to_owned()]) else { return Vec::new() };
+        let mut layers = image.layers.iter().enumerate();
+        if !layers.all(|(place, layer)| self.cached(&engine, layer, place == 0).is_some()) {
+            return Vec::new();
+        }
+        engine.versions().into_iter().map(|(id, rules)| format!("{id}@{rules}")).collect()
     }
 
     /// Facts that are kept and are as good as what reading the layer now would give: facts made without seeing opacity
@@ -341,7 +351,7 @@ fn identity(image: &ImageManifest) -> Identity {
         platform_os: image.platform.os.clone(),
         platform_architecture: image.platform.architecture.clone(),
         platform_variant: image.platform.variant.clone(),
-        error: None,
+        ..Identity::default()
     }
 }
 

@@ -54,7 +54,11 @@ async fn main() -> anyhow::Result<()> {
             let status = response.status();
             let body = to_bytes(response.into_body(), 1 << 20).await?;
             anyhow::ensure!(status.is_success(), "{status}");
-            anyhow::Ok((began.elapsed(), began.saturating_duration_since(due), body.windows(15).any(|w| w == b"\"allowed\":false")))
+            anyhow::Ok((
+                began.elapsed(),
+                began.saturating_duration_since(due),
+                body.windows(15).any(|w| w == b"\"allowed\":false"),
+            ))
         }));
     }
     let mut latencies = Vec::new();
@@ -69,10 +73,16 @@ async fn main() -> anyhow::Result<()> {
     latencies.sort();
     late.sort();
     let at = |all: &[Duration], share: f64| all[((all.len() - 1) as f64 * share) as usize];
-    println!("admission: {} requests at {RATE}/s, {REPORTS} reports, {POLICIES} policies, {refused} refused", latencies.len());
+    println!(
+        "admission: {} requests at {RATE}/s, {REPORTS} reports, {POLICIES} policies, {refused} refused",
+        latencies.len()
+    );
     println!(
         "  in the handler   p50 {:?}  p99 {:?}  p99.9 {:?}  max {:?}",
-        at(&latencies, 0.5), at(&latencies, 0.99), at(&latencies, 0.999), at(&latencies, 1.0)
+        at(&latencies, 0.5),
+        at(&latencies, 0.99),
+        at(&latencies, 0.999),
+        at(&latencies, 1.0)
     );
     println!("  from the due time p50 {:?}  p99 {:?}", at(&late, 0.5), at(&late, 0.99));
     let status = std::fs::read_to_string("/proc/self/status")?;
@@ -120,8 +130,9 @@ fn index() -> anyhow::Result<SharedIndex> {
         writer.reset_node_images(name, images.clone());
     }
     for n in 0..10 {
-        let namespace: Namespace =
-            serde_json::from_value(json!({"metadata": {"name": format!("team{n}"), "labels": {"team": format!("t{n}")}}}))?;
+        let namespace: Namespace = serde_json::from_value(
+            json!({"metadata": {"name": format!("team{n}"), "labels": {"team": format!("t{n}")}}}),
+        )?;
         writer.apply_namespace(&namespace);
     }
     let now = Timestamp::now();

@@ -28,12 +28,19 @@ fn main() -> anyhow::Result<()> {
     let space = processes_of(&cluster, &node)?;
 
     for n in 0..IMAGES {
-        load(&node, &format!("bench.test/small{n}:1"), ImageBuilder::new().layer(base(&format!("bench {n}")), Compression::Gzip))?;
+        load(
+            &node,
+            &format!("bench.test/small{n}:1"),
+            ImageBuilder::new().layer(base(&format!("bench {n}")), Compression::Gzip),
+        )?;
     }
     eventually(300, "all images are known and scanned", || {
         let known = cluster.metric(&agent, "pratique_agent_images");
         let reports = cluster.list(&["scanreports"]);
-        let done = reports.iter().filter(|r| r["status"]["references"].to_string().contains("bench.test/small")).count();
+        let done = reports
+            .iter()
+            .filter(|r| r["status"]["references"].to_string().contains("bench.test/small"))
+            .count();
         if done >= IMAGES { Ok(()) } else { Err(format!("{known} known, {done} scanned")) }
     });
     let before = ticks(&space);
@@ -43,11 +50,17 @@ fn main() -> anyhow::Result<()> {
     let idle = memory(&space);
     println!(
         "agent, idle with {IMAGES} images more than the node had: {:.1} MiB resident ({}), {:.2} % of a core",
-        mib(idle.values().sum()), shown(&idle), busy * 100.0
+        mib(idle.values().sum()),
+        shown(&idle),
+        busy * 100.0
     );
 
-    let layer = (0..FILES).fold(LayerBuilder::new().dir("data"), |layer, n| layer.file(format!("data/{n:05}"), noise(n)));
-    let big = ImageBuilder::new().layer(base("big"), Compression::Gzip).layer(layer, Compression::Gzip).layer(weak_root(), Compression::Gzip);
+    let layer = (0..FILES)
+        .fold(LayerBuilder::new().dir("data"), |layer, n| layer.file(format!("data/{n:05}"), noise(n)));
+    let big = ImageBuilder::new()
+        .layer(base("big"), Compression::Gzip)
+        .layer(layer, Compression::Gzip)
+        .layer(weak_root("big"), Compression::Gzip);
     let path = archive("bench.test/big:1", &big)?;
     drop(big);
     let mut peak = BTreeMap::new();
@@ -64,13 +77,18 @@ fn main() -> anyhow::Result<()> {
                 }
                 thread::sleep(Duration::from_millis(10));
             }
-            scanned = cluster.list(&["scanreports"]).iter().any(|r| r["status"]["references"].to_string().contains("bench.test/big"));
+            scanned = cluster
+                .list(&["scanreports"])
+                .iter()
+                .any(|r| r["status"]["references"].to_string().contains("bench.test/big"));
         }
         loading.join().expect("the import ends")
     })?;
     println!(
         "agent, scanning an image of {:.2} GB in {FILES} files: {:.1} MiB resident at most ({})",
-        (FILES * FILE as u64) as f64 / 1e9, mib(peak.values().sum()), shown(&peak)
+        (FILES * FILE as u64) as f64 / 1e9,
+        mib(peak.values().sum()),
+        shown(&peak)
     );
     Ok(())
 }
@@ -108,7 +126,8 @@ fn load(node: &str, name: &str, image: ImageBuilder) -> anyhow::Result<()> {
 }
 
 fn import(node: &str, archive: &PathBuf) -> anyhow::Result<()> {
-    let done = Command::new(root().join("e2e/cluster/ctl")).arg("load-image").arg(node).arg(archive).output()?;
+    let done =
+        Command::new(root().join("e2e/cluster/ctl")).arg("load-image").arg(node).arg(archive).output()?;
     ensure!(done.status.success(), "load-image: {}", String::from_utf8_lossy(&done.stderr));
     Ok(())
 }
@@ -128,7 +147,8 @@ fn agents(space: &str) -> Vec<(String, String)> {
             let pid = entry.file_name().into_string().ok()?;
             pid.bytes().all(|b| b.is_ascii_digit()).then_some(())?;
             // Not the command line: a scan's child calls itself as it likes.
-            let name = fs::read_link(entry.path().join("exe")).ok()?.file_name()?.to_string_lossy().into_owned();
+            let name =
+                fs::read_link(entry.path().join("exe")).ok()?.file_name()?.to_string_lossy().into_owned();
             let ours = name == "pratique-agent" || name == "pratique-scanner";
             let inside = fs::read_link(entry.path().join("ns/pid")).ok()?.to_string_lossy() == space;
             (ours && inside).then_some((pid, name))
@@ -140,7 +160,9 @@ fn memory(space: &str) -> BTreeMap<String, u64> {
     let mut all = BTreeMap::new();
     for (pid, name) in agents(space) {
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<u64>().ok());
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<u64>().ok());
         *all.entry(name).or_default() += resident.unwrap_or_default() * 1024;
     }
     all

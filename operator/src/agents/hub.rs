@@ -2,6 +2,7 @@
 //! and the planner.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub struct Hub {
     metrics: Metrics,
     state: Mutex<State>,
     wake: Notify,
+    /// Whether scans are handed out.
+    handing_out: AtomicBool,
 }
 
 #[derive(Default)]
@@ -78,7 +81,15 @@ impl Hub {
         metrics: Metrics,
     ) -> Arc<Self> {
         let state = Mutex::new(State { planner: Planner::new(limits), ..State::default() });
-        Arc::new(Self { index, settings, leadership, metrics, state, wake: Notify::new() })
+        Arc::new(Self {
+            index,
+            settings,
+            leadership,
+            metrics,
+            state,
+            wake: Notify::new(),
+            handing_out: AtomicBool::new(false),
+        })
     }
 
     /// Names of the connected nodes whose images are all known.
@@ -89,6 +100,13 @@ impl Hub {
             .iter()
             .filter(|(_, session)| session.lacking.as_ref().is_some_and(HashSet::is_empty));
         synced.map(|(node, _)| node.clone()).collect()
+    }
+
+    /// From now on scans are handed out. Called once the nodes had time to say what they have and hold: before that an image
+    /// could be given to one node while another still holds its result.
+    pub fn hand_out(&self) {
+        self.handing_out.store(true, Ordering::Relaxed);
+        self.wake.notify_one();
     }
 
     /// These images are to be judged anew although their facts look complete.
@@ -247,7 +265,8 @@ impl Hub {
         self.wake.notify_one();
     }
 
-    /// Plans whenever something happened, and every few seconds, while this replica leads. Ends with `shutdown`.
+    /// Plans whenever something happened, and every few seconds, while this replica leads and [hands out](Self::hand_out)
+    /// scans. Ends with `shutdown`.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
         let mut leadership = self.leadership.clone();
         let mut settings = self.settings.clone();
@@ -273,7 +292,7 @@ impl Hub {
                 }
                 _ => {}
             }
-            if leading {
+            if leading && self.handing_out.load(Ordering::Relaxed) {
                 self.plan();
                 // Many events at once are one plan.
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -292,7 +311,7 @@ impl Hub {
         self.metrics.agents_connected.set(0);
     }
 
-    pub(super) fn plan(&self) {
+    fn plan(&self) {
         let wanted = self.settings.borrow().wanted.clone();
         let mut state = self.state();
         let index = self.index.read();

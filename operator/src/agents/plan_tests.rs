@@ -223,7 +223,11 @@ fn a_success_ends_it_and_old_facts_are_judged_anew() {
 fn facts_with_gaps_are_judged_anew_after_an_hour() {
     let mut scene = Scene::new(&[&["a"]]);
     let gap = Gap::of_image(GapKind::Malformed, "it breaks off in the middle");
-    let incomplete = |age: i64| ImageFacts { judged_at: at(2_000 - age), gaps: vec![gap.clone()], ..facts(1, "amd64", false) };
+    let incomplete = |age: i64| ImageFacts {
+        judged_at: at(2_000 - age),
+        gaps: vec![gap.clone()],
+        ..facts(1, "amd64", false)
+    };
     scene.index.apply_facts(incomplete(3_600).into());
     scene.plan_none();
     scene.index.apply_facts(incomplete(3_601).into());

@@ -41,6 +41,7 @@ impl Operator {
         let hub =
             Hub::new(index.clone(), settings.subscribe(), leadership.subscribe(), Limits::default(), metrics);
         let shutdown = CancellationToken::new();
+        hub.hand_out();
         tokio::spawn(hub.clone().run(shutdown.clone()));
         let account = AgentAccount { namespace: "pratique".into(), name: "pratique-agent".into() };
         let service = AgentsService::new(hub.clone(), Arc::new(Believer), account).into_server();
