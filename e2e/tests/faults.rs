@@ -166,7 +166,7 @@ fn an_agents_cache_is_corrupted() {
     cluster.kubectl(&["delete", "pod", &agent, "-n", NAMESPACE, "--grace-period=0", "--force"]);
     all_ready(&cluster);
     let image = Image::risky("cache/app:1").push(&cluster);
-    stock(&namespace, &[node.clone()], &[&image.reference]);
+    stock(&namespace, std::slice::from_ref(&node), &[&image.reference]);
     assert_eq!(report(&cluster, image.built.config.as_str())["status"]["verdict"], "Findings");
     let log = cluster.kubectl(&["logs", &cluster.agent_on(&node), "-n", NAMESPACE, "-c", "scanner"]);
     assert!(log.stdout.contains("cache"), "the scanner says that it rebuilt its cache: {}", log.stdout);
