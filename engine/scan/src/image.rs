@@ -12,7 +12,7 @@ use pratique_fs::{FileSystem, Opacity};
 
 use crate::bounds::{GapList, bound_findings};
 use crate::root::RootReader;
-use crate::{Engine, FileFacts, LayerFacts, Limits, Redirect, merge};
+use crate::{Engine, FileFacts, LayerFacts, Limits, Redirect, Via, merge};
 
 /// What an image's documents say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +144,7 @@ impl Gathered {
         Self { facts: BTreeMap::new(), gaps: GapList::new(limits.gaps) }
     }
 
-    /// Reads what only links lead to.
+    /// Reads what links lead to.
     fn follow(
         &mut self,
         engine: &Engine,
@@ -158,10 +158,13 @@ impl Gathered {
         };
         let Some(root) = reread else {
             self.gaps.extend(redirects.iter().map(|redirect| {
-                let via = &redirect.via;
-                let reason = format!(
-                    "the link {via} leads elsewhere, and the image's layers are not at hand to follow it"
-                );
+                let why = match &redirect.via {
+                    Via::Link(link) => format!("the link {link} leads elsewhere"),
+                    Via::Layer(layer) => {
+                        format!("layer {layer} may write it through a link of a lower layer")
+                    }
+                };
+                let reason = format!("{why}, and the image's layers are not at hand to follow it");
                 gap(redirect, GapKind::Unreadable, reason)
             }));
             return;

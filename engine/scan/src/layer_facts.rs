@@ -8,10 +8,10 @@ use pratique_fs::{FsPath, Opacity};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{PathSet, RuleSet};
+use crate::{PathSet, RuleSet, Ways};
 
 /// Version of [`LayerFacts`] and their encoding. Raised with every change of either; older facts are made anew.
-pub const SCHEMA_VERSION: u16 = 1;
+pub const SCHEMA_VERSION: u16 = 2;
 
 /// Bytes of encoded facts that are decoded at most: far above what [`crate::Limits`] lets a layer have.
 const MAX_ENCODED: usize = 256 << 20;
@@ -43,6 +43,8 @@ pub struct LayerFacts {
     pub folders: PathSet,
     /// Opaque folders: what lower layers have below is gone.
     pub opaque: PathSet,
+    /// Whether its entries may lie elsewhere than their names say.
+    pub ways: Ways,
     /// What of the layer was not read.
     pub gaps: Vec<Gap>,
     /// How much work it was.
@@ -190,7 +192,9 @@ impl LayerFacts {
         {
             return Err(invalid("their paths are out of order"));
         }
-        if ![&self.whiteouts, &self.leaves, &self.folders, &self.opaque].into_iter().all(PathSet::is_sorted) {
+        if ![&self.whiteouts, &self.leaves, &self.folders, &self.opaque].into_iter().all(PathSet::is_sorted)
+            || !self.ways.is_sorted()
+        {
             return Err(invalid("a set of paths is out of order"));
         }
         Ok(())

@@ -26,6 +26,7 @@ mod path_set;
 mod root;
 mod rule_set;
 mod walk;
+mod ways;
 
 #[cfg(test)]
 mod tests;
@@ -38,7 +39,8 @@ pub use layer_facts::{
 };
 pub use limits::Limits;
 pub use matcher::{Matcher, Want};
-pub use merge::{Merged, Redirect, VisibleFile, merge};
+pub use merge::{Merged, Redirect, Via, VisibleFile, merge};
 pub use path_set::{PathHash, PathSet};
 pub use rule_set::RuleSet;
 pub use walk::scan_layer;
+pub use ways::Ways;

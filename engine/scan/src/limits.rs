@@ -5,7 +5,8 @@
 pub struct Limits {
     /// Entries of one layer, or of one live root, that are looked at.
     pub entries: u64,
-    /// Paths of one layer kept for merging (16 bytes each).
+    /// Paths of one layer kept for merging (16 bytes each), and as many links, and as many folders, kept to tell
+    /// whether entries lie where their names say.
     pub paths: usize,
     /// Bytes of facts, their paths and problems kept of one layer, or of one live root.
     pub fact_bytes: usize,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use pratique_core::{Digest, Gap, GapKind};
 use pratique_fs::{FsPath, Opacity};
 
+use crate::ways::first_astray;
 use crate::{Engine, FileFacts, LayerFacts, PathHash};
 
 /// What is visible in an image.
@@ -16,7 +17,7 @@ use crate::{Engine, FileFacts, LayerFacts, PathHash};
 pub struct Merged<'l> {
     /// Files with facts or problems, sorted by path, lower layers first.
     pub files: Vec<VisibleFile<'l>>,
-    /// Interests that only links lead to, sorted by path.
+    /// Interests that only links lead to, or may lead to, sorted by path.
     pub redirects: Vec<Redirect>,
     /// What is visible in these facts, but perhaps not in the image.
     pub gaps: Vec<Gap>,
@@ -31,13 +32,22 @@ pub struct VisibleFile<'l> {
     pub file: &'l FileFacts,
 }
 
-/// An interest that is, or lies below, a symbolic link and must be read where the link leads.
+/// An interest that must be read through the merged view of the image, because facts of paths do not tell all of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Redirect {
     /// The path of interest: a file, or a folder in which matches of wildcards lie.
     pub path: FsPath,
-    /// The link.
-    pub via: FsPath,
+    /// Why.
+    pub via: Via,
+}
+
+/// Why an interest must be read through the merged view.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Via {
+    /// It is, or lies below, this symbolic link.
+    Link(FsPath),
+    /// This layer may write through a lower layer's link, so that what it brings may lie anywhere.
+    Layer(Digest),
 }
 
 /// What an upper layer does to a path.
@@ -53,6 +63,7 @@ const IGNORED_BY_SOME: &str =
     "an upper layer hides all that lies below it, which not every snapshotter obeys";
 const CONTRADICTORY: &str = "an upper layer brings a folder above it twice, as a folder and as something else, so what it hides is uncertain";
 const DELETED_AND_MADE: &str = "an upper layer deletes a folder above it and makes it anew, which some runtimes unpack without hiding what was in it";
+const DELETED_LATE: &str = "it may write through a link of a lower layer and deletes something after that, so what it leaves depends on the order in which a runtime unpacks";
 const BLIND: &str = "an upper layer has the same folder and may hide what lies in it: \
                      it was read without the right to see that, and its blob is not there";
 
@@ -80,8 +91,20 @@ pub fn merge<'l>(engine: &Engine, layers: &[&'l LayerFacts]) -> Merged<'l> {
                 Fate::Doubtful(reason) => merged.gaps.push(doubt(&link.path, &layer.diff_id, reason)),
             }
             let paths = engine.matcher().redirected_by(&link.path);
-            redirects.extend(paths.map(|path| (path.clone(), link.path.clone())));
+            redirects.extend(paths.map(|path| (path.clone(), Via::Link(link.path.clone()))));
         }
+    }
+    if let Some(place) = first_astray(layers) {
+        let via = Via::Layer(layers[place].diff_id.clone());
+        for path in engine.matcher().redirected_by(&FsPath::root()) {
+            redirects.entry(path.clone()).or_insert_with(|| via.clone());
+        }
+        merged.gaps.extend(
+            layers[place..]
+                .iter()
+                .filter(|layer| layer.ways.deletes_late)
+                .map(|layer| Gap::of_layer(GapKind::Unreadable, layer.diff_id.clone(), DELETED_LATE)),
+        );
     }
     // Stable, so that of equal paths the lower layer's stays first.
     merged.files.sort_by(|a, b| a.file.path.cmp(&b.file.path));

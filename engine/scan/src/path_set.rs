@@ -1,5 +1,7 @@
 //! Sets of paths, kept as hashes.
 
+use std::cmp::Ordering;
+
 use pratique_fs::FsPath;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -51,6 +53,19 @@ impl PathSet {
         self.0.binary_search(hash).is_ok()
     }
 
+    /// Whether both have a path.
+    pub(crate) fn intersects(&self, other: &Self) -> bool {
+        let (mut ours, mut theirs) = (self.0.as_slice(), other.0.as_slice());
+        while let ([our, rest @ ..], [their, others @ ..]) = (ours, theirs) {
+            match our.cmp(their) {
+                Ordering::Less => ours = rest,
+                Ordering::Greater => theirs = others,
+                Ordering::Equal => return true,
+            }
+        }
+        false
+    }
+
     /// Number of paths.
     pub fn len(&self) -> usize {
         self.0.len()
@@ -98,5 +113,21 @@ mod tests {
         assert_eq!(set.len(), 2);
         assert!(set.is_sorted() && set.contains(&hash("a")) && set.contains(&hash("b")));
         assert!(!set.contains(&hash("c")) && !set.contains(&hash("")));
+    }
+
+    #[test]
+    fn sets_intersect_where_they_share_a_path() {
+        let set = |paths: &[&str]| {
+            PathSet::from(paths.iter().map(|path| PathHash::of(&FsPath::new(path))).collect::<Vec<_>>())
+        };
+        for (one, other, shared) in [
+            (&["a", "b", "c", "d"][..], &["x", "d", "y"][..], true),
+            (&["a"], &["a"], true),
+            (&["a", "b"], &["x", "y", "z"], false),
+            (&[], &["x"], false),
+        ] {
+            assert_eq!(set(one).intersects(&set(other)), shared, "{one:?} {other:?}");
+            assert_eq!(set(other).intersects(&set(one)), shared, "{one:?} {other:?}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use pratique_fs::{Change, EntryKind, FsPath, Layer, LayerEntry, Metadata, Result
 
 use crate::bounds::GapList;
 use crate::inspect::Inspector;
+use crate::ways::Recorder;
 use crate::{Engine, FileFacts, LayerFacts, Limits, Link, PathHash, Statistics, Want};
 
 /// Reads a layer: every file of interest is read once, whatever the number of detectors that want it.
@@ -41,6 +42,7 @@ struct Walk<'e> {
     /// Paths kept in the four lists above.
     paths: usize,
     paths_full: bool,
+    ways: Recorder,
     facts_full: bool,
     gaps: GapList,
 }
@@ -63,6 +65,7 @@ impl<'e> Walk<'e> {
             opaque: Vec::new(),
             paths: 0,
             paths_full: false,
+            ways: Recorder::new(limits.paths),
             facts_full: false,
             gaps: GapList::new(limits.gaps),
         }
@@ -75,13 +78,23 @@ impl<'e> Walk<'e> {
         }
         self.entries += 1;
         let path = entry.path;
+        self.ways.note(path, &entry.change);
         if !path.is_root() && !self.engine.matcher().matters(path) {
             return ControlFlow::Continue(());
         }
         match entry.change {
             Change::Whiteout => self.remember(path, |walk| &mut walk.whiteouts),
             Change::Opaque => self.remember(path, |walk| &mut walk.opaque),
-            Change::HardLink { wanted, .. } => {
+            Change::HardLink { target, wanted } => {
+                if self.engine.matcher().leads_to_interest(path) {
+                    let reason = format!(
+                        "it is a hard link to {target}, a link perhaps, and where that leads is not known"
+                    );
+                    self.gaps.push(Gap {
+                        path: Some(path.to_string()),
+                        ..Gap::of_image(GapKind::Unreadable, reason)
+                    });
+                }
                 self.forget(path);
                 self.remember(path, |walk| &mut walk.leaves);
                 if self.engine.matcher().is_wanted(path) && self.has_room(path, path.as_bytes().len() + 64) {
@@ -195,6 +208,7 @@ impl<'e> Walk<'e> {
             leaves: self.leaves.into(),
             folders: self.folders.into(),
             opaque: self.opaque.into(),
+            ways: self.ways.finish(),
             gaps,
             statistics: Statistics {
                 entries: self.entries,

@@ -4,7 +4,7 @@ use pratique_fs::{FsPath, Opacity};
 use rstest::rstest;
 
 use super::fake::{FakeLayer, engine};
-use crate::{Merged, merge};
+use crate::{Merged, Via, merge};
 
 /// Visible files as `path=content`, with the numbers of their layers, and paths that have a gap.
 fn shown(merged: &Merged<'_>) -> (Vec<String>, Vec<String>) {
@@ -101,4 +101,34 @@ fn redirects(#[case] layers: &[&str], #[case] expected: &[&str]) {
     let merged = merge(&engine, &facts.iter().collect::<Vec<_>>());
     let paths: Vec<FsPath> = merged.redirects.into_iter().map(|redirect| redirect.path).collect();
     assert_eq!(paths, expected.iter().map(FsPath::new).collect::<Vec<_>>());
+}
+
+/// Which layer may write through a link of a lower one, so that all interests are read through the merged view.
+#[rstest]
+#[case::through_a_link(&["l x>etc", "f x/shadow=a"], Some(2))]
+#[case::whatever_the_target(&["l x>/", "f x/etc/shadow=a"], Some(2))]
+#[case::through_a_chain(&["l x>y; l y>etc", "f other=a", "f x/shadow=a"], Some(3))]
+#[case::at_any_depth(&["d a; l a/b>/etc", "d a; f a/b/c/shadow=a"], Some(2))]
+#[case::a_link_through_a_link(&["l x>/", "l x/etc>/evil", "f y=z"], Some(2))]
+#[case::through_a_hard_link_to_a_link(&["l x>etc", "h y>x", "f y/shadow=a"], Some(3))]
+#[case::brought_too_late(&["l x>etc", "f x/shadow=a; d x"], Some(2))]
+#[case::deleted_too_late(&["l x>etc", "f x/shadow=a; w x"], Some(2))]
+#[case::gone_before_but_that_is_not_kept(&["l x>etc", "w x", "f x/shadow=a"], Some(3))]
+#[case::replaced_by_a_folder(&["l x>etc", "d x; f x/shadow=a"], None)]
+#[case::deleted_first(&["l x>etc", "w x; f x/shadow=a"], None)]
+#[case::no_link_below(&["l x>etc; d y", "f y/x/shadow=a; f xx/shadow=a"], None)]
+#[case::link_above(&["f x/shadow=a", "l x>etc"], None)]
+#[case::nothing_below_the_link(&["l x>etc", "l x>etc"], None)]
+fn astray(#[case] layers: &[&str], #[case] expected: Option<u8>) {
+    let engine = engine(&["etc/shadow", "opt/*.pem"]);
+    let facts: Vec<_> =
+        layers.iter().zip(1..).map(|(lines, number)| FakeLayer::of(number, lines).facts(&engine)).collect();
+    let merged = merge(&engine, &facts.iter().collect::<Vec<_>>());
+    let redirects: Vec<_> =
+        merged.redirects.iter().map(|redirect| (redirect.path.to_string(), redirect.via.clone())).collect();
+    let expected = expected.map(|number| Via::Layer(facts[usize::from(number) - 1].diff_id.clone()));
+    let all = expected.map(|via| ["/etc/shadow", "/opt"].map(|path| (path.to_owned(), via.clone())).to_vec());
+    assert_eq!(redirects, all.unwrap_or_default());
+    let late = layers.iter().any(|lines| lines.ends_with("; w x"));
+    assert_eq!(merged.gaps.len(), usize::from(late), "{:?}", merged.gaps);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
-use pratique_core::{ImageFacts, Platform};
+use pratique_core::{Finding, ImageFacts, Platform};
 use pratique_fs::{FolderFs, FolderLayer, FsPath, ImageFs, Layer, OverlayAttributes, TarLayer};
 use pratique_testkit::{Compression, LayerBuilder, OpaqueMark, ScratchDir, sha256};
 use proptest::prelude::*;
@@ -26,8 +26,8 @@ fn folder(layer: &LayerBuilder, scratch: &ScratchDir) -> Box<dyn Layer> {
     Box::new(FolderLayer::new(folder, layer.diff_id(), attributes, limits))
 }
 
-fn judge(engine: &Engine, builders: &[LayerBuilder], mut layers: Vec<Box<dyn Layer>>) -> ImageFacts {
-    let meta = ImageMeta {
+fn meta(builders: &[LayerBuilder]) -> ImageMeta {
+    ImageMeta {
         image: sha256(b"config"),
         manifests: Vec::new(),
         indexes: Vec::new(),
@@ -36,14 +36,19 @@ fn judge(engine: &Engine, builders: &[LayerBuilder], mut layers: Vec<Box<dyn Lay
         user: String::new(),
         layers: builders.iter().map(LayerBuilder::diff_id).collect(),
         names: Vec::new(),
-    };
-    let states: Vec<_> = layers
-        .iter_mut()
-        .map(|layer| LayerState::Read(scan_layer(layer.as_mut(), engine, &Limits::default()).unwrap()))
-        .collect();
+    }
+}
+
+fn states(engine: &Engine, layers: &mut [Box<dyn Layer>]) -> Vec<LayerState> {
+    let facts = |layer: &mut Box<dyn Layer>| scan_layer(layer.as_mut(), engine, &Limits::default()).unwrap();
+    layers.iter_mut().map(|layer| LayerState::Read(facts(layer))).collect()
+}
+
+fn judge(engine: &Engine, builders: &[LayerBuilder], mut layers: Vec<Box<dyn Layer>>) -> ImageFacts {
+    let states = states(engine, &mut layers);
     let (root, gaps) = ImageFs::new(layers);
     assert_eq!(gaps, []);
-    judge_image(engine, &meta, &states, Some(&root), &options())
+    judge_image(engine, &meta(builders), &states, Some(&root), &options())
 }
 
 fn options() -> JudgeOptions {
@@ -137,6 +142,52 @@ fn a_hard_link_of_interest_is_read_from_a_blob() {
     assert_eq!(shown(&facts), [("/etc/shadow", "weak")]);
 }
 
+#[test]
+fn what_an_upper_blob_writes_through_a_lower_link_is_found_or_a_gap() {
+    let engine = engine(&["etc/shadow"]);
+    let layers = [
+        LayerBuilder::new().dir("etc").symlink("x", "/y").symlink("y", "etc"),
+        LayerBuilder::new().file("x/shadow", "weak"),
+    ];
+    let facts = judge(&engine, &layers, layers.iter().map(blob).collect());
+    assert_eq!(shown(&facts), [("/etc/shadow", "weak")]);
+    assert_eq!((facts.findings[0].layer.as_ref(), facts.gaps.len()), (Some(&layers[1].diff_id()), 0));
+    let states = states(&engine, &mut layers.each_ref().map(blob));
+    let facts = judge_image(&engine, &meta(&layers), &states, None, &options());
+    assert_eq!(facts.findings, []);
+    assert_eq!((facts.gaps.len(), facts.gaps[0].path.as_deref()), (1, Some("/etc/shadow")));
+    assert!(facts.gaps[0].reason.contains(&layers[1].diff_id().to_string()), "{}", facts.gaps[0].reason);
+}
+
+/// Layers whose entries come in any order, without the folders they lie in, below what lower layers have as links.
+fn astray_layers() -> impl Strategy<Value = Vec<LayerBuilder>> {
+    let paths =
+        ["x", "x/y", "x/shadow", "x/y/key", "y", "y/key", "y/etc/shadow", "etc", "etc/shadow", "opt/key"];
+    let item = (0..10_u8, prop::sample::select(vec!["etc", "/", "y", "/x", "../opt", "x/y", "usr/../etc"]));
+    let layer = (
+        prop::sample::subsequence(paths.to_vec(), 0..5).prop_shuffle(),
+        proptest::collection::vec(item, paths.len()),
+    );
+    let layer = layer.prop_map(|(paths, items)| {
+        paths.into_iter().zip(items).fold(LayerBuilder::new(), |builder, (path, (kind, text))| match kind {
+            0..=3 => builder.file(path, format!("{path} {text}")),
+            4 => builder.dir(path),
+            5..=7 => builder.symlink(path, text),
+            8 => builder.whiteout(path),
+            _ => builder.opaque(path),
+        })
+    });
+    proptest::collection::vec(layer, 2..5)
+}
+
+/// Whether a gap says that something at `path`, or anywhere, may be missing.
+fn told(facts: &ImageFacts, path: &str) -> bool {
+    facts
+        .gaps
+        .iter()
+        .any(|gap| gap.path.as_ref().is_none_or(|gap| FsPath::new(path).is_within(&FsPath::new(gap))))
+}
+
 /// Layers that can exist as folders: each path once, nothing below what is no folder, every folder on the way named.
 fn layers() -> impl Strategy<Value = Vec<LayerBuilder>> {
     let paths = ["etc", "etc/shadow", "etc/ssh", "etc/ssh/key", "opt/key", "usr"];
@@ -170,6 +221,30 @@ fn layers() -> impl Strategy<Value = Vec<LayerBuilder>> {
         },
     );
     proptest::collection::vec(layer, 1..4)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Whatever the merged view shows, the facts of blobs lead to it, or are told to be incomplete.
+    #[test]
+    fn facts_of_blobs_miss_nothing_of_the_merged_view(builders in astray_layers()) {
+        let engine = engine(&["etc/shadow", "etc/key", "opt/*", "x/y/key"]);
+        let mut layers: Vec<_> = builders.iter().map(blob).collect();
+        let states = states(&engine, &mut layers);
+        let (root, _) = ImageFs::new(layers);
+        let truth = scan_root(&engine, &root, &[], &options());
+        let seen = |facts: &ImageFacts, finding: &Finding| {
+            facts.findings.iter().any(|found| (&found.path, &found.message) == (&finding.path, &finding.message))
+        };
+        let followed = judge_image(&engine, &meta(&builders), &states, Some(&root), &options());
+        let alone = judge_image(&engine, &meta(&builders), &states, None, &options());
+        for finding in &truth.findings {
+            prop_assert!(seen(&followed, finding), "{finding:?} is missing from {followed:?}");
+            let path = finding.path.as_deref().unwrap();
+            prop_assert!(seen(&alone, finding) || told(&alone, path), "{finding:?} is missing from {alone:?}");
+        }
+    }
 }
 
 proptest! {

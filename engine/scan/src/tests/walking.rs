@@ -155,7 +155,8 @@ fn the_sources_gaps_are_kept_and_counted_beyond_the_limit() {
     assert!(facts.gaps.iter().any(|gap| gap.kind == GapKind::Limit && gap.reason.starts_with("6 more")));
 }
 
-/// Of a layer with a million entries nothing is kept but hashes of paths that can matter.
+/// Of a layer with a million entries nothing is kept but hashes of paths that can matter, and of folders that it does
+/// not bring.
 #[test]
 fn a_million_entries_take_16_bytes_each_or_nothing() {
     struct Million(FakeLayer);
@@ -185,7 +186,14 @@ fn a_million_entries_take_16_bytes_each_or_nothing() {
             scan_layer(&mut Million(FakeLayer::new(1, Vec::new())), &engine, &Limits::default()).unwrap();
         assert_eq!((facts.statistics.entries, facts.leaves.len()), (1_000_000, paths));
         let encoded = facts.encode();
-        assert!(encoded.len() < paths * 16 + 1000, "{}", encoded.len());
+        assert!(encoded.len() < (paths + 1002) * 16 + 1000, "{}", encoded.len());
         assert_eq!(LayerFacts::decode(&encoded).unwrap().leaves.len(), paths);
     }
+}
+
+#[test]
+fn a_hard_link_where_a_folder_should_be_is_a_gap() {
+    let facts = FakeLayer::of(1, "f x=a; h etc>x; h usr>x").facts(&engine(&["etc/shadow"]));
+    assert_eq!(facts.gaps.len(), 1, "{:?}", facts.gaps);
+    assert_eq!((facts.gaps[0].kind, facts.gaps[0].path.as_deref()), (GapKind::Unreadable, Some("/etc")));
 }
