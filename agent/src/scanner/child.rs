@@ -122,8 +122,9 @@ fn judge(engine: &Engine, judgement: Judgement, layers: &[LayerState], descripto
     let whole = sources.len() == meta.layers.len();
     let parts = sources.iter().zip(descriptors.0);
     let parts = parts.map(|(source, (form, descriptor))| layer(&source.diff_id, form, descriptor)).collect();
-    // Gaps of the layers themselves are in their facts already.
-    let (root, _) = ImageFs::new(parts);
+    // Gaps at paths of the layers are in their facts already; one without a path is a layer that could not be read now.
+    let (root, gaps) = ImageFs::new(parts);
+    let whole = whole && gaps.iter().all(|gap| gap.path.is_some());
     // A view with a layer missing could lead links elsewhere than the image does.
     let root = whole.then_some(&root as &dyn FileSystem);
     Answer::Image(judge_image(engine, &meta, layers, root, &options).into())
