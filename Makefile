@@ -50,7 +50,7 @@ lint-chart: helm
 	charts/test $(HELM)
 
 lint-shell: prerequisites
-	shellcheck -x $$(git ls-files | xargs -r grep -lE '^#!/usr/bin/env bash' --)
+	shellcheck -x $$(git ls-files | xargs -r grep -lE '^#!/(usr/bin/env bash|bin/bash)$$' --)
 
 .PHONY: fmt crds manifests
 fmt: ## Formats all code.

@@ -33,6 +33,11 @@ impl Pushed {
     }
 }
 
+/// Tells this run's images from those of earlier runs, which the nodes may still have: no layer and no tag is met twice.
+fn run() -> String {
+    std::env::var("E2E_RUN").unwrap_or_default()
+}
+
 /// The layer every image starts with: busybox, and accounts that are locked. `mark` makes it another layer than other tests have.
 pub fn base(mark: &str) -> LayerBuilder {
     let busybox = fs::read("/bin/busybox").expect("busybox-static is installed by e2e/prerequisites");
@@ -44,13 +49,13 @@ pub fn base(mark: &str) -> LayerBuilder {
         .file("etc/passwd", "root:x:0:0:root:/root:/bin/busybox\n")
         .file("etc/shadow", "root:*:19000:0:99999:7:::\n")
         .owned(0o640, 0, 42)
-        .file("etc/mark", mark)
+        .file("etc/mark", format!("{mark} {}", run()))
 }
 
 /// A layer in which root's password is `changeme`. `mark` makes it another layer than other tests have.
 pub fn weak_root(mark: &str) -> LayerBuilder {
     LayerBuilder::new()
-        .file("etc/mark-of-weak", mark)
+        .file("etc/mark-of-weak", format!("{mark} {}", run()))
         .file("etc/shadow", format!("root:{}:19000:0:99999:7:::\n", weak_hash()))
         .owned(0o640, 0, 42)
 }
@@ -81,7 +86,7 @@ impl Image {
         let builder = layers
             .into_iter()
             .fold(ImageBuilder::new(), |image, layer| image.layer(layer, Compression::Gzip));
-        Self { repository: repository.to_owned(), tag: tag.to_owned(), builder }
+        Self { repository: repository.to_owned(), tag: format!("{tag}-{}", run()), builder }
     }
 
     /// Changes what the builder makes.
