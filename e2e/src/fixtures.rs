@@ -1,5 +1,7 @@
 //! Namespaces, policies and pods of tests. Namespaces and policies go away with their value.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value, json};
 
 use crate::Cluster;
@@ -49,28 +51,30 @@ impl Namespace {
     }
 }
 
-/// Brings images to nodes as an earlier deployment would have, and waits until that has happened. The pods are gone then.
+/// Brings images to nodes as an earlier deployment would have, and waits until that has happened. It happens in a namespace of
+/// its own, which is gone then: an image that already ran in the guarded one could be under the policy's grace period.
 pub fn stock(namespace: &Namespace, nodes: &[String], images: &[&str]) {
+    static NUMBER: AtomicUsize = AtomicUsize::new(1);
+    let short = namespace.name.trim_start_matches("e2e-");
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let depot = Namespace::new(&namespace.cluster, &format!("{short}-stock-{number}"));
     for (n, image) in images.iter().enumerate() {
         for node in nodes {
             let mut object = pod(&format!("stock-{n}-{node}"), image);
             object["spec"]["nodeName"] = json!(node);
             object["spec"]["restartPolicy"] = json!("Never");
             object["spec"]["containers"][0]["command"] = json!(["/bin/busybox", "true"]);
-            namespace.create(&object).unwrap_or_else(|error| panic!("stock {image} on {node}: {error}"));
+            depot.create(&object).unwrap_or_else(|error| panic!("stock {image} on {node}: {error}"));
         }
     }
     crate::eventually(120, &format!("{images:?} are on {nodes:?}"), || {
-        let pods = namespace.cluster.list(&["pods", "-n", &namespace.name]);
-        match pods.iter().find(|pod| {
-            pod["metadata"]["name"].as_str().is_some_and(|name| name.starts_with("stock-"))
-                && pod["status"]["phase"] != "Succeeded"
-        }) {
+        let pods = depot.cluster.list(&["pods", "-n", &depot.name]);
+        match pods.iter().find(|pod| pod["status"]["phase"] != "Succeeded") {
             Some(pod) => Err(pod["status"].to_string()),
+            None if pods.is_empty() => Err("there are no pods".to_owned()),
             None => Ok(()),
         }
     });
-    namespace.cluster.kubectl(&["delete", "pods", "-n", &namespace.name, "--all", "--now"]);
 }
 
 impl Drop for Namespace {

@@ -1,7 +1,9 @@
 //! What broker and scanner may do, seen from inside.
 
-use pratique_e2e::Cluster;
 use pratique_e2e::cluster::NAMESPACE;
+use pratique_e2e::reports::report;
+use pratique_e2e::{Cluster, Image, Namespace, eventually, stock};
+use serde_json::{Value, json};
 
 /// CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE as bits of /proc/PID/status.
 const DAC_READ_SEARCH: u64 = 1 << 2;
@@ -67,4 +69,116 @@ fn the_agent_has_no_rights_in_the_kubernetes_api() {
         .expect("the scanner's container")
         .clone();
     assert!(!scanner["volumeMounts"].to_string().contains("secrets"), "the scanner sees no token: {scanner}");
+}
+
+/// Agents that lack something, until the value is dropped.
+struct Deprived(Cluster);
+
+impl Deprived {
+    /// Changes the broker's and the scanner's container and waits until the first node's agent runs so.
+    fn new(cluster: &Cluster, change: impl Fn(&mut Value)) -> Self {
+        let mut object =
+            cluster.get_json(&["daemonset", "pratique-agent", "-n", NAMESPACE]).expect("the DaemonSet");
+        let generation = object["metadata"]["generation"].as_u64().unwrap_or_default();
+        let containers = object["spec"]["template"]["spec"]["containers"].as_array_mut().expect("containers");
+        containers.iter_mut().for_each(change);
+        let done = cluster.kubectl_with(&["replace", "-f", "-"], Some(&object.to_string()));
+        assert!(done.ok, "{}", done.stderr);
+        let deprived = Self(cluster.clone());
+        let old = cluster.agent_on(&cluster.nodes()[0]);
+        let template = format!("{}", generation + 1);
+        cluster.kubectl(&["delete", "pod", &old, "-n", NAMESPACE, "--grace-period=1"]);
+        eventually(90, "the first node's agent is a new one", || {
+            let pods = cluster.list(&["pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=agent"]);
+            let new = pods.iter().any(|pod| {
+                pod["spec"]["nodeName"] == cluster.nodes()[0].as_str()
+                    && pod["metadata"]["labels"]["pod-template-generation"] == template.as_str()
+                    && pod["status"]["phase"] == "Running"
+            });
+            if new { Ok(()) } else { Err(format!("no pod of generation {template} runs")) }
+        });
+        deprived
+    }
+}
+
+impl Drop for Deprived {
+    fn drop(&mut self) {
+        self.0.kubectl(&["rollout", "undo", "daemonset/pratique-agent", "-n", NAMESPACE]);
+        self.0.kubectl(&[
+            "delete",
+            "pods",
+            "-n",
+            NAMESPACE,
+            "-l",
+            "app.kubernetes.io/component=agent",
+            "--grace-period=1",
+        ]);
+        self.0.kubectl(&["rollout", "status", "daemonset/pratique-agent", "-n", NAMESPACE, "--timeout=120s"]);
+    }
+}
+
+/// Takes a mount from a container.
+fn unmount(container: &mut Value, volume: &str) {
+    if let Some(mounts) = container["volumeMounts"].as_array_mut() {
+        mounts.retain(|mount| mount["name"] != volume);
+    }
+}
+
+#[test]
+fn without_ptrace_the_agent_says_so_and_scans_all_the_same() {
+    let Some(cluster) = Cluster::own("without_ptrace_the_agent_says_so") else { return };
+    let namespace = Namespace::new(&cluster, "no-ptrace");
+    let _deprived = Deprived::new(&cluster, |container| {
+        if container["name"] == "broker" {
+            container["securityContext"]["capabilities"]["add"] = json!([]);
+        }
+    });
+    let said = eventually(30, "check says what is lacking", || {
+        let text = check(&cluster);
+        if text.contains("LACKS  broker: other processes' roots") { Ok(text) } else { Err(text) }
+    });
+    assert_eq!(said.matches("LACKS").count(), 1, "nothing else is lacking: {said}");
+    let image = Image::risky("no-ptrace/app:1").push(&cluster);
+    stock(&namespace, &cluster.nodes()[..1], &[&image.reference]);
+    assert_eq!(report(&cluster, image.built.config.as_str())["status"]["verdict"], "Findings");
+}
+
+#[test]
+fn without_the_folder_the_agent_says_so_and_no_image_is_called_clean() {
+    let Some(cluster) = Cluster::own("without_the_folder_the_agent_says_so") else { return };
+    let namespace = Namespace::new(&cluster, "no-folder");
+    let _deprived = Deprived::new(&cluster, |container| unmount(container, "runtime-root"));
+    let said = eventually(30, "check says what is lacking", || {
+        let text = check(&cluster);
+        if text.contains("LACKS  scanner: runtime's root") { Ok(text) } else { Err(text) }
+    });
+    assert!(said.contains("LACKS  broker: runtime's root"), "{said}");
+    let image = Image::clean("no-folder/app:1").push(&cluster);
+    stock(&namespace, &cluster.nodes()[..1], &[&image.reference]);
+    let found = report(&cluster, image.built.config.as_str());
+    assert_eq!(found["status"]["verdict"], "Incomplete", "{found}");
+    assert!(found["status"]["gaps"].to_string().contains("reason"), "{found}");
+}
+
+#[test]
+fn without_the_socket_the_agent_says_so_and_stays() {
+    let Some(cluster) = Cluster::own("without_the_socket_the_agent_says_so") else { return };
+    let _deprived = Deprived::new(&cluster, |container| unmount(container, "runtime-socket"));
+    eventually(30, "check says what is lacking", || {
+        let text = check(&cluster);
+        if text.contains("LACKS  broker: containerd") && text.contains("ok     scanner: layer cache") {
+            Ok(())
+        } else {
+            Err(text)
+        }
+    });
+    let agent = cluster.agent_on(&cluster.nodes()[0]);
+    let pod = cluster.get_json(&["pod", &agent, "-n", NAMESPACE]).expect("the agent's pod");
+    let restarts: Vec<&Value> = pod["status"]["containerStatuses"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|c| &c["restartCount"])
+        .collect();
+    assert_eq!(restarts, [0, 0], "neither container was restarted");
 }
