@@ -97,3 +97,39 @@ fn upgrade_and_rollback_keep_serving() {
         cluster.get_json(&["validatingwebhookconfiguration", "pratique"])
     });
 }
+
+#[test]
+fn the_plain_manifests_are_what_the_api_server_takes() {
+    let cluster = Cluster::get();
+    let done = cluster.kubectl(&[
+        "apply",
+        "-k",
+        "deploy/manifests",
+        "--dry-run=server",
+        "--server-side",
+        "--force-conflicts",
+    ]);
+    assert!(done.ok, "{}{}", done.stdout, done.stderr);
+    for object in
+        ["daemonset.apps/pratique-agent", "deployment.apps/pratique-operator", "scanpolicies.pratique.dev"]
+    {
+        assert!(done.stdout.contains(object), "{object} is missing: {}", done.stdout);
+    }
+}
+
+#[test]
+fn kubectl_explain_says_what_every_field_of_a_policy_means() {
+    let cluster = Cluster::get();
+    let text =
+        cluster.kubectl(&["explain", "scanpolicy.spec", "--recursive"]).success().expect("kubectl explain");
+    for field in
+        ["match", "enforcement", "unscanned", "maxScanAge", "existingWorkloads", "deny", "exceptions"]
+    {
+        assert!(text.contains(field), "{field} is missing: {text}");
+        let one = cluster
+            .kubectl(&["explain", &format!("scanpolicy.spec.{field}")])
+            .success()
+            .expect("kubectl explain");
+        assert!(!one.contains("<empty>"), "{field} has no description: {one}");
+    }
+}
