@@ -125,11 +125,19 @@ fn the_operators_store_is_emptied() {
     let image = Image::risky("store/app:1").push(&cluster);
     stock(&namespace, &cluster.nodes(), &[&image.reference]);
     report(&cluster, image.built.config.as_str());
-    let read: f64 = cluster
-        .nodes()
-        .iter()
-        .map(|node| cluster.metric(&cluster.agent_on(node), "pratique_agent_layers_read_total"))
-        .sum();
+    let scans = || -> Vec<Value> {
+        let nodes = cluster.nodes();
+        let logs = nodes
+            .iter()
+            .map(|node| cluster.kubectl(&["logs", &cluster.agent_on(node), "-n", NAMESPACE, "-c", "broker"]));
+        let lines: Vec<String> =
+            logs.flat_map(|log| log.stdout.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        let lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines
+            .filter(|line| line["message"] == "scanned" && line["image"] == image.built.config.as_str())
+            .collect()
+    };
+    assert_eq!(scans().len(), 1, "one node has scanned it: {:?}", scans());
 
     // The store is an emptyDir: it goes with the pods. Reports too, so that only what agents send again can bring them back.
     cluster.kubectl(&["scale", "deployment/pratique-operator", "-n", NAMESPACE, "--replicas=0"]);
@@ -141,12 +149,14 @@ fn the_operators_store_is_emptied() {
     cluster.kubectl(&["scale", "deployment/pratique-operator", "-n", NAMESPACE, "--replicas=2"]);
     all_ready(&cluster);
     assert_eq!(report(&cluster, image.built.config.as_str())["status"]["verdict"], "Findings");
-    let after: f64 = cluster
-        .nodes()
-        .iter()
-        .map(|node| cluster.metric(&cluster.agent_on(node), "pratique_agent_layers_read_total"))
-        .sum();
-    assert_eq!(after, read, "no layer is read again");
+    let mut all = scans();
+    all.sort_by_key(|scan| scan["timestamp"].as_str().map(str::to_owned));
+    let again = all.get(1).unwrap_or_else(|| panic!("the result was not asked for again: {all:?}"));
+    assert_eq!(
+        (&again["layers_read"], &again["layers_cached"]),
+        (&json!(0), &json!(2)),
+        "no layer is read again: {all:?}"
+    );
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn without_ptrace_the_agent_says_so_and_scans_all_the_same() {
 fn without_the_folder_the_agent_says_so_and_no_image_is_called_clean() {
     let Some(cluster) = Cluster::own("without_the_folder_the_agent_says_so") else { return };
     let namespace = Namespace::new(&cluster, "no-folder");
-    let _deprived = Deprived::new(&cluster, |container| unmount(container, "runtime-root"));
+    let deprived = Deprived::new(&cluster, |container| unmount(container, "runtime-root"));
     let said = eventually(30, "check says what is lacking", || {
         let text = check(&cluster);
         if text.contains("LACKS  scanner: runtime's root") { Ok(text) } else { Err(text) }
@@ -156,8 +156,15 @@ fn without_the_folder_the_agent_says_so_and_no_image_is_called_clean() {
     let image = Image::clean("no-folder/app:1").push(&cluster);
     stock(&namespace, &cluster.nodes()[..1], &[&image.reference]);
     let found = report(&cluster, image.built.config.as_str());
-    assert_eq!(found["status"]["verdict"], "Incomplete", "{found}");
-    assert!(found["status"]["gaps"].to_string().contains("reason"), "{found}");
+    assert_eq!(found["status"]["verdict"], "Error", "{found}");
+    let why = found["status"]["error"].as_str().unwrap_or_default();
+    assert!(why.contains("no layer of the image could be read"), "{found}");
+
+    drop(deprived);
+    eventually(120, "the image is scanned once the folder is back", || {
+        let verdict = report(&cluster, image.built.config.as_str())["status"]["verdict"].clone();
+        if verdict == "Clean" { Ok(()) } else { Err(verdict.to_string()) }
+    });
 }
 
 #[test]

@@ -296,31 +296,23 @@ impl Planner {
             if self.claimed.contains_key(image) || !self.due(index, image, wanted, (now, wall)) {
                 continue;
             }
-            let able: Vec<&str> =
+            let mut able: Vec<&str> =
                 holders.iter().map(String::as_str).filter(|node| self.may_scan(image, node, now)).collect();
             if able.is_empty() {
                 continue;
             }
-            let load = |node: &str| busy.get(node).copied().unwrap_or(0);
-            let free = able.into_iter().filter(|node| load(node) < self.limits.per_node);
-            // Whoever still holds the result sends it without a scan; after that the least busy.
-            let rank = |node: &str| {
-                let holds = index
-                    .nodes()
-                    .get(node)
-                    .and_then(|images| images.get(image))
-                    .is_some_and(|i| wanted.held_by(i));
-                (!holds, load(node))
+            // Whoever still holds the result sends it without reading anything: it is waited for, however busy it is.
+            let holds = |node: &&str| {
+                let known = index.nodes().get(node).and_then(|images| images.get(image));
+                known.is_some_and(|image| wanted.held_by(image))
             };
-            let mut best: Vec<&str> = Vec::new();
-            for node in free {
-                match best.first().map(|first| rank(node).cmp(&rank(first))) {
-                    Some(std::cmp::Ordering::Greater) => continue,
-                    Some(std::cmp::Ordering::Less) => best.clear(),
-                    _ => {}
-                }
-                best.push(node);
+            if able.iter().any(holds) {
+                able.retain(holds);
             }
+            let load = |node: &str| busy.get(node).copied().unwrap_or(0);
+            able.retain(|node| load(node) < self.limits.per_node);
+            let least = able.iter().map(|node| load(node)).min();
+            let mut best: Vec<&str> = able.into_iter().filter(|node| Some(load(node)) == least).collect();
             if best.is_empty() {
                 waiting += 1;
                 continue;

@@ -115,6 +115,21 @@ fn who_still_holds_the_result_sends_it_however_busy() {
 }
 
 #[test]
+fn who_still_holds_the_result_is_waited_for_when_it_has_its_share() {
+    let mut scene = Scene::new(&[&["a", "b"], &["b"], &["b"]]);
+    scene.index.apply_facts(std::sync::Arc::new(facts(1, "amd64", false)));
+    let (assigned, _) = scene.plan();
+    assert_eq!(assigned.len(), 2, "b has its share");
+    let holder = NodeImage { detectors_done: vec!["weak-password@1".into()], ..node_image(1, &[]) };
+    scene.index.apply_node_images("b", vec![holder], &[]);
+    scene.index.remove_facts(&digest(1));
+    scene.plan_none();
+    scene.index.apply_facts(std::sync::Arc::new(facts(2, "amd64", false)));
+    scene.planner.succeeded(&assigned[0].0, &facts(2, "amd64", false), &scene.wanted);
+    assert_eq!(scene.plan_one().1, "b");
+}
+
+#[test]
 fn a_quiet_claim_is_withdrawn_and_given_to_another() {
     let mut scene = Scene::new(&[&["a", "b"]]);
     let (first, node) = scene.plan_one();
