@@ -1,8 +1,11 @@
 //! Images of tests: small, real, runnable (a static busybox), each test its own.
 
 use std::fs;
+use std::path::Path;
 
+use pratique_core::Digest;
 use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder};
+use serde_json::json;
 
 use crate::Cluster;
 use crate::cluster::root;
@@ -97,9 +100,31 @@ impl Image {
 
     /// Builds it and pushes it to the registry that the nodes pull from.
     pub fn push(&self, cluster: &Cluster) -> Pushed {
+        self.push_layout(cluster, |_, _| {})
+    }
+
+    /// The same under an index of one image; the index's digest.
+    pub fn push_as_index(&self, cluster: &Cluster) -> (Pushed, Digest) {
+        let mut digest = None;
+        let pushed = self.push_layout(cluster, |built, layout| {
+            let (index, bytes) = BuiltImage::index(&[built]);
+            let descriptor = json!({
+                "mediaType": "application/vnd.oci.image.index.v1+json", "digest": index.as_str(), "size": bytes.len(),
+                "annotations": {"org.opencontainers.image.ref.name": "latest"},
+            });
+            fs::write(layout.join("blobs/sha256").join(index.hex()), bytes).expect("the index is written");
+            let entry = json!({"schemaVersion": 2, "manifests": [descriptor]});
+            fs::write(layout.join("index.json"), entry.to_string()).expect("the layout's entry is written");
+            digest = Some(index);
+        });
+        (pushed, digest.expect("the layout was written"))
+    }
+
+    fn push_layout(&self, cluster: &Cluster, finish: impl FnOnce(&BuiltImage, &Path)) -> Pushed {
         let built = self.builder.build();
         let scratch = tempfile::tempdir().expect("a temporary folder");
         built.write_oci_layout(scratch.path(), "latest");
+        finish(&built, scratch.path());
         let name = format!("{}:{}", self.repository, self.tag);
         let done = std::process::Command::new(root().join("e2e/push"))
             .arg(scratch.path())

@@ -2,8 +2,9 @@
 
 use pratique_e2e::images::{base, weak_root};
 use pratique_e2e::reports::{find, report};
-use pratique_e2e::{Cluster, Image, Namespace, eventually, stock};
+use pratique_e2e::{Cluster, Image, Namespace, eventually, pod, stock};
 use pratique_testkit::LayerBuilder;
+use serde_json::json;
 
 /// Sum of a metric over the agents of all nodes.
 fn over_agents(cluster: &Cluster, metric: &str) -> f64 {
@@ -66,12 +67,30 @@ fn layers_that_two_images_share_are_read_once() {
 fn one_report_is_found_by_tag_manifest_index_and_config_digest() {
     let cluster = Cluster::get();
     let namespace = Namespace::new(&cluster, "names");
-    let image = Image::risky("names/app:1").push(&cluster);
-    stock(&namespace, &cluster.nodes()[..1], &[&image.reference, &image.by_digest()]);
+    let (image, index) = Image::risky("names/app:1").push_as_index(&cluster);
+    let by_index = format!("{}@{index}", image.repository);
+    stock(&namespace, &cluster.nodes()[..1], &[&image.reference, &by_index, &image.by_digest()]);
     let found = report(&cluster, image.built.config.as_str());
     let text = found.to_string();
-    for name in [image.reference.as_str(), image.built.manifest.as_str(), image.built.config.as_str()] {
+    let names = [
+        image.reference.as_str(),
+        index.as_str(),
+        image.built.manifest.as_str(),
+        image.built.config.as_str(),
+    ];
+    for name in names {
         assert!(text.contains(name), "the report lacks {name}: {text}");
+    }
+    let _policy = namespace.policy(
+        "planted",
+        json!({"enforcement": "Enforce", "deny": [{"name": "planted", "finding": {"categories": ["WeakPassword"]}}]}),
+    );
+    for reference in [&image.reference, &by_index, &image.by_digest()] {
+        let refusal = namespace.dry_run(&pod("risky", reference)).expect_err(reference);
+        assert!(
+            refusal.contains(image.built.config.short()),
+            "{reference} leads to another image: {refusal}"
+        );
     }
     let all = cluster.list(&["scanreports"]);
     let same = all.iter().filter(|r| r["spec"]["image"] == image.built.config.as_str()).count();
