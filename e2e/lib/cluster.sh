@@ -3,6 +3,7 @@
 #
 #   DEMO_CONTEXT   a kubeconfig context: nothing of our own is started, and nothing of the cluster is changed but what demo and tests install
 #   DEMO_REGISTRY  with it: where images are pushed so that the nodes can pull them, such as registry.example.com/team
+#   DEMO_REGISTRY_INSECURE=true  that registry speaks HTTP, or shows a certificate that nobody signed
 
 CTL=e2e/cluster/ctl
 
@@ -38,9 +39,11 @@ cluster_ready() {
 # push ARCHIVE-OR-LAYOUT REPOSITORY:TAG: makes it $REGISTRY/REPOSITORY:TAG
 push() {
   if [ -n "${DEMO_CONTEXT:-}" ]; then
-    local source=oci:$1
-    [ -d "$1" ] || source=docker-archive:$1
-    skopeo copy --quiet "$source" "docker://$REGISTRY/$2"
+    # Indexes stay indexes, and digests what they are.
+    local verify=true source=oci:$1 whole=(--all --preserve-digests)
+    [ -d "$1" ] || source=docker-archive:$1 whole=()
+    [ "${DEMO_REGISTRY_INSECURE:-}" != true ] || verify=false
+    skopeo copy --quiet --dest-tls-verify="$verify" "${whole[@]}" "$source" "docker://$REGISTRY/$2"
   else
     $CTL push "$1" "$2"
   fi
