@@ -115,6 +115,25 @@ impl Cluster {
         run(&self.helm, &all, None)
     }
 
+    /// Upgrades the installed chart with one value changed, such as `webhook.failurePolicy=Fail`, and waits until all of it is ready;
+    /// fails the test if helm does.
+    pub fn upgrade(&self, value: &str) {
+        let done = self.helm(&[
+            "upgrade",
+            "pratique",
+            "charts/pratique",
+            "-n",
+            NAMESPACE,
+            "--reuse-values",
+            "--wait",
+            "--timeout",
+            "3m",
+            "--set",
+            value,
+        ]);
+        assert!(done.ok, "helm upgrade --set {value}: {}{}", done.stdout, done.stderr);
+    }
+
     /// Runs `e2e/cluster/ctl`; fails the test if it fails.
     pub fn ctl(&self, arguments: &[&str]) -> String {
         let done = run(&root().join("e2e/cluster/ctl"), arguments, None);

@@ -190,22 +190,7 @@ fn a_scan_that_wants_more_memory_than_it_may_have_ends_as_incomplete() {
     };
     let namespace = Namespace::new(&cluster, "memory");
     let node = cluster.nodes()[0].clone();
-    let upgrade = |memory: &str| {
-        let done = cluster.helm(&[
-            "upgrade",
-            "pratique",
-            "charts/pratique",
-            "-n",
-            NAMESPACE,
-            "--reuse-values",
-            "--wait",
-            "--timeout",
-            "3m",
-            "--set",
-            &format!("agent.scanMemory={memory}"),
-        ]);
-        assert!(done.ok, "{}{}", done.stdout, done.stderr);
-    };
+    let upgrade = |memory: &str| cluster.upgrade(&format!("agent.scanMemory={memory}"));
     // So little that the process cannot even begin: what a bomb would do to any limit.
     upgrade("1Mi");
     let image = Image::risky("memory/app:1").push(&cluster);
@@ -250,20 +235,7 @@ fn both_replicas_are_down() {
 
     // Fail: pods of guarded namespaces wait, system namespaces do not.
     let policy = |value: &str| {
-        let done = cluster.helm(&[
-            "upgrade",
-            "pratique",
-            "charts/pratique",
-            "-n",
-            NAMESPACE,
-            "--reuse-values",
-            "--wait",
-            "--timeout",
-            "3m",
-            "--set",
-            &format!("webhook.failurePolicy={value}"),
-        ]);
-        assert!(done.ok, "{}{}", done.stdout, done.stderr);
+        cluster.upgrade(&format!("webhook.failurePolicy={value}"));
         eventually(60, &format!("the webhook's failure policy is {value}"), || {
             let configuration = cluster.get_json(&["validatingwebhookconfiguration", "pratique"])?;
             let all = configuration["webhooks"].to_string();
@@ -305,22 +277,7 @@ fn certificates_rotate_under_a_steady_load_of_admissions() {
     stock(&namespace, &cluster.nodes(), &[&image.reference]);
     report(&cluster, image.built.config.as_str());
     let _policy = namespace.policy("planted", refuse());
-    let upgrade = |lifetime: &str| {
-        let done = cluster.helm(&[
-            "upgrade",
-            "pratique",
-            "charts/pratique",
-            "-n",
-            NAMESPACE,
-            "--reuse-values",
-            "--wait",
-            "--timeout",
-            "3m",
-            "--set",
-            &format!("webhook.certificateLifetime={lifetime}"),
-        ]);
-        assert!(done.ok, "{}{}", done.stdout, done.stderr);
-    };
+    let upgrade = |lifetime: &str| cluster.upgrade(&format!("webhook.certificateLifetime={lifetime}"));
     upgrade("30s");
     refused_again(&namespace, &image.reference);
 
