@@ -41,7 +41,7 @@ lint: lint-rust lint-chart lint-shell ## Formatting, clippy, licences and adviso
 
 lint-rust: prerequisites $(DENY)
 	cargo fmt --all --check
-	rustfmt --check $(shell find engine/detect/src/detectors -name '*.rs' 2>/dev/null)
+	rustfmt --check $(shell find engine/detect/src/detectors engine/inventory/src/parsers -name '*.rs' 2>/dev/null)
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(DENY) --workspace check --hide-inclusion-graph licenses bans sources
 	.ci/advisories $(DENY)
@@ -55,7 +55,7 @@ lint-shell: prerequisites
 .PHONY: fmt crds manifests
 fmt: ## Formats all code.
 	cargo fmt --all
-	rustfmt $(shell find engine/detect/src/detectors -name '*.rs' 2>/dev/null)
+	rustfmt $(shell find engine/detect/src/detectors engine/inventory/src/parsers -name '*.rs' 2>/dev/null)
 
 crds: ## Writes the CRDs from crds/src to crds/yaml and the chart.
 	cargo run --locked --quiet -p pratique-crds --bin crdgen -- crds/yaml charts/pratique/crds

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pratique_core::inspect::{FileInput, Interest};
 use pratique_core::{DetectorInfo, Digest, Finding, Gap, GapKind};
 use serde::{Deserialize, Serialize};
 
@@ -18,46 +19,6 @@ pub trait Detector: Send + Sync {
 
     /// Findings of an image, from the facts of the files that are visible in it after merging its layers.
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome;
-}
-
-/// Files a detector wants: those whose path matches one of the globs.
-#[derive(Debug, Clone, Copy)]
-pub struct Interest {
-    /// Globs over the path relative to the root, without a leading slash; `*` stops at `/`, `**` does not.
-    pub globs: &'static [&'static str],
-    /// How many bytes from the file's start are handed over. A longer file arrives cut, and marked so.
-    pub window: usize,
-}
-
-/// Permission bits, owner and group of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileMode {
-    /// Permission bits including setuid, setgid and sticky (the lower 12 bits of `st_mode`).
-    pub permissions: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-}
-
-/// One regular file of a layer.
-#[derive(Debug, Clone, Copy)]
-pub struct FileInput<'a> {
-    /// Path relative to the root, without a leading slash, as the bytes the layer has.
-    pub path: &'a [u8],
-    /// Its mode and owner.
-    pub mode: FileMode,
-    /// Its whole size in bytes.
-    pub size: u64,
-    /// The bytes from its start, at most the interest's window.
-    pub bytes: &'a [u8],
-}
-
-impl FileInput<'_> {
-    /// Whether the file is longer than what was handed over.
-    pub fn is_cut(&self) -> bool {
-        self.size > self.bytes.len() as u64
-    }
 }
 
 /// What a detector noted of a file, in a form of its own (JSON by habit). May hold what must never leave the node,

@@ -13,4 +13,5 @@ mod api;
 pub mod crypt;
 pub mod detectors;
 
-pub use api::{Detector, Fact, FileInput, FileMode, FileReport, ImageInput, Interest, LocatedFact, Outcome};
+pub use api::{Detector, Fact, FileReport, ImageInput, LocatedFact, Outcome};
+pub use pratique_core::inspect::{Extent, FileInput, FileMode, Interest};

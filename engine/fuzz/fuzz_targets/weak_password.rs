@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use pratique_detect::{FileInput, FileMode, detectors::DETECTORS};
 
-fuzz_target!(|input: (u8, &[u8])| {
+fuzz_target!(|input: (u8, Vec<u8>)| {
     let (choice, bytes) = input;
     let path: &[u8] = match choice % 5 {
         0 => b"etc/shadow",
@@ -15,6 +15,6 @@ fuzz_target!(|input: (u8, &[u8])| {
     };
     let mode = FileMode { permissions: 0o640, uid: 0, gid: 42 };
     for detector in DETECTORS {
-        detector.inspect(&FileInput { path, mode, size: bytes.len() as u64, bytes });
+        detector.inspect(&FileInput::in_memory(path, mode, &bytes));
     }
 });

@@ -49,7 +49,7 @@ impl<'e> Inspector<'e> {
         for want in wants {
             let detector = self.engine.detectors()[want.detector];
             let bytes = &self.buffer[..self.buffer.len().min(want.window)];
-            let input = FileInput { path: path.as_bytes(), mode, size, bytes };
+            let input = FileInput { path: path.as_bytes(), mode, size, bytes, content: &self.buffer };
             let mut report =
                 catch_unwind(AssertUnwindSafe(|| detector.inspect(&input))).unwrap_or_else(|_| {
                     // The panic's message may quote the file, so it is not repeated.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
+use pratique_core::inspect::{Extent, HEAD, Interest};
 use pratique_detect::Detector;
 use pratique_fs::FsPath;
 
@@ -49,7 +50,7 @@ impl Matcher {
                         reason: error.kind().to_string(),
                     };
                     globs.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(malformed)?);
-                    owners.push(Want { detector: place, window: interest.window });
+                    owners.push(Want { detector: place, window: window(interest) });
                     match glob.find(['*', '?', '[', ']', '{', '}', '\\']) {
                         None => exact.insert(FsPath::new(glob)),
                         Some(wildcard) => {
@@ -131,6 +132,14 @@ impl Matcher {
         self.regions
             .iter()
             .filter(|region| !self.regions.iter().any(|other| other != *region && region.is_within(other)))
+    }
+}
+
+/// How many bytes of a file's start an interest needs.
+fn window(interest: &Interest) -> usize {
+    match interest.extent {
+        Extent::Head(window) => window,
+        Extent::Whole(_) => HEAD,
     }
 }
 

@@ -20,7 +20,7 @@ impl RuleSet {
             let info = detector.info();
             hasher.update(format!("{}@{}\n", info.id, info.version));
             for interest in detector.interests() {
-                hasher.update(format!("{}", interest.window));
+                hasher.update(format!("{:?} {:?} {}", interest.extent, interest.heads, interest.min_size));
                 for glob in interest.globs {
                     hasher.update(format!("\t{glob}"));
                 }

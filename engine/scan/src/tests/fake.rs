@@ -42,7 +42,7 @@ pub(crate) fn detector(fake: Fake) -> &'static dyn Detector {
         rules: &["content"],
         summary: "whatever a test wants",
     };
-    let interests = vec![Interest { globs: fake.globs, window: fake.window }];
+    let interests = vec![Interest::head(fake.globs, fake.window)];
     Box::leak(Box::new(FakeDetector { info: Box::leak(Box::new(info)), interests: interests.leak() }))
 }
 

@@ -28,8 +28,8 @@ pub(super) struct WeakPassword;
 
 const INFO: &DetectorInfo = &pratique_core::detector::DETECTORS[0];
 
-const INTERESTS: &[Interest] = &[Interest {
-    globs: &[
+const INTERESTS: &[Interest] = &[Interest::head(
+    &[
         "etc/passwd",
         "etc/passwd[-+~]",
         "etc/passwd.*",
@@ -43,8 +43,8 @@ const INTERESTS: &[Interest] = &[Interest {
         "etc/gshadow[-+~]",
         "etc/gshadow.*",
     ],
-    window: 4 << 20,
-}];
+    4 << 20,
+)];
 
 impl Detector for WeakPassword {
     fn info(&self) -> &'static DetectorInfo {

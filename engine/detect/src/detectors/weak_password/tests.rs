@@ -42,9 +42,8 @@ fn scan(case: &Case) -> Outcome {
     let mut facts = Vec::new();
     for (path, content) in &case.files {
         let mode = FileMode { permissions: 0o640, uid: 0, gid: 42 };
-        let bytes = content.as_bytes();
-        let report =
-            DETECTOR.inspect(&FileInput { path: path.as_bytes(), mode, size: bytes.len() as u64, bytes });
+        let bytes = content.clone().into_bytes();
+        let report = DETECTOR.inspect(&FileInput::in_memory(path.as_bytes(), mode, &bytes));
         assert_eq!(report.problems, [], "{path}: problems of files are tested beside the parser");
         let located = |fact| LocatedFact { path: format!("/{path}"), layer: None, fact };
         facts.extend(report.facts.into_iter().map(located));
@@ -111,8 +110,9 @@ fn the_order_of_facts_does_not_matter() {
 #[test]
 fn a_cut_file_is_told() {
     let mode = FileMode { permissions: 0o640, uid: 0, gid: 42 };
-    let bytes = b"root:*:::::::\n";
-    let report = DETECTOR.inspect(&FileInput { path: b"etc/shadow", mode, size: 5_000_000_000, bytes });
+    let bytes = b"root:*:::::::\n".to_vec();
+    let whole = FileInput::in_memory(b"etc/shadow", mode, &bytes);
+    let report = DETECTOR.inspect(&FileInput { size: 5_000_000_000, ..whole });
     assert_eq!(report.facts.len(), 1);
     assert_eq!(report.problems.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [GapKind::Limit]);
 }

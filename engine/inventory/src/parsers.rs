@@ -1,0 +1,54 @@
+//! The registry of parsers: one file (or folder) and one line each.
+//!
+//! Because the list declares the modules, `cargo fmt` does not see them; `make fmt` runs `rustfmt` on them by name.
+
+use crate::Parser;
+
+/// Declares each parser's module and lists its `PARSER`.
+macro_rules! parsers {
+    ($($name:ident),+ $(,)?) => {
+        $(mod $name;)+
+
+        /// All parsers, in the order of the list.
+        pub static PARSERS: &[&dyn Parser] = &[$(&$name::PARSER),+];
+
+        #[cfg(test)]
+        const MODULES: &[&str] = &[$(stringify!($name)),+];
+    };
+}
+
+parsers! {
+    os_release,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_registered() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/parsers");
+        let mut found: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+            .collect();
+        found.sort();
+        let mut listed = MODULES.to_vec();
+        listed.sort_unstable();
+        assert_eq!(found, listed, "src/parsers/ and the list in src/parsers.rs differ");
+        for (module, parser) in MODULES.iter().zip(PARSERS) {
+            assert_eq!(module.replace('_', "-"), parser.id());
+        }
+    }
+
+    #[test]
+    fn interests_are_relative_globs() {
+        for interest in PARSERS.iter().flat_map(|parser| parser.interests()) {
+            assert!(!interest.globs.is_empty());
+            for glob in interest.globs {
+                assert!(!glob.starts_with('/'), "{glob}");
+                globset::Glob::new(glob).unwrap();
+            }
+        }
+    }
+}
