@@ -5,11 +5,13 @@
 
 pub mod detector;
 pub mod digest;
+pub mod escape;
 pub mod facts;
 pub mod finding;
 pub mod gap;
 pub mod inspect;
 pub mod mask;
+mod owned;
 pub mod package;
 pub mod policy;
 pub mod reference;

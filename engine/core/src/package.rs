@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Digest;
+pub use crate::owned::{Checksum, FileFacts, OwnedFile, OwnedFiles};
 
 /// The world a package comes from: it decides how its versions are ordered and whose advisories speak of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -229,41 +230,6 @@ pub struct Release {
     pub variant: String,
 }
 
-/// A file that a package brought.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct OwnedFile {
-    /// Path relative to the root, without a leading slash.
-    pub path: String,
-    /// The checksum that the package database has of it.
-    pub checksum: Option<Checksum>,
-    /// Whether it is configuration, which people change.
-    pub config: bool,
-    /// Permission bits, where the database has them.
-    pub permissions: Option<u32>,
-}
-
-/// A checksum of a file's content.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Checksum {
-    /// The algorithm.
-    pub algorithm: ChecksumAlgorithm,
-    /// Lower-case hexadecimal digits.
-    pub hex: String,
-}
-
-/// Algorithms that package databases use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum ChecksumAlgorithm {
-    /// dpkg, older RPM, pacman, portage.
-    Md5,
-    /// apk.
-    Sha1,
-    /// RPM, wheels, pacman.
-    Sha256,
-    /// Rare.
-    Sha512,
-}
-
 /// One thing that a package parser read in a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Record {
@@ -274,14 +240,14 @@ pub enum Record {
         /// The package.
         package: Package,
         /// Its files.
-        files: Vec<OwnedFile>,
+        files: OwnedFiles,
     },
     /// Files of a package that another file describes (`/var/lib/dpkg/info/*.list`, `*.md5sums`).
     Files {
         /// The package.
         owner: Owner,
         /// Its files; those that several records name are merged.
-        files: Vec<OwnedFile>,
+        files: OwnedFiles,
     },
     /// Licences of a package that another file describes (`/usr/share/doc/*/copyright`).
     Licenses {
@@ -290,6 +256,13 @@ pub enum Record {
         /// The licences.
         licenses: Vec<String>,
     },
+}
+
+impl From<Package> for Record {
+    /// A package of whose files nothing is said.
+    fn from(package: Package) -> Self {
+        Self::Package { package, files: OwnedFiles::default() }
+    }
 }
 
 /// Names a package that another file describes.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use pratique_core::escape::Escaped;
+
 /// A normalised path relative to a root: no leading or trailing slash, no `.`, `..` or empty part. The root itself is
 /// the empty path. Names are bytes and need not be UTF-8; [`fmt::Display`] writes the absolute path with other bytes
 /// and control characters escaped as `\xNN` (and a backslash as `\\`), which is the form findings carry.
@@ -78,26 +80,7 @@ impl FsPath {
 
 impl fmt::Display for FsPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("/")?;
-        for chunk in self.0.utf8_chunks() {
-            let (text, mut written) = (chunk.valid(), 0);
-            for (place, character) in text.char_indices().filter(|(_, c)| *c == '\\' || c.is_control()) {
-                f.write_str(&text[written..place])?;
-                written = place + character.len_utf8();
-                if character == '\\' {
-                    f.write_str("\\\\")?;
-                    continue;
-                }
-                for byte in &text.as_bytes()[place..written] {
-                    write!(f, "\\x{byte:02x}")?;
-                }
-            }
-            f.write_str(&text[written..])?;
-            for byte in chunk.invalid() {
-                write!(f, "\\x{byte:02x}")?;
-            }
-        }
-        Ok(())
+        write!(f, "/{}", Escaped(&self.0))
     }
 }
 

@@ -1,9 +1,11 @@
 //! From the records of an image's visible files to its inventory.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::BuildHasher;
 
 use pratique_core::package::{
-    Ecosystem, Inventory, LocatedPackage, OwnedFile, Owner, Package, Record, Release,
+    Ecosystem, FileFacts, Inventory, LocatedPackage, OwnedFiles, Owner, Package, Record, Release,
 };
 
 use crate::{LocatedRecord, purl};
@@ -14,16 +16,18 @@ use crate::{LocatedRecord, purl};
 pub fn assemble(mut records: Vec<LocatedRecord>) -> (Inventory, Ownership) {
     records.sort_by(|a, b| (&a.path, &a.record).cmp(&(&b.path, &b.record)));
     let release = release(&records);
-    let mut described = Described::of(&records);
+    let mut described = Described::default();
+    records.retain_mut(|located| described.take(&mut located.record));
     let mut packages = Vec::new();
     let mut ownership = Ownership::default();
     for LocatedRecord { path, layer, record } in records {
-        let Record::Package { mut package, mut files } = record else { continue };
-        described.complete(&mut package, &mut files);
+        let Record::Package { mut package, files } = record else { continue };
+        described.licenses_of(&mut package);
+        let files = described.files_of(&package, files);
         let purl = purl(&package, release.as_ref());
-        let count = files.len() as u64;
+        let count = files.iter().count() as u64;
         if package.ecosystem.is_system() {
-            ownership.add(&purl, files);
+            ownership.add(&purl, &files);
         }
         packages.push(LocatedPackage { package, purl, path, layer, owned_by: None, files: count });
     }
@@ -49,93 +53,92 @@ fn release(records: &[LocatedRecord]) -> Option<Release> {
     releases.min_by_key(|(rank, _)| *rank).map(|(_, release)| release.clone())
 }
 
+/// A package's world and name.
+type Key = (Ecosystem, String);
+
 /// What files say of packages that other files name.
 #[derive(Default)]
 struct Described {
-    files: HashMap<(Ecosystem, String), Vec<(Option<String>, Vec<OwnedFile>)>>,
-    licenses: HashMap<(Ecosystem, String), BTreeSet<String>>,
+    /// With the architecture, where the file says it.
+    files: HashMap<Key, Vec<(Option<String>, OwnedFiles)>>,
+    licenses: HashMap<Key, BTreeSet<String>>,
 }
 
 impl Described {
-    fn of(records: &[LocatedRecord]) -> Self {
-        let mut described = Self::default();
-        let key = |owner: &Owner| (owner.ecosystem, owner.name.clone());
-        for located in records {
-            match &located.record {
-                Record::Files { owner, files } => {
-                    let entry = (owner.architecture.clone(), files.clone());
-                    described.files.entry(key(owner)).or_default().push(entry);
-                }
-                Record::Licenses { owner, licenses } => {
-                    described.licenses.entry(key(owner)).or_default().extend(licenses.iter().cloned());
-                }
-                Record::Release(_) | Record::Package { .. } => {}
+    /// Takes what a record says of a package that another one names; whether there is more to the record.
+    fn take(&mut self, record: &mut Record) -> bool {
+        let key = |owner: &mut Owner| (owner.ecosystem, std::mem::take(&mut owner.name));
+        match record {
+            Record::Files { owner, files } => {
+                let architecture = owner.architecture.take();
+                self.files.entry(key(owner)).or_default().push((architecture, std::mem::take(files)));
+                false
             }
+            Record::Licenses { owner, licenses } => {
+                self.licenses.entry(key(owner)).or_default().append(&mut licenses.drain(..).collect());
+                false
+            }
+            Record::Release(_) => false,
+            Record::Package { .. } => true,
         }
-        described
     }
 
-    /// Adds to a package what is said of it elsewhere.
-    fn complete(&mut self, package: &mut Package, files: &mut Vec<OwnedFile>) {
-        let key = (package.ecosystem, package.name.clone());
-        for (architecture, more) in self.files.get(&key).into_iter().flatten() {
-            if architecture.is_none() || *architecture == package.architecture {
-                files.extend(more.iter().cloned());
-            }
-        }
-        merge(files);
+    /// All files of a package: those that its own record names, and those named elsewhere.
+    fn files_of(&self, package: &Package, own: OwnedFiles) -> OwnedFiles {
+        let Some(named) = self.files.get(&(package.ecosystem, package.name.clone())) else { return own };
+        let fits =
+            |architecture: &Option<String>| architecture.is_none() || *architecture == package.architecture;
+        let elsewhere = named.iter().filter(|(architecture, _)| fits(architecture)).map(|(_, files)| files);
+        std::iter::once(&own).chain(elsewhere).flatten().collect()
+    }
+
+    /// Completes the licences of a package that does not say them itself.
+    fn licenses_of(&self, package: &mut Package) {
         if package.licenses.is_empty()
-            && let Some(licenses) = self.licenses.get(&key)
+            && let Some(licenses) = self.licenses.get(&(package.ecosystem, package.name.clone()))
         {
             package.licenses = licenses.iter().cloned().collect();
         }
     }
 }
 
-/// Makes one entry of those that speak of one path.
-fn merge(files: &mut Vec<OwnedFile>) {
-    let mut merged: BTreeMap<String, OwnedFile> = BTreeMap::new();
-    for file in files.drain(..) {
-        match merged.get_mut(&file.path) {
-            Some(known) => {
-                known.checksum = known.checksum.take().or(file.checksum);
-                known.config |= file.config;
-                known.permissions = known.permissions.or(file.permissions);
-            }
-            None => {
-                merged.insert(file.path.clone(), file);
-            }
-        }
-    }
-    files.extend(merged.into_values());
-}
-
 /// Which system package owns a file, and what its database says of the file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// Paths are kept as hashes under a random key: two of a million paths meet once in 30 million images.
+#[derive(Debug, Clone, Default)]
 pub struct Ownership {
     purls: Vec<String>,
-    /// By path as [`on_disk`] writes it.
-    files: HashMap<String, (usize, OwnedFile)>,
+    files: HashMap<u64, (u32, FileFacts)>,
+    hasher: RandomState,
 }
 
 impl Ownership {
-    fn add(&mut self, purl: &str, files: Vec<OwnedFile>) {
+    fn add(&mut self, purl: &str, files: &OwnedFiles) {
         if files.is_empty() {
             return;
         }
-        let place = self.purls.len();
+        let place = self.purls.len() as u32;
         self.purls.push(purl.to_owned());
-        self.files.extend(files.into_iter().map(|file| (on_disk(&file.path), (place, file))));
+        for file in files {
+            self.files.insert(self.hasher.hash_one(file.path.as_str()), (place, file.facts));
+        }
+    }
+
+    /// What is known of the file at this absolute path.
+    fn known(&self, path: &str) -> Option<&(u32, FileFacts)> {
+        let path = path.trim_start_matches('/');
+        let at = |path: &str| self.files.get(&self.hasher.hash_one(path));
+        at(path).or_else(|| at(&twin(path)?))
     }
 
     /// Package URL of the system package that owns the file at this absolute path.
     pub fn owner(&self, path: &str) -> Option<&str> {
-        self.files.get(&on_disk(path)).and_then(|(place, _)| self.purls.get(*place)).map(String::as_str)
+        self.known(path).and_then(|(place, _)| self.purls.get(*place as usize)).map(String::as_str)
     }
 
     /// What the package database says of the file at this absolute path.
-    pub fn file(&self, path: &str) -> Option<&OwnedFile> {
-        self.files.get(&on_disk(path)).map(|(_, file)| file)
+    pub fn file(&self, path: &str) -> Option<&FileFacts> {
+        self.known(path).map(|(_, facts)| facts)
     }
 
     /// Whether no package owns any file.
@@ -144,19 +147,17 @@ impl Ownership {
     }
 }
 
-/// Where a path lies on systems with a merged /usr: databases still say `/bin/sh` of what lies in /usr/bin.
-fn on_disk(path: &str) -> String {
-    let path = path.trim_start_matches('/');
-    let top = path.split('/').next().unwrap_or_default();
-    match top {
-        "bin" | "sbin" | "lib" | "lib32" | "lib64" | "libx32" => format!("usr/{path}"),
-        _ => path.to_owned(),
-    }
+/// The other name of a path on systems with a merged /usr: databases still say `/bin/sh` of what lies in /usr/bin.
+fn twin(path: &str) -> Option<String> {
+    let unmerged = path.strip_prefix("usr/");
+    let top = unmerged.unwrap_or(path).split('/').next()?;
+    let is_merged = matches!(top, "bin" | "sbin" | "lib" | "lib32" | "lib64" | "libx32");
+    is_merged.then(|| unmerged.map_or_else(|| format!("usr/{path}"), str::to_owned))
 }
 
 #[cfg(test)]
 mod tests {
-    use pratique_core::package::{Checksum, ChecksumAlgorithm, Source};
+    use pratique_core::package::{Checksum, OwnedFile, Source};
 
     use super::*;
 
@@ -164,13 +165,8 @@ mod tests {
         LocatedRecord { path: path.to_owned(), layer: None, record }
     }
 
-    fn package(package: Package) -> Record {
-        Record::Package { package, files: Vec::new() }
-    }
-
-    fn file(path: &str, sum: Option<&str>) -> OwnedFile {
-        let checksum = sum.map(|hex| Checksum { algorithm: ChecksumAlgorithm::Md5, hex: hex.to_owned() });
-        OwnedFile { path: path.to_owned(), checksum, config: false, permissions: None }
+    fn file(path: &str, sum: Option<&[u8]>) -> OwnedFiles {
+        [OwnedFile::with_checksum(path, sum.and_then(Checksum::from_bytes))].into_iter().collect()
     }
 
     fn owner(name: &str) -> Owner {
@@ -187,16 +183,16 @@ mod tests {
         let mut records = vec![
             located("/usr/lib/os-release", Record::Release(other)),
             located("/etc/os-release", Record::Release(release)),
-            located("/var/lib/dpkg/status", package(six)),
+            located("/var/lib/dpkg/status", six.into()),
             located(
                 "/var/lib/dpkg/info/python3-six.list",
-                Record::Files { owner: owner("python3-six"), files: vec![file("lib/python3/six.py", None)] },
+                Record::Files { owner: owner("python3-six"), files: file("lib/python3/six.py", None) },
             ),
             located(
                 "/var/lib/dpkg/info/python3-six.md5sums",
                 Record::Files {
                     owner: owner("python3-six"),
-                    files: vec![file("lib/python3/six.py", Some("00ff"))],
+                    files: file("lib/python3/six.py", Some(&[7; 16])),
                 },
             ),
             located(
@@ -206,8 +202,8 @@ mod tests {
                     licenses: vec!["Expat".into()],
                 },
             ),
-            located("/usr/lib/python3/six.py", package(Package::new(Ecosystem::PyPi, "six", "1.16.0"))),
-            located("/opt/six.py", package(Package::new(Ecosystem::PyPi, "six", "1.16.0"))),
+            located("/usr/lib/python3/six.py", Package::new(Ecosystem::PyPi, "six", "1.16.0").into()),
+            located("/opt/six.py", Package::new(Ecosystem::PyPi, "six", "1.16.0").into()),
         ];
         let (inventory, ownership) = assemble(records.clone());
         let purl = "pkg:deb/debian/python3-six@1.16.0-4?arch=amd64&distro=debian-12&upstream=six";
@@ -227,8 +223,25 @@ mod tests {
             ]
         );
         assert_eq!(inventory.packages[0].package.licenses, ["Expat"]);
-        assert_eq!(ownership.file("/usr/lib/python3/six.py").unwrap().checksum.as_ref().unwrap().hex, "00ff");
+        assert_eq!(ownership.file("/usr/lib/python3/six.py").unwrap().checksum, Some(Checksum::Md5([7; 16])));
         records.reverse();
-        assert_eq!(assemble(records), (inventory, ownership));
+        assert_eq!(assemble(records).0, inventory);
+    }
+
+    #[test]
+    fn a_file_is_owned_where_it_is_named_or_where_a_merged_usr_puts_it() {
+        let mut dash = Package::new(Ecosystem::Deb, "dash", "1");
+        dash.architecture = Some("amd64".to_owned());
+        let files =
+            ["bin/sh", "usr/bin/dash", "lib/x", "usr/lib/x"].map(OwnedFile::new).into_iter().collect();
+        let record = Record::Package { package: dash, files };
+        let (inventory, ownership) = assemble(vec![located("/var/lib/dpkg/status", record)]);
+        assert_eq!(inventory.packages[0].files, 4);
+        for owned in ["/bin/sh", "/usr/bin/sh", "/usr/bin/dash", "/bin/dash", "/lib/x", "/usr/lib/x"] {
+            assert_eq!(ownership.owner(owned), Some(inventory.packages[0].purl.as_str()), "{owned}");
+        }
+        for free in ["/sbin/sh", "/usr/usr/bin/dash", "/", ""] {
+            assert_eq!(ownership.owner(free), None, "{free}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use pratique_core::inspect::{Extent, FileInput, FileMode};
-use pratique_core::package::{OwnedFile, Record};
+use pratique_core::package::{OwnedFiles, Record};
 
 use crate::{PARSERS, Parser};
 
@@ -65,12 +65,12 @@ fn is_wanted(parser: &dyn Parser, path: &str, bytes: &[u8]) -> bool {
     })
 }
 
-fn render_files(text: &mut String, files: &[OwnedFile]) {
+fn render_files(text: &mut String, files: &OwnedFiles) {
     for file in files {
-        let config = if file.config { " config" } else { "" };
-        let mode = file.permissions.map(|mode| format!(" {mode:o}")).unwrap_or_default();
-        let sum = file.checksum.as_ref().map(|sum| format!(" {:?}:{}", sum.algorithm, sum.hex));
-        writeln!(text, "    {}{config}{mode}{}", file.path, sum.unwrap_or_default()).unwrap();
+        let config = if file.facts.config { " config" } else { "" };
+        let mode = file.facts.permissions.map(|mode| format!(" {mode:o}")).unwrap_or_default();
+        let sum = file.facts.checksum.map(|sum| format!(" {sum}")).unwrap_or_default();
+        writeln!(text, "    {}{config}{mode}{sum}", file.path).unwrap();
     }
 }
 
