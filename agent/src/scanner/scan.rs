@@ -345,7 +345,7 @@ fn attributes(source: &LayerSource) -> Attributes {
 fn identity(image: &ImageManifest) -> Identity {
     Identity {
         image: image.image.to_string(),
-        manifests: vec![image.manifest.to_string()],
+        manifests: image.manifest.iter().map(Digest::to_string).collect(),
         indexes: image.indexes.iter().map(Digest::to_string).collect(),
         size: image.size(),
         platform_os: image.platform.os.clone(),
@@ -358,11 +358,11 @@ fn identity(image: &ImageManifest) -> Identity {
 fn meta(image: &ImageManifest, names: Vec<String>) -> ImageMeta {
     ImageMeta {
         image: image.image.clone(),
-        manifests: vec![image.manifest.clone()],
+        manifests: image.manifest.iter().cloned().collect(),
         indexes: image.indexes.clone(),
         platform: image.platform.clone(),
         created: image.created,
-        user: image.user.clone(),
+        user: image.config.user.clone(),
         layers: image.layers.iter().map(|layer| layer.diff_id.clone()).collect(),
         names,
     }

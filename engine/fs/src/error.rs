@@ -75,6 +75,30 @@ pub enum Error {
         /// What there is instead; empty or starting with `: `.
         hint: String,
     },
+    /// What was asked for means several images or containers.
+    #[error("`{query}` means several: {choices}; name one of them")]
+    Ambiguous {
+        /// What was asked for.
+        query: String,
+        /// Some of what it means, separated by commas.
+        choices: String,
+    },
+    /// A source is not on this machine, or this user may not ask it.
+    #[error("{source_name} cannot be asked: {reason}")]
+    NotHere {
+        /// The source and its address.
+        source_name: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// No source has what was asked for.
+    #[error("no source has `{query}`:{said}")]
+    NoSource {
+        /// What was asked for.
+        query: String,
+        /// A line for each source that was asked.
+        said: String,
+    },
     /// It was there and is not any more: deleted while it was read. Worth another try if it is still listed.
     #[error("{what} was deleted while it was read; it is read anew if it comes back")]
     Gone {
@@ -105,6 +129,11 @@ impl Error {
         Self::Io { what: what.into(), source }
     }
 
+    /// Whether it says that a source does not have something, or is not there itself: another may have it.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::NoMatch { .. } | Self::NotHere { .. })
+    }
+
     /// The word for the gap that this error leaves in a result.
     pub fn gap_kind(&self) -> GapKind {
         match self {
@@ -113,6 +142,9 @@ impl Error {
             Self::Unsupported { .. } | Self::WrongKind { .. } => GapKind::Unsupported,
             Self::NotFound { .. }
             | Self::NoMatch { .. }
+            | Self::Ambiguous { .. }
+            | Self::NotHere { .. }
+            | Self::NoSource { .. }
             | Self::Gone { .. }
             | Self::Runtime { .. }
             | Self::Io { .. } => GapKind::Unreadable,

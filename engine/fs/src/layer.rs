@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use pratique_core::{Digest, Gap};
 
-use crate::{File, FsPath, Metadata, Result};
+use crate::{Error, File, FsPath, Metadata, Result};
 
 /// How a layer was read, which decides whether opaque folders could be seen. Part of the cache key of its facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,4 +79,39 @@ pub trait Layer: Send + Sync {
     /// Opens the regular file that an entry brought, for random access: `path` and `position` as they were visited
     /// (of a hard link, its target's).
     fn open(&self, path: &FsPath, position: u64) -> Result<Box<dyn File>>;
+}
+
+/// A layer that its source cannot give. Visiting it says why.
+pub struct UnreadableLayer {
+    diff_id: Digest,
+    reason: String,
+}
+
+impl UnreadableLayer {
+    /// The layer that cannot be read because of `error`.
+    pub fn new(diff_id: Digest, error: &Error) -> Self {
+        Self { diff_id, reason: error.to_string() }
+    }
+
+    fn error(&self) -> Error {
+        Error::Unsupported { what: format!("layer {}", self.diff_id), reason: self.reason.clone() }
+    }
+}
+
+impl Layer for UnreadableLayer {
+    fn diff_id(&self) -> &Digest {
+        &self.diff_id
+    }
+
+    fn opacity(&self) -> Opacity {
+        Opacity::FromBlob
+    }
+
+    fn visit(&mut self, _visitor: &mut LayerVisitor<'_>) -> Result<Vec<Gap>> {
+        Err(self.error())
+    }
+
+    fn open(&self, _path: &FsPath, _position: u64) -> Result<Box<dyn File>> {
+        Err(self.error())
+    }
 }

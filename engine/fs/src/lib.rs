@@ -4,6 +4,7 @@
 //!   devices, sockets and fifos are never opened.
 //! - [`Layer`]: one layer's own changes, read in a single pass, whiteouts included. This is what the walk reads, so that
 //!   a layer shared by many images is read once.
+//! - [`open`]: an image or a root by what people type, from whatever [`source`] has it.
 
 pub mod containerd;
 pub mod entry;
@@ -16,6 +17,7 @@ pub mod limits;
 pub mod oci;
 pub mod path;
 mod resolve;
+pub mod source;
 pub mod tar;
 
 pub use entry::{EntryKind, Metadata};
@@ -23,7 +25,8 @@ pub use error::{Error, Result};
 pub use filesystem::{DirEntry, File, FileSystem, Walk, WalkEntry};
 pub use folder::{FolderFs, FolderLayer, OverlayAttributes};
 pub use image::ImageFs;
-pub use layer::{Change, Layer, LayerEntry, LayerVisitor, Opacity};
+pub use layer::{Change, Layer, LayerEntry, LayerVisitor, Opacity, UnreadableLayer};
 pub use limits::Limits;
 pub use path::FsPath;
+pub use source::{OpenImage, Opened, Source, SourceKind, SourceOptions, SourceRef, open};
 pub use tar::{Blob, BlobFile, TarLayer};

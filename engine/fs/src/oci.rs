@@ -4,10 +4,13 @@
 //! Formats: <https://github.com/opencontainers/image-spec/blob/main/spec.md> and Docker's schema 2,
 //! <https://distribution.github.io/distribution/spec/manifest-v2-2/>.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use pratique_core::Digest;
 use pratique_core::facts::Platform;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
 
 use crate::tar::check_digest;
@@ -25,6 +28,7 @@ const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
 /// An image as its documents describe it.
@@ -32,18 +36,63 @@ const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 pub struct ImageManifest {
     /// Digest of the config: the image's ID.
     pub image: Digest,
-    /// Digest of the manifest.
-    pub manifest: Digest,
+    /// Digest of the manifest; none where the source keeps none (Docker's own store and archives).
+    pub manifest: Option<Digest>,
     /// Indexes that led to it, the outermost first.
     pub indexes: Vec<Digest>,
     /// What it is made for, by its config.
     pub platform: Platform,
     /// When it was built, if the config says so in a form that can be read.
     pub created: Option<Timestamp>,
-    /// `config.User` as written.
-    pub user: String,
+    /// How it is to be run, and how it was built.
+    pub config: ImageConfig,
     /// Layers, base first.
     pub layers: Vec<LayerDescriptor>,
+}
+
+/// What an image's config says beside its layers, as written
+/// (<https://github.com/opencontainers/image-spec/blob/main/config.md#properties>).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImageConfig {
+    /// User, and group after a colon.
+    pub user: String,
+    /// Environment, `NAME=value` each.
+    pub env: Vec<String>,
+    /// Program and arguments that always come first.
+    pub entrypoint: Vec<String>,
+    /// Arguments that a user's replace.
+    pub cmd: Vec<String>,
+    /// Folder the process starts in.
+    pub working_dir: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Ports it listens on, such as `8080/tcp`, sorted.
+    pub exposed_ports: Vec<String>,
+    /// Folders that become volumes, sorted.
+    pub volumes: Vec<String>,
+    /// Whether a health check is set, and not to `NONE` (Docker's extension).
+    pub healthcheck: bool,
+    /// Who made it, as they say.
+    pub author: String,
+    /// The steps of its build, first step first.
+    pub history: Vec<HistoryEntry>,
+}
+
+/// A step of an image's build.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct HistoryEntry {
+    /// When, as written.
+    #[serde(default, deserialize_with = "or_default")]
+    pub created: String,
+    /// The instruction.
+    #[serde(default, deserialize_with = "or_default")]
+    pub created_by: String,
+    /// A remark.
+    #[serde(default, deserialize_with = "or_default")]
+    pub comment: String,
+    /// Whether it made no layer.
+    #[serde(default, deserialize_with = "or_default")]
+    pub empty_layer: bool,
 }
 
 impl ImageManifest {
@@ -61,7 +110,7 @@ pub struct LayerDescriptor {
     /// Names it together with all layers below it: the name of the runtime's snapshot
     /// (<https://github.com/opencontainers/image-spec/blob/main/config.md#layer-chainid>).
     pub chain_id: Digest,
-    /// Digest of its blob.
+    /// Digest of its blob. Where the source keeps none (folders, archives of `docker save`) that of its tar: the diff ID.
     pub blob: Digest,
     /// Bytes of its blob.
     pub size: u64,
@@ -252,29 +301,9 @@ fn assemble(
     indexes: &[Digest],
 ) -> Result<ImageManifest> {
     let config: Config = parse(what, bytes)?;
-    let diff_ids = config.rootfs.diff_ids;
-    if diff_ids.len() != document.layers.len() {
-        let reason = format!("it names {} layers, its manifest {}", diff_ids.len(), document.layers.len());
-        return Err(malformed(what, reason));
-    }
-    let mut layers: Vec<LayerDescriptor> = Vec::with_capacity(diff_ids.len());
-    for (diff_id, blob) in diff_ids.into_iter().zip(&document.layers) {
-        let chain_id = match layers.last() {
-            None => diff_id.clone(),
-            Some(below) => digest_of(format!("{} {diff_id}", below.chain_id).as_bytes()),
-        };
-        let (size, media_type) = (blob.size, blob.media_type.clone());
-        layers.push(LayerDescriptor { diff_id, chain_id, blob: blob.digest.clone(), size, media_type });
-    }
-    Ok(ImageManifest {
-        image: document.config.digest.clone(),
-        manifest: manifest.clone(),
-        indexes: indexes.to_vec(),
-        platform: Platform { os: config.os, architecture: config.architecture, variant: config.variant },
-        created: config.created.and_then(|text| text.parse().ok()),
-        user: config.config.and_then(|execution| execution.user).unwrap_or_default(),
-        layers,
-    })
+    let blobs = document.layers.iter().map(|blob| (blob.digest.clone(), blob.size, blob.media_type.clone()));
+    let blobs = blobs.collect::<Vec<_>>();
+    config.into_manifest(what, document.config.digest.clone(), Some(manifest.clone()), indexes, &blobs)
 }
 
 fn digest_of(bytes: &[u8]) -> Digest {
@@ -305,8 +334,8 @@ struct Probe {
     schema_version: Option<u64>,
     #[serde(rename = "mediaType")]
     media_type: Option<String>,
-    manifests: Option<serde::de::IgnoredAny>,
-    layers: Option<serde::de::IgnoredAny>,
+    manifests: Option<IgnoredAny>,
+    layers: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -340,18 +369,118 @@ struct Config {
     architecture: String,
     #[serde(default)]
     variant: String,
-    config: Option<Execution>,
+    #[serde(default, deserialize_with = "or_default")]
+    author: String,
+    #[serde(default, deserialize_with = "or_default")]
+    config: Execution,
+    #[serde(default, deserialize_with = "or_default")]
+    history: Vec<HistoryEntry>,
     rootfs: RootFs,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
 struct Execution {
-    #[serde(rename = "User")]
-    user: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    user: String,
+    #[serde(deserialize_with = "or_default")]
+    env: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    entrypoint: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    cmd: Vec<String>,
+    #[serde(deserialize_with = "or_default")]
+    working_dir: String,
+    #[serde(deserialize_with = "or_default")]
+    labels: BTreeMap<String, String>,
+    #[serde(deserialize_with = "or_default")]
+    exposed_ports: BTreeMap<String, IgnoredAny>,
+    #[serde(deserialize_with = "or_default")]
+    volumes: BTreeMap<String, IgnoredAny>,
+    healthcheck: Option<Healthcheck>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Healthcheck {
+    #[serde(default, deserialize_with = "or_default")]
+    test: Vec<String>,
 }
 
 #[derive(Deserialize)]
 struct RootFs {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     diff_ids: Vec<Digest>,
+}
+
+/// A value that tools written in Go leave out or write as `null` when it is empty.
+fn or_default<'d, D: Deserializer<'d>, T: Deserialize<'d> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+impl Config {
+    fn into_manifest(
+        self,
+        what: &str,
+        image: Digest,
+        manifest: Option<Digest>,
+        indexes: &[Digest],
+        blobs: &[(Digest, u64, String)],
+    ) -> Result<ImageManifest> {
+        let diff_ids = self.rootfs.diff_ids;
+        if diff_ids.len() != blobs.len() {
+            let reason = format!("it names {} layers, its manifest {}", diff_ids.len(), blobs.len());
+            return Err(malformed(what, reason));
+        }
+        let mut layers: Vec<LayerDescriptor> = Vec::with_capacity(diff_ids.len());
+        for (diff_id, (blob, size, media_type)) in diff_ids.into_iter().zip(blobs.iter().cloned()) {
+            let chain_id = match layers.last() {
+                None => diff_id.clone(),
+                Some(below) => digest_of(format!("{} {diff_id}", below.chain_id).as_bytes()),
+            };
+            layers.push(LayerDescriptor { diff_id, chain_id, blob, size, media_type });
+        }
+        let execution = self.config;
+        let is_set = |check: Healthcheck| check.test.first().is_some_and(|first| first != "NONE");
+        Ok(ImageManifest {
+            image,
+            manifest,
+            indexes: indexes.to_vec(),
+            platform: Platform { os: self.os, architecture: self.architecture, variant: self.variant },
+            created: self.created.and_then(|text| text.parse().ok()),
+            config: ImageConfig {
+                user: execution.user,
+                env: execution.env,
+                entrypoint: execution.entrypoint,
+                cmd: execution.cmd,
+                working_dir: execution.working_dir,
+                labels: execution.labels,
+                exposed_ports: execution.exposed_ports.into_keys().collect(),
+                volumes: execution.volumes.into_keys().collect(),
+                healthcheck: execution.healthcheck.is_some_and(is_set),
+                author: self.author,
+                history: self.history,
+            },
+            layers,
+        })
+    }
+}
+
+/// An image whose source keeps no manifest: its config, and of each layer the bytes that it takes (0 where unknown).
+pub fn from_config(image: &Digest, bytes: &[u8], sizes: &[u64]) -> Result<ImageManifest> {
+    let what = format!("document {image}");
+    if bytes.len() as u64 > DOCUMENT_LIMIT {
+        return Err(Error::Limit { what, limit: format!("it has more than {DOCUMENT_LIMIT} bytes") });
+    }
+    check_digest(&what, bytes, image)?;
+    let config: Config = parse(&what, bytes)?;
+    let diff_ids = &config.rootfs.diff_ids;
+    if diff_ids.len() > LAYER_LIMIT {
+        return Err(Error::Limit { what, limit: format!("more than {LAYER_LIMIT} layers") });
+    }
+    let size = |number: usize| sizes.get(number).copied().unwrap_or(0);
+    let blobs = diff_ids.iter().enumerate();
+    let blobs = blobs.map(|(number, diff_id)| (diff_id.clone(), size(number), OCI_LAYER.to_owned()));
+    let blobs = blobs.collect::<Vec<_>>();
+    config.into_manifest(&what, image.clone(), None, &[], &blobs)
 }

@@ -22,8 +22,8 @@ impl Known {
     /// The digests it answers to: image ID, manifest, indexes and what its name points to.
     fn digests(&self) -> impl Iterator<Item = &str> {
         let manifest = self.manifest.iter();
-        let resolved =
-            manifest.flat_map(|found| [&found.image, &found.manifest].into_iter().chain(&found.indexes));
+        let resolved = manifest
+            .flat_map(|found| [&found.image].into_iter().chain(&found.manifest).chain(&found.indexes));
         std::iter::once(&self.image.target).chain(resolved).map(pratique_core::Digest::as_str)
     }
 
@@ -60,10 +60,7 @@ pub fn find<'k>(query: &str, known: &'k [Known]) -> Result<&'k Known> {
             return Ok(first);
         }
         let names = std::iter::once(first).chain(others).take(5).map(describe).collect::<Vec<_>>().join(", ");
-        return Err(Error::NoMatch {
-            query: query.to_owned(),
-            hint: format!(" alone: it means several: {names}"),
-        });
+        return Err(Error::Ambiguous { query: query.to_owned(), choices: names });
     }
     Err(Error::NoMatch { query: query.to_owned(), hint: String::new() })
 }
@@ -105,18 +102,18 @@ fn describe(known: &Known) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::host_platform;
+    use crate::oci::{ImageConfig, host_platform};
     use pratique_core::Digest;
 
     fn known(name: &str, target: u8, image: Option<u8>) -> Known {
         let digest = |byte: u8| Digest::sha256([byte; 32]);
         let manifest = image.map(|image| ImageManifest {
             image: digest(image),
-            manifest: digest(image ^ 0xff),
+            manifest: Some(digest(image ^ 0xff)),
             indexes: vec![digest(target)],
             platform: host_platform(),
             created: None,
-            user: String::new(),
+            config: ImageConfig::default(),
             layers: Vec::new(),
         });
         let (name, namespace) = (name.to_owned(), "k8s.io".to_owned());

@@ -133,7 +133,7 @@ async fn an_image_of_containerd_behaves() {
     for (namespace, opacity) in [("first", Opacity::FromFolder), ("second", Opacity::FromBlob)] {
         let found = containerd.find("sample:1.0", Some(namespace)).await.expect("found");
         let manifest = containerd.identify(&found).await.expect("identified");
-        assert_eq!((&manifest.image, &manifest.manifest), (&built.config, &built.manifest));
+        assert_eq!((&manifest.image, manifest.manifest.as_ref()), (&built.config, Some(&built.manifest)));
         let opened = containerd
             .open_layers(&found, &manifest, &daemon.state(), Limits::default())
             .await

@@ -34,9 +34,9 @@ fn an_index_leads_to_this_platforms_image() {
     let (here, elsewhere) = (image("here").build(), image("there").architecture("s390x").build());
     let (index_digest, index) = BuiltImage::index(&[&elsewhere, &here]);
     let found = resolve(&[&here, &elsewhere], &index, "").expect("resolved");
-    assert_eq!((&found.image, &found.manifest), (&here.config, &here.manifest));
+    assert_eq!((&found.image, found.manifest.as_ref()), (&here.config, Some(&here.manifest)));
     assert_eq!(found.indexes, [index_digest]);
-    assert_eq!((found.user.as_str(), found.platform), ("app:app", host_platform()));
+    assert_eq!((found.config.user.as_str(), found.platform), ("app:app", host_platform()));
     let layers = found.layers.iter().map(|layer| (&layer.diff_id, &layer.blob)).collect::<Vec<_>>();
     assert_eq!(layers, here.layers.iter().map(|layer| (&layer.diff_id, &layer.blob)).collect::<Vec<_>>());
     let (bottom, top) = (&found.layers[0], &found.layers[1]);

@@ -1,0 +1,307 @@
+//! Where images and roots come from: how they are named, opened and listed.
+//!
+//! Everything here blocks. Sources that speak with a daemon or a registry run a small runtime of their own inside, so
+//! neither [`open`] nor dropping an [`OpenImage`] belongs on an asynchronous task.
+
+use std::any::Any;
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use pratique_core::facts::Platform;
+use pratique_core::{Digest, Gap};
+
+use crate::oci::{ImageManifest, host_platform};
+use crate::{Error, FileSystem, Layer, Limits, Result};
+
+/// An image, opened: what its documents say, and its layers for the walk to read.
+pub struct OpenImage {
+    /// What it is.
+    pub manifest: ImageManifest,
+    /// References it is known by, as the source writes them.
+    pub names: Vec<String>,
+    /// One for each layer of the manifest, base first, none read yet. One that cannot be read is here too
+    /// ([`crate::layer::UnreadableLayer`]) and says why when it is visited.
+    pub layers: Vec<Box<dyn Layer>>,
+    /// What cannot be read beyond single layers.
+    pub gaps: Vec<Gap>,
+    /// What keeps the layers from being collected meanwhile: dropped with the image.
+    pub hold: Option<Box<dyn Any + Send>>,
+}
+
+impl OpenImage {
+    /// An image that nothing has to be held for.
+    pub fn new(manifest: ImageManifest, names: Vec<String>, layers: Vec<Box<dyn Layer>>) -> Self {
+        Self { manifest, names, layers, gaps: Vec::new(), hold: None }
+    }
+}
+
+/// What a source has opened.
+pub enum Opened {
+    /// An image of layers.
+    Image(Box<OpenImage>),
+    /// A root without layers: a folder, or one file alone in a root.
+    Root {
+        /// Its files.
+        filesystem: Box<dyn FileSystem>,
+        /// What it is known by: its path as it was given.
+        name: String,
+    },
+}
+
+/// What was opened, and where it was found.
+pub struct Source {
+    /// What was asked for, with the source that has it.
+    pub reference: SourceRef,
+    /// What was opened.
+    pub opened: Opened,
+    /// Sources that were asked before, and what each said.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A source that does not have what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The source.
+    pub kind: SourceKind,
+    /// What it said.
+    pub reason: String,
+}
+
+/// A kind of source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SourceKind {
+    /// One file alone in a root: a program, a package, an archive of packages.
+    File,
+    /// A folder as a root.
+    Folder,
+    /// containerd.
+    Containerd,
+    /// A Docker Engine.
+    Docker,
+    /// The storage of Podman, Buildah and CRI-O.
+    ContainersStorage,
+    /// A tar that `docker save` wrote.
+    DockerArchive,
+    /// A tar of an OCI layout.
+    OciArchive,
+    /// A folder with an OCI layout.
+    OciFolder,
+    /// A registry.
+    Registry,
+}
+
+impl SourceKind {
+    /// All kinds.
+    pub const ALL: [Self; 9] = [
+        Self::File,
+        Self::Folder,
+        Self::Containerd,
+        Self::Docker,
+        Self::ContainersStorage,
+        Self::DockerArchive,
+        Self::OciArchive,
+        Self::OciFolder,
+        Self::Registry,
+    ];
+
+    /// What stands before the colon.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Folder => "dir",
+            Self::Containerd => "containerd",
+            Self::Docker => "docker",
+            Self::ContainersStorage => "containers-storage",
+            Self::DockerArchive => "docker-archive",
+            Self::OciArchive => "oci-archive",
+            Self::OciFolder => "oci",
+            Self::Registry => "registry",
+        }
+    }
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.prefix())
+    }
+}
+
+/// What people type to name something to scan: `nginx:1.27`, `docker:nginx`, `containerd://k8s.io/nginx`,
+/// `oci-archive:image.tar`, `dir:/srv/root`…
+///
+/// The first part is a source if it is the prefix of one ([`SourceKind::prefix`]). An image that is called like a
+/// prefix needs one in front of it: `registry:registry:2`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRef {
+    /// The source; none: whichever has it, see [`open`].
+    pub kind: Option<SourceKind>,
+    /// What is asked of it: a reference, a path.
+    pub target: String,
+}
+
+impl SourceRef {
+    /// Reads a reference; an error says what is missing.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (kind, target) = match text.split_once(':') {
+            Some((prefix, rest)) => match SourceKind::ALL.into_iter().find(|kind| kind.prefix() == prefix) {
+                Some(kind) => (Some(kind), rest),
+                None => (None, text),
+            },
+            None => (None, text),
+        };
+        if target.is_empty() {
+            let what = kind.map_or("an image, a path or `PREFIX:…`".to_owned(), |kind| {
+                format!("what follows the colon, such as `{kind}:NAME`")
+            });
+            return Err(Error::Malformed {
+                what: format!("the reference `{text}`"),
+                reason: format!("it lacks {what}"),
+            });
+        }
+        Ok(Self { kind, target: target.to_owned() })
+    }
+}
+
+impl FromStr for SourceRef {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text)
+    }
+}
+
+impl fmt::Display for SourceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Some(kind) => write!(f, "{kind}:{}", self.target),
+            None => f.write_str(&self.target),
+        }
+    }
+}
+
+/// What sources need to know. [`SourceOptions::default`] looks at no environment.
+#[derive(Debug, Clone)]
+pub struct SourceOptions {
+    /// The image that is wanted of an index for several platforms.
+    pub platform: Platform,
+    /// How much of a layer is read.
+    pub limits: Limits,
+}
+
+impl Default for SourceOptions {
+    fn default() -> Self {
+        Self { platform: host_platform(), limits: Limits::default() }
+    }
+}
+
+/// An image as its source lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedImage {
+    /// The source.
+    pub kind: SourceKind,
+    /// The runtime's namespace, where it has such.
+    pub namespace: Option<String>,
+    /// The config digest; none if its documents cannot be read.
+    pub image: Option<Digest>,
+    /// What it is known by; none for an image that has lost its name.
+    pub names: Vec<String>,
+    /// Bytes it takes by the source's word: compressed or not, shared layers included.
+    pub size: Option<u64>,
+    /// When it was built.
+    pub created: Option<Timestamp>,
+}
+
+/// A container as its runtime lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedContainer {
+    /// The runtime.
+    pub kind: SourceKind,
+    /// The runtime's namespace, where it has such.
+    pub namespace: Option<String>,
+    /// Its id.
+    pub id: String,
+    /// Its names.
+    pub names: Vec<String>,
+    /// The image it was made from, as the runtime names it.
+    pub image: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// Process id of its first process, as the machine counts; none if it does not run.
+    pub pid: Option<u32>,
+}
+
+/// The order in which a reference without a prefix is looked for.
+const ORDER: [SourceKind; 6] = [
+    SourceKind::File,
+    SourceKind::Folder,
+    SourceKind::Containerd,
+    SourceKind::Docker,
+    SourceKind::ContainersStorage,
+    SourceKind::Registry,
+];
+
+/// Opens what a reference means. Without a prefix the first source that has it is taken: file, folder, containerd,
+/// docker, containers-storage, registry. Its own errors are final then; only a source that does not have it, or that
+/// is not on this machine, is passed over. If none has it, the error says what each said.
+pub fn open(reference: &SourceRef, options: &SourceOptions) -> Result<Source> {
+    let kinds = match &reference.kind {
+        Some(kind) => std::slice::from_ref(kind),
+        None => &ORDER[..],
+    };
+    let mut passed_over = Vec::new();
+    for &kind in kinds {
+        let taken = SourceRef { kind: Some(kind), target: reference.target.clone() };
+        match open_one(kind, &reference.target, options) {
+            Ok(opened) => return Ok(Source { reference: taken, opened, passed_over }),
+            Err(error) if reference.kind.is_none() && error.is_absence() => {
+                passed_over.push(PassedOver { kind, reason: error.to_string() });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let said = passed_over.iter().map(|asked| format!("\n  {}: {}", asked.kind, asked.reason)).collect();
+    Err(Error::NoSource { query: reference.target.clone(), said })
+}
+
+fn open_one(kind: SourceKind, target: &str, _options: &SourceOptions) -> Result<Opened> {
+    Err(Error::Unsupported {
+        what: format!("{kind}:{target}"),
+        reason: "this build cannot open such a source".to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_names_the_source_and_anything_else_is_part_of_the_name() {
+        use SourceKind::{Containerd, ContainersStorage, Docker, OciFolder, Registry};
+        for (text, kind, target) in [
+            ("nginx", None, "nginx"),
+            ("nginx:1.27", None, "nginx:1.27"),
+            ("localhost:5000/web", None, "localhost:5000/web"),
+            ("docker.io/library/nginx", None, "docker.io/library/nginx"),
+            ("docker:nginx:1.27", Some(Docker), "nginx:1.27"),
+            ("containerd://k8s.io/nginx:1", Some(Containerd), "//k8s.io/nginx:1"),
+            ("containers-storage:nginx", Some(ContainersStorage), "nginx"),
+            ("oci:folder:tag", Some(OciFolder), "folder:tag"),
+            ("registry:registry:2", Some(Registry), "registry:2"),
+            ("./docker:x", None, "./docker:x"),
+            ("-", None, "-"),
+        ] {
+            let parsed = SourceRef::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!((parsed.kind, parsed.target.as_str()), (kind, target), "{text}");
+            assert_eq!(parsed.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_reference_to_nothing_says_what_is_missing() {
+        for (text, missing) in [("", "PREFIX"), ("docker:", "docker:NAME")] {
+            let error = SourceRef::parse(text).expect_err(text).to_string();
+            assert!(error.contains(missing), "{error}");
+        }
+    }
+}
