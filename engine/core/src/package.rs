@@ -272,8 +272,25 @@ pub struct Owner {
     pub ecosystem: Ecosystem,
     /// Its name.
     pub name: String,
+    /// Its version, if the file says it: several versions of a package may be installed beside each other.
+    pub version: Option<String>,
     /// Its architecture, if the file says it.
     pub architecture: Option<String>,
+}
+
+impl Owner {
+    /// The package of this name, whatever its version and architecture.
+    pub fn new(ecosystem: Ecosystem, name: impl Into<String>) -> Self {
+        Self { ecosystem, name: name.into(), version: None, architecture: None }
+    }
+
+    /// Whether it may be that package.
+    pub fn is(&self, package: &Package) -> bool {
+        self.ecosystem == package.ecosystem
+            && self.name == package.name
+            && self.version.as_ref().is_none_or(|version| *version == package.version)
+            && (self.architecture.is_none() || self.architecture == package.architecture)
+    }
 }
 
 /// A package where it was found in an image.

@@ -31,6 +31,15 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Tells that only the file's start was read, if that is so.
+    pub fn note_cut(&mut self, file: &FileInput<'_>) {
+        if file.is_cut() {
+            let reason =
+                format!("has {} bytes, of which the first {} were read", file.size, file.bytes.len());
+            self.problems.push((GapKind::Limit, reason));
+        }
+    }
+
     /// Nothing but a problem.
     pub fn problem(kind: GapKind, reason: impl Into<String>) -> Self {
         Self { records: Vec::new(), problems: vec![(kind, reason.into())] }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
 use pratique_core::package::{
-    Ecosystem, FileFacts, Inventory, LocatedPackage, OwnedFiles, Owner, Package, Record, Release,
+    Ecosystem, FileFacts, Inventory, LocatedPackage, OwnedFiles, Package, Record, Release,
 };
 
 use crate::{LocatedRecord, purl};
@@ -17,13 +17,17 @@ pub fn assemble(mut records: Vec<LocatedRecord>) -> (Inventory, Ownership) {
     records.sort_by(|a, b| (&a.path, &a.record).cmp(&(&b.path, &b.record)));
     let release = release(&records);
     let mut described = Described::default();
-    records.retain_mut(|located| described.take(&mut located.record));
+    let mut named = Vec::new();
+    for LocatedRecord { path, layer, record } in records {
+        if let Some(Record::Package { package, files }) = described.take(record) {
+            named.push((path, layer, package, files));
+        }
+    }
     let mut packages = Vec::new();
     let mut ownership = Ownership::default();
-    for LocatedRecord { path, layer, record } in records {
-        let Record::Package { mut package, files } = record else { continue };
-        described.licenses_of(&mut package);
-        let files = described.files_of(&package, files);
+    for (path, layer, mut package, mut files) in named {
+        described.complete(&mut package, &mut files);
+        let path = place(&package, path);
         let purl = purl(&package, release.as_ref());
         let count = files.iter().count() as u64;
         if package.ecosystem.is_system() {
@@ -39,65 +43,89 @@ pub fn assemble(mut records: Vec<LocatedRecord>) -> (Inventory, Ownership) {
     (Inventory { release, packages, removed: Vec::new() }, ownership)
 }
 
-/// os-release in /etc is the administrator's, the one in /usr/lib the vendor's; other files stand in where both lack.
+/// Where a package is said to lie. A Nix package is known by any file of its folder in the store, and is one.
+fn place(package: &Package, path: String) -> String {
+    match package.ecosystem {
+        Ecosystem::Nix => path.split('/').take(4).collect::<Vec<_>>().join("/"),
+        _ => path,
+    }
+}
+
+/// The release. Files that stand in for os-release complete what it leaves out, if they speak of the same system
+/// (Debian's testing has no `VERSION_ID`).
 fn release(records: &[LocatedRecord]) -> Option<Release> {
-    let rank = |path: &str| match path {
+    let mut releases: Vec<_> = records
+        .iter()
+        .filter_map(|located| match &located.record {
+            Record::Release(release) => Some((rank(&located.path), release)),
+            _ => None,
+        })
+        .collect();
+    releases.sort_by_key(|(rank, _)| *rank);
+    let mut releases = releases.into_iter().map(|(_, release)| release);
+    let mut best = releases.next()?.clone();
+    for other in releases.filter(|other| other.id == best.id) {
+        // A codename without a version is a version to come: no older file may name one.
+        if best.version.is_empty() && best.codename.is_empty() {
+            best.version.clone_from(&other.version);
+        }
+        if best.codename.is_empty() && best.version == other.version {
+            best.codename.clone_from(&other.codename);
+        }
+    }
+    Some(best)
+}
+
+/// Which file is believed first. os-release in /etc is the administrator's, the one in /usr/lib the vendor's. Of the
+/// stand-ins those come first that one distribution alone has: its clones keep the files of what they derive from
+/// (Oracle Linux a redhat-release, Ubuntu a debian_version).
+fn rank(path: &str) -> u32 {
+    match path {
         "/etc/os-release" => 0,
         "/usr/lib/os-release" => 1,
-        _ => 2,
-    };
-    let releases = records.iter().filter_map(|located| match &located.record {
-        Record::Release(release) => Some((rank(&located.path), release)),
-        _ => None,
-    });
-    releases.min_by_key(|(rank, _)| *rank).map(|(_, release)| release.clone())
+        _ if path.ends_with("/os-release") => 2,
+        "/etc/lsb-release" => 4,
+        "/etc/system-release" => 5,
+        "/etc/redhat-release" => 6,
+        "/etc/system-release-cpe" => 7,
+        "/etc/debian_version" => 8,
+        _ => 3,
+    }
 }
 
-/// A package's world and name.
-type Key = (Ecosystem, String);
-
-/// What files say of packages that other files name.
+/// What files say of packages that other files name, by the packages' world and name.
 #[derive(Default)]
-struct Described {
-    /// With the architecture, where the file says it.
-    files: HashMap<Key, Vec<(Option<String>, OwnedFiles)>>,
-    licenses: HashMap<Key, BTreeSet<String>>,
-}
+struct Described(HashMap<(Ecosystem, String), Vec<Record>>);
 
 impl Described {
-    /// Takes what a record says of a package that another one names; whether there is more to the record.
-    fn take(&mut self, record: &mut Record) -> bool {
-        let key = |owner: &mut Owner| (owner.ecosystem, std::mem::take(&mut owner.name));
-        match record {
-            Record::Files { owner, files } => {
-                let architecture = owner.architecture.take();
-                self.files.entry(key(owner)).or_default().push((architecture, std::mem::take(files)));
-                false
+    /// Takes a record that speaks of a package that another one names; gives any other back.
+    fn take(&mut self, record: Record) -> Option<Record> {
+        match &record {
+            Record::Files { owner, .. } | Record::Licenses { owner, .. } => {
+                self.0.entry((owner.ecosystem, owner.name.clone())).or_default().push(record);
+                None
             }
-            Record::Licenses { owner, licenses } => {
-                self.licenses.entry(key(owner)).or_default().append(&mut licenses.drain(..).collect());
-                false
-            }
-            Record::Release(_) => false,
-            Record::Package { .. } => true,
+            Record::Package { .. } | Record::Release(_) => Some(record),
         }
     }
 
-    /// All files of a package: those that its own record names, and those named elsewhere.
-    fn files_of(&self, package: &Package, own: OwnedFiles) -> OwnedFiles {
-        let Some(named) = self.files.get(&(package.ecosystem, package.name.clone())) else { return own };
-        let fits =
-            |architecture: &Option<String>| architecture.is_none() || *architecture == package.architecture;
-        let elsewhere = named.iter().filter(|(architecture, _)| fits(architecture)).map(|(_, files)| files);
-        std::iter::once(&own).chain(elsewhere).flatten().collect()
-    }
-
-    /// Completes the licences of a package that does not say them itself.
-    fn licenses_of(&self, package: &mut Package) {
-        if package.licenses.is_empty()
-            && let Some(licenses) = self.licenses.get(&(package.ecosystem, package.name.clone()))
-        {
-            package.licenses = licenses.iter().cloned().collect();
+    /// Adds to a package what is said of it elsewhere: files, and licences if it does not say them itself.
+    fn complete(&self, package: &mut Package, files: &mut OwnedFiles) {
+        let Some(records) = self.0.get(&(package.ecosystem, package.name.clone())) else { return };
+        let mut licenses = BTreeSet::new();
+        let mut lists = vec![&*files];
+        for record in records {
+            match record {
+                Record::Files { owner, files } if owner.is(package) => lists.push(files),
+                Record::Licenses { owner, licenses: more } if owner.is(package) => licenses.extend(more),
+                _ => {}
+            }
+        }
+        if lists.len() > 1 {
+            *files = lists.into_iter().flatten().collect();
+        }
+        if package.licenses.is_empty() {
+            package.licenses = licenses.into_iter().cloned().collect();
         }
     }
 }
@@ -157,7 +185,7 @@ fn twin(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use pratique_core::package::{Checksum, OwnedFile, Source};
+    use pratique_core::package::{Checksum, OwnedFile, Owner, Source};
 
     use super::*;
 
@@ -170,7 +198,7 @@ mod tests {
     }
 
     fn owner(name: &str) -> Owner {
-        Owner { ecosystem: Ecosystem::Deb, name: name.to_owned(), architecture: Some("amd64".to_owned()) }
+        Owner { architecture: Some("amd64".to_owned()), ..Owner::new(Ecosystem::Deb, name) }
     }
 
     #[test]
@@ -198,7 +226,7 @@ mod tests {
             located(
                 "/usr/share/doc/python3-six/copyright",
                 Record::Licenses {
-                    owner: Owner { architecture: None, ..owner("python3-six") },
+                    owner: Owner::new(Ecosystem::Deb, "python3-six"),
                     licenses: vec!["Expat".into()],
                 },
             ),
@@ -226,6 +254,82 @@ mod tests {
         assert_eq!(ownership.file("/usr/lib/python3/six.py").unwrap().checksum, Some(Checksum::Md5([7; 16])));
         records.reverse();
         assert_eq!(assemble(records).0, inventory);
+    }
+
+    #[test]
+    fn os_release_wins_and_is_completed_by_stand_ins_of_the_same_system() {
+        let release = |id: &str, version: &str, codename: &str| {
+            let (id, version, codename) = (id.to_owned(), version.to_owned(), codename.to_owned());
+            Record::Release(Release { id, version, codename, ..Release::default() })
+        };
+        for (files, expected) in [
+            (
+                vec![
+                    ("/etc/debian_version", release("debian", "12", "")),
+                    ("/etc/os-release", release("wolfi", "", "")),
+                ],
+                ("wolfi", "", ""),
+            ),
+            (
+                vec![
+                    ("/etc/redhat-release", release("rhel", "8.9", "Ootpa")),
+                    ("/etc/oracle-release", release("ol", "8.9", "")),
+                ],
+                ("ol", "8.9", ""),
+            ),
+            (
+                vec![
+                    ("/etc/debian_version", release("debian", "", "trixie")),
+                    ("/usr/lib/os-release", release("debian", "", "")),
+                ],
+                ("debian", "", "trixie"),
+            ),
+            (
+                vec![
+                    ("/etc/debian_version", release("debian", "", "trixie")),
+                    ("/etc/lsb-release", release("ubuntu", "22.04", "jammy")),
+                ],
+                ("ubuntu", "22.04", "jammy"),
+            ),
+            (
+                vec![
+                    ("/etc/centos-release", release("centos", "7.9.2009", "Core")),
+                    ("/etc/os-release", release("centos", "7", "")),
+                ],
+                ("centos", "7", ""),
+            ),
+        ] {
+            let records = files.into_iter().map(|(path, record)| located(path, record)).collect();
+            let found = assemble(records).0.release.unwrap();
+            assert_eq!((found.id.as_str(), found.version.as_str(), found.codename.as_str()), expected);
+        }
+    }
+
+    #[test]
+    fn versions_beside_each_other_keep_their_own_files_and_a_store_folder_is_one_package() {
+        let python = |version: &str| Package::new(Ecosystem::Ebuild, "dev-lang/python", version);
+        let files = |version: &str, path: &str| Record::Files {
+            owner: Owner {
+                version: Some(version.to_owned()),
+                ..Owner::new(Ecosystem::Ebuild, "dev-lang/python")
+            },
+            files: file(path, None),
+        };
+        let hello = || Record::from(Package::new(Ecosystem::Nix, "hello", "2.12"));
+        let (inventory, ownership) = assemble(vec![
+            located("/var/db/pkg/dev-lang/python-3.11/PF", python("3.11").into()),
+            located("/var/db/pkg/dev-lang/python-3.12/PF", python("3.12").into()),
+            located("/var/db/pkg/dev-lang/python-3.11/CONTENTS", files("3.11", "usr/bin/python3.11")),
+            located("/var/db/pkg/dev-lang/python-3.12/CONTENTS", files("3.12", "usr/bin/python3.12")),
+            located("/nix/store/0-hello-2.12/bin/hello", hello()),
+            located("/nix/store/0-hello-2.12/lib/x.so", hello()),
+        ]);
+        assert_eq!(ownership.owner("/usr/bin/python3.11"), Some("pkg:ebuild/dev-lang/python@3.11"));
+        assert_eq!(ownership.owner("/usr/bin/python3.12"), Some("pkg:ebuild/dev-lang/python@3.12"));
+        let nix: Vec<_> =
+            inventory.packages.iter().filter(|found| found.package.ecosystem == Ecosystem::Nix).collect();
+        assert_eq!(nix.len(), 1);
+        assert_eq!(nix[0].path, "/nix/store/0-hello-2.12");
     }
 
     #[test]

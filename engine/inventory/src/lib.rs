@@ -13,6 +13,7 @@ mod api;
 mod assemble;
 mod parsers;
 mod purl;
+mod stanza;
 
 #[cfg(test)]
 mod golden;

@@ -18,6 +18,9 @@ macro_rules! parsers {
 }
 
 parsers! {
+    apk,
+    dpkg,
+    opkg,
     os_release,
 }
 
