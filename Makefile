@@ -24,7 +24,7 @@ demo: prerequisites images ## A cluster, the chart, a policy, a refused pod, rep
 test: lint test-unit test-fuzz test-e2e ## Everything: lints, units, golden cases, fuzz smoke, chart, e2e on the cluster.
 
 ##@ Parts of it
-.PHONY: test-fast test-unit test-fuzz test-e2e lint lint-rust lint-chart lint-shell
+.PHONY: test-fast test-unit test-fuzz test-versions test-e2e lint lint-rust lint-chart lint-shell
 test-fast: lint test-unit ## What needs no cluster.
 
 test-unit: prerequisites $(NEXTEST) ## Unit, golden and integration tests.
@@ -33,6 +33,10 @@ test-unit: prerequisites $(NEXTEST) ## Unit, golden and integration tests.
 
 test-fuzz: prerequisites $(FUZZ) ## Every fuzz target, 60 seconds over all.
 	engine/fuzz/smoke $(FUZZ) 60
+
+test-versions: prerequisites ## The order of versions against dpkg, rpm, packaging, node, Go, Maven, Ruby, as installed; 15 seconds.
+	cargo build --locked --quiet -p pratique-core --example compare_versions
+	engine/core/testdata/version/check-against-tools target/debug/examples/compare_versions
 
 test-e2e: prerequisites images $(NEXTEST) ## The tests on the cluster; logs of a failed run are kept and named.
 	e2e/run $(NEXTEST)

@@ -17,6 +17,7 @@ pub mod policy;
 pub mod reference;
 pub mod severity;
 pub mod verdict;
+pub mod version;
 
 pub use detector::DetectorInfo;
 pub use digest::Digest;

@@ -1,0 +1,15 @@
+//! Numbers with dots (<https://pvp.haskell.org>). Number by number, and the shorter is older (`1.0` before `1.0.0`).
+//! Anything else is refused, Cabal's old tags (`1.0-beta`) too.
+
+use super::Reason;
+use super::digits::Number;
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Version<'a>(Vec<Number<'a>>);
+
+impl<'a> Version<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, Reason> {
+        let numbers = text.split('.').map(Number::parse).collect::<Option<_>>();
+        numbers.map(Self).ok_or("it is not made of numbers with dots")
+    }
+}
