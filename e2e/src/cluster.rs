@@ -66,8 +66,14 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// The cluster of this run. Fails with what to do where `e2e/run` was not used.
+    /// The cluster of this run, [at rest](Self::settle). Fails with what to do where `e2e/run` was not used.
     pub fn get() -> Self {
+        let cluster = Self::named();
+        cluster.settle();
+        cluster
+    }
+
+    fn named() -> Self {
         let need = |name: &str| {
             env::var(name)
                 .unwrap_or_else(|_| panic!("{name} is not set: run these tests by e2e/run (make test-e2e)"))
@@ -82,12 +88,72 @@ impl Cluster {
 
     /// The cluster, if it is one of our own whose parts may be stopped. Says on the terminal when a test is left out.
     pub fn own(test: &str) -> Option<Self> {
-        let cluster = Self::get();
+        let cluster = Self::named();
         if cluster.context.is_some() {
             eprintln!("{test}: left out, DEMO_CONTEXT is set and this test stops parts of the cluster");
             return None;
         }
+        cluster.settle();
         Some(cluster)
+    }
+
+    /// Waits until whatever was done to Pratique has come to rest: all pods are ready and the old ones gone, one leads, every
+    /// agent is connected to it and the other replicas follow it, and no scan is under way. Tests begin so, whatever the one
+    /// before them broke.
+    pub fn settle(&self) {
+        crate::eventually(300, "Pratique is at rest", || self.is_at_rest());
+    }
+
+    fn is_at_rest(&self) -> Result<(), String> {
+        let number = |object: &Value, path: &str| object.pointer(path).and_then(Value::as_u64).unwrap_or(0);
+        let rolled_out = |kind: &str, name: &str, wanted: &str, counts: &[&str]| -> Result<u64, String> {
+            let object = self.get_json(&[kind, name, "-n", NAMESPACE])?;
+            let wanted = number(&object, wanted);
+            let all = counts.iter().all(|count| number(&object, &format!("/status/{count}")) == wanted);
+            if all && object["status"]["observedGeneration"] == object["metadata"]["generation"] {
+                Ok(wanted)
+            } else {
+                Err(format!("{kind} {name}: {}", object["status"]))
+            }
+        };
+        let counts = ["replicas", "updatedReplicas", "readyReplicas"];
+        let operators = rolled_out("deployment", "pratique-operator", "/spec/replicas", &counts)?;
+        let counts = ["currentNumberScheduled", "updatedNumberScheduled", "numberReady"];
+        let agents = rolled_out("daemonset", "pratique-agent", "/status/desiredNumberScheduled", &counts)?;
+        let operator_pods = self.pods("operator");
+        for (pods, wanted) in [(&operator_pods, operators), (&self.pods("agent"), agents)] {
+            if pods.len() as u64 != wanted {
+                return Err(format!("{} pods where {wanted} are wanted: {pods:?}", pods.len()));
+            }
+        }
+        let lease = self.get_json(&["lease", "pratique-operator", "-n", NAMESPACE])?;
+        let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+        let leader = operator_pods
+            .iter()
+            .find(|pod| holder.starts_with(&format!("{pod}_")))
+            .ok_or_else(|| format!("the lease's holder is «{holder}»"))?;
+        let metrics = self.metrics(leader)?;
+        for (metric, wanted) in [
+            ("pratique_leader", 1),
+            ("pratique_agents_connected", agents),
+            ("pratique_followers_connected", operators - 1),
+            ("pratique_scan_queue_length", 0),
+            ("pratique_claims_open", 0),
+            ("pratique_webhook_configuration_applied", 1),
+        ] {
+            let found = sum(&metrics, metric);
+            if found != wanted as f64 {
+                return Err(format!("{metric} is {found}, not {wanted}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of all pods of a component of Pratique, those on their way out too.
+    pub fn pods(&self, component: &str) -> Vec<String> {
+        let label = format!("app.kubernetes.io/component={component}");
+        let pods = self.list(&["pods", "-n", NAMESPACE, "-l", &label]);
+        pods.iter().filter_map(|pod| pod["metadata"]["name"].as_str().map(str::to_owned)).collect()
     }
 
     /// Runs kubectl.
@@ -115,8 +181,8 @@ impl Cluster {
         run(&self.helm, &all, None)
     }
 
-    /// Upgrades the installed chart with one value changed, such as `webhook.failurePolicy=Fail`, and waits until all of it is ready;
-    /// fails the test if helm does.
+    /// Upgrades the installed chart with one value changed, such as `webhook.failurePolicy=Fail`, and waits until all of it is
+    /// in force: helm itself is content before every node has its new agent. Fails the test if helm does.
     pub fn upgrade(&self, value: &str) {
         let done = self.helm(&[
             "upgrade",
@@ -132,6 +198,7 @@ impl Cluster {
             value,
         ]);
         assert!(done.ok, "helm upgrade --set {value}: {}{}", done.stdout, done.stderr);
+        self.settle();
     }
 
     /// Runs `e2e/cluster/ctl`; fails the test if it fails.
@@ -161,15 +228,14 @@ impl Cluster {
         serde_json::from_str(&text).map_err(|error| format!("kubectl get printed no JSON: {error}"))
     }
 
-    /// The items of a list.
+    /// The items of a list. An API server that does not answer is no empty list: it is asked again for a while.
     pub fn list(&self, arguments: &[&str]) -> Vec<Value> {
-        self.get_json(arguments)
-            .ok()
-            .and_then(|mut list| match list["items"].take() {
-                Value::Array(items) => Some(items),
-                _ => None,
-            })
-            .unwrap_or_default()
+        crate::eventually(60, &format!("kubectl get {arguments:?}"), || {
+            match self.get_json(arguments)?["items"].take() {
+                Value::Array(items) => Ok(items),
+                other => Err(format!("no list: {other}")),
+            }
+        })
     }
 
     /// Names of the nodes, sorted.
@@ -188,17 +254,26 @@ impl Cluster {
         eventually_pod(self, "app.kubernetes.io/component=agent", |pod| pod["spec"]["nodeName"] == node)
     }
 
-    /// All Prometheus samples of a pod of ours whose name starts with `metric`, summed.
+    /// All Prometheus samples of a pod of ours whose name is `metric`, summed.
     pub fn metric(&self, pod: &str, metric: &str) -> f64 {
-        let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:9090/proxy/metrics");
-        let text = self.kubectl(&["get", "--raw", &path]).success().unwrap_or_default();
-        text.lines()
-            .filter(|line| {
-                line.strip_prefix(metric).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{'))
-            })
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
+        sum(&crate::eventually(30, &format!("metrics of {pod}"), || self.metrics(pod)), metric)
     }
+
+    fn metrics(&self, pod: &str) -> Result<String, String> {
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:9090/proxy/metrics");
+        self.kubectl(&["get", "--raw", &path]).success()
+    }
+}
+
+/// All samples of a metric, whatever their labels, summed.
+fn sum(metrics: &str, name: &str) -> f64 {
+    metrics
+        .lines()
+        .filter(|line| {
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ') || rest.starts_with('{'))
+        })
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+        .sum()
 }
 
 /// The name of the one running pod with this label that `wanted` holds for.

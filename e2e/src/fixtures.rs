@@ -10,21 +10,27 @@ use crate::Cluster;
 #[derive(Debug)]
 pub struct Namespace {
     cluster: Cluster,
+    short: String,
     /// Its name.
     pub name: String,
 }
 
 impl Namespace {
-    /// Creates it.
-    pub fn new(cluster: &Cluster, name: &str) -> Self {
-        let name = format!("e2e-{name}");
+    /// Creates it, under a name that no earlier try of the test had: what ran in that one is known and may be under a grace
+    /// period. Waits until pods can be created in it.
+    pub fn new(cluster: &Cluster, short: &str) -> Self {
+        let name = format!("e2e-{short}-{}", std::process::id());
         let object = json!({
             "apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": name, "labels": {"e2e": name}},
         });
-        // A namespace of an earlier run may still be on its way out.
-        crate::eventually(120, &format!("namespace {name} can be created"), || cluster.create(&object));
-        Self { cluster: cluster.clone(), name }
+        crate::eventually(60, &format!("namespace {name} is created"), || cluster.apply(&object));
+        let namespace = Self { cluster: cluster.clone(), short: short.to_owned(), name };
+        // The controller manager makes it, a moment later if the API server was just restarted.
+        crate::eventually(60, &format!("{} has its service account", namespace.name), || {
+            cluster.get_json(&["serviceaccount", "default", "-n", &namespace.name])
+        });
+        namespace
     }
 
     /// A policy that speaks of this namespace only; `spec` is merged into it.
@@ -55,16 +61,16 @@ impl Namespace {
 /// its own, which is gone then: an image that already ran in the guarded one could be under the policy's grace period.
 pub fn stock(namespace: &Namespace, nodes: &[String], images: &[&str]) {
     static NUMBER: AtomicUsize = AtomicUsize::new(1);
-    let short = namespace.name.trim_start_matches("e2e-");
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let depot = Namespace::new(&namespace.cluster, &format!("{short}-stock-{number}"));
+    let depot = Namespace::new(&namespace.cluster, &format!("{}-stock-{number}", namespace.short));
     for (n, image) in images.iter().enumerate() {
         for node in nodes {
             let mut object = pod(&format!("stock-{n}-{node}"), image);
             object["spec"]["nodeName"] = json!(node);
             object["spec"]["restartPolicy"] = json!("Never");
             object["spec"]["containers"][0]["command"] = json!(["/bin/busybox", "true"]);
-            depot.create(&object).unwrap_or_else(|error| panic!("stock {image} on {node}: {error}"));
+            object["metadata"]["namespace"] = json!(depot.name);
+            crate::eventually(60, &format!("stock {image} on {node}"), || depot.cluster.apply(&object));
         }
     }
     crate::eventually(120, &format!("{images:?} are on {nodes:?}"), || {
@@ -106,17 +112,29 @@ impl Policy {
             "metadata": {"name": self.name}, "spec": spec,
         });
         self.cluster.apply(&object).unwrap_or_else(|error| panic!("policy {}: {error}", self.name));
-        crate::eventually(30, &format!("policy {} is Ready", self.name), || {
+        let generation = crate::eventually(30, &format!("policy {} is Ready", self.name), || {
             let policy = self.cluster.get_json(&["scanpolicy", &self.name])?;
             let ready = policy["status"]["conditions"]
                 .as_array()
                 .is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"));
-            if ready && policy["status"]["observedGeneration"] == policy["metadata"]["generation"] {
-                Ok(())
-            } else {
-                Err(policy["status"].to_string())
+            match policy["metadata"]["generation"].as_f64() {
+                Some(generation)
+                    if ready
+                        && policy["status"]["observedGeneration"] == policy["metadata"]["generation"] =>
+                {
+                    Ok(generation)
+                }
+                _ => Err(policy["status"].to_string()),
             }
         });
+        // Ready is the leader's word; the other replicas decide on pods too.
+        let metric = format!("pratique_policy_generation{{policy=\"{}\"}}", self.name);
+        for operator in self.cluster.pods("operator") {
+            crate::eventually(30, &format!("policy {} is in force on {operator}", self.name), || {
+                let seen = self.cluster.metric(&operator, &metric);
+                if seen == generation { Ok(()) } else { Err(format!("generation {seen}, not {generation}")) }
+            });
+        }
     }
 }
 

@@ -36,9 +36,10 @@ impl Pushed {
     }
 }
 
-/// Tells this run's images from those of earlier runs, which the nodes may still have: no layer and no tag is met twice.
+/// Tells the images of this run, and of this try of a test, from earlier ones that the nodes may still have: no layer and no
+/// tag is met twice.
 fn run() -> String {
-    std::env::var("E2E_RUN").unwrap_or_default()
+    format!("{}-{}", std::env::var("E2E_RUN").unwrap_or_default(), std::process::id())
 }
 
 /// The layer every image starts with: busybox, and accounts that are locked. `mark` makes it another layer than other tests have.

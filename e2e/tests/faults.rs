@@ -31,21 +31,20 @@ fn leader(cluster: &Cluster) -> String {
     })
 }
 
-/// Waits until all of Pratique's pods are ready again.
-fn all_ready(cluster: &Cluster) {
-    for what in ["deployment/pratique-operator", "daemonset/pratique-agent"] {
-        eventually(180, &format!("{what} is ready"), || {
-            cluster.kubectl(&["rollout", "status", what, "-n", NAMESPACE, "--timeout=20s"]).success()
-        });
-    }
-}
-
 /// Waits until a risky pod is refused: the whole chain works.
 fn refused_again(namespace: &Namespace, image: &str) {
     eventually(120, "the risky pod is refused", || match namespace.dry_run(&pod("risky", image)) {
         Ok(printed) => Err(format!("admitted: {printed}")),
         Err(refusal) if refusal.contains("planted") => Ok(()),
         Err(other) => Err(other),
+    });
+}
+
+/// Waits until the last replica has ended.
+fn no_operator_runs(cluster: &Cluster) {
+    eventually(90, "no operator runs", || {
+        let pods = cluster.pods("operator");
+        if pods.is_empty() { Ok(()) } else { Err(pods.join(", ")) }
     });
 }
 
@@ -73,7 +72,7 @@ fn the_leader_is_killed_while_scanning() {
     assert_ne!(leader(&cluster), old, "another replica leads");
     let _policy = namespace.policy("planted", refuse());
     refused_again(&namespace, &images[0].reference);
-    all_ready(&cluster);
+    cluster.settle();
 }
 
 #[test]
@@ -86,7 +85,7 @@ fn an_agent_is_killed_while_scanning() {
     stock(&namespace, &[node], &[&image.reference]);
     cluster.kubectl(&["delete", "pod", &agent, "-n", NAMESPACE, "--grace-period=0", "--force"]);
     assert_eq!(report(&cluster, image.built.config.as_str())["status"]["verdict"], "Findings");
-    all_ready(&cluster);
+    cluster.settle();
 }
 
 #[test]
@@ -115,7 +114,7 @@ fn the_api_server_is_restarted() {
     let after = Image::risky("apiserver/after:1").push(&cluster);
     stock(&free, &cluster.nodes()[..1], &[&after.reference]);
     assert_eq!(report(&cluster, after.built.config.as_str())["status"]["verdict"], "Findings");
-    all_ready(&cluster);
+    cluster.settle();
 }
 
 #[test]
@@ -137,21 +136,25 @@ fn the_operators_store_is_emptied() {
             .filter(|line| line["message"] == "scanned" && line["image"] == image.built.config.as_str())
             .collect()
     };
-    assert_eq!(scans().len(), 1, "one node has scanned it: {:?}", scans());
+    let scanned = |times: usize| {
+        eventually(30, &format!("the agents' logs tell of {times} scans"), || {
+            let all = scans();
+            if all.len() >= times { Ok(all) } else { Err(format!("{all:?}")) }
+        })
+    };
+    let first = scanned(1);
+    assert_eq!(first.len(), 1, "one node has scanned it: {first:?}");
 
     // The store is an emptyDir: it goes with the pods. Reports too, so that only what agents send again can bring them back.
     cluster.kubectl(&["scale", "deployment/pratique-operator", "-n", NAMESPACE, "--replicas=0"]);
-    eventually(60, "no operator runs", || {
-        let pods = cluster.list(&["pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=operator"]);
-        if pods.is_empty() { Ok(()) } else { Err(format!("{} pods", pods.len())) }
-    });
+    no_operator_runs(&cluster);
     cluster.kubectl(&["delete", "scanreports", "--all"]);
     cluster.kubectl(&["scale", "deployment/pratique-operator", "-n", NAMESPACE, "--replicas=2"]);
-    all_ready(&cluster);
+    cluster.settle();
     assert_eq!(report(&cluster, image.built.config.as_str())["status"]["verdict"], "Findings");
-    let mut all = scans();
+    let mut all = scanned(2);
     all.sort_by_key(|scan| scan["timestamp"].as_str().map(str::to_owned));
-    let again = all.get(1).unwrap_or_else(|| panic!("the result was not asked for again: {all:?}"));
+    let again = &all[1];
     assert_eq!(
         (&again["layers_read"], &again["layers_cached"]),
         (&json!(0), &json!(2)),
@@ -174,7 +177,7 @@ fn an_agents_cache_is_corrupted() {
         "head -c 65536 /dev/urandom | dd of=/var/lib/pratique/cache.redb conv=notrunc status=none",
     ]);
     cluster.kubectl(&["delete", "pod", &agent, "-n", NAMESPACE, "--grace-period=0", "--force"]);
-    all_ready(&cluster);
+    cluster.settle();
     let image = Image::risky("cache/app:1").push(&cluster);
     stock(&namespace, std::slice::from_ref(&node), &[&image.reference]);
     assert_eq!(report(&cluster, image.built.config.as_str())["status"]["verdict"], "Findings");
@@ -199,7 +202,7 @@ fn a_scan_that_wants_more_memory_than_it_may_have_ends_as_incomplete() {
     upgrade("192Mi");
     assert_eq!(found["status"]["verdict"], "Incomplete", "{found}");
     assert!(found["status"]["gaps"].to_string().contains("Crashed"), "{found}");
-    all_ready(&cluster);
+    cluster.settle();
 }
 
 #[test]
@@ -213,14 +216,11 @@ fn both_replicas_are_down() {
     refused_again(&namespace, &image.reference);
     let kill_both = || {
         cluster.kubectl(&["scale", "deployment/pratique-operator", "-n", NAMESPACE, "--replicas=0"]);
-        eventually(90, "no operator runs", || {
-            let pods = cluster.list(&["pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=operator"]);
-            if pods.is_empty() { Ok(()) } else { Err(format!("{} pods", pods.len())) }
-        });
+        no_operator_runs(&cluster);
     };
     let back = || {
         cluster.kubectl(&["scale", "deployment/pratique-operator", "-n", NAMESPACE, "--replicas=2"]);
-        all_ready(&cluster);
+        cluster.settle();
     };
 
     // Ignore: the pod starts, and is judged afterwards.
@@ -264,7 +264,7 @@ fn the_whole_cluster_starts_from_nothing_with_the_webhook_configuration_in_place
     cluster.get_json(&["validatingwebhookconfiguration", "pratique"]).expect("the configuration is there");
 
     cluster.ctl(&["restart", "all"]);
-    all_ready(&cluster);
+    cluster.settle();
     refused_again(&namespace, &image.reference);
     assert!(find(&cluster, image.built.config.as_str()).is_some(), "reports survive");
 }
@@ -282,11 +282,10 @@ fn certificates_rotate_under_a_steady_load_of_admissions() {
     refused_again(&namespace, &image.reference);
 
     let serial = || {
-        let pods = cluster.list(&["pods", "-n", NAMESPACE, "-l", "app.kubernetes.io/component=operator"]);
-        pods.iter()
-            .filter_map(|pod| pod["metadata"]["name"].as_str())
-            .map(|name| cluster.metric(name, "pratique_certificate_expiry_timestamp_seconds"))
-            .fold(0.0, f64::max)
+        let pods = cluster.pods("operator");
+        let ends =
+            pods.iter().map(|pod| cluster.metric(pod, "pratique_certificate_expiry_timestamp_seconds"));
+        ends.fold(0.0, f64::max)
     };
     let first = serial();
     assert!(first > 0.0, "the certificate's end is a metric");
@@ -311,5 +310,5 @@ fn certificates_rotate_under_a_steady_load_of_admissions() {
     });
     println!("{refusals} admissions while the certificate was renewed three times, every one answered");
     upgrade("24h");
-    all_ready(&cluster);
+    cluster.settle();
 }

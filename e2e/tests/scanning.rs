@@ -70,17 +70,20 @@ fn one_report_is_found_by_tag_manifest_index_and_config_digest() {
     let (image, index) = Image::risky("names/app:1").push_as_index(&cluster);
     let by_index = format!("{}@{index}", image.repository);
     stock(&namespace, &cluster.nodes()[..1], &[&image.reference, &by_index, &image.by_digest()]);
-    let found = report(&cluster, image.built.config.as_str());
-    let text = found.to_string();
     let names = [
         image.reference.as_str(),
         index.as_str(),
         image.built.manifest.as_str(),
         image.built.config.as_str(),
     ];
-    for name in names {
-        assert!(text.contains(name), "the report lacks {name}: {text}");
-    }
+    // The scan may be done before the node has all of its names.
+    eventually(60, "the report says all names", || {
+        let text = report(&cluster, image.built.config.as_str()).to_string();
+        match names.iter().find(|name| !text.contains(**name)) {
+            Some(name) => Err(format!("the report lacks {name}: {text}")),
+            None => Ok(()),
+        }
+    });
     let _policy = namespace.policy(
         "planted",
         json!({"enforcement": "Enforce", "deny": [{"name": "planted", "finding": {"categories": ["WeakPassword"]}}]}),

@@ -25,6 +25,8 @@ pub struct Metrics {
     pub store_errors: IntCounter,
     /// Objects waiting to be written to the report store.
     pub store_pending: IntGauge,
+    /// Which generation of each policy this replica decides by.
+    pub policies: IntGaugeVec,
     /// 1 on the replica that leads.
     pub leader: IntGauge,
     /// How far this replica is behind the leader.
@@ -56,6 +58,14 @@ impl Metrics {
             "How far this replica is behind the leader; above 30 it treats every image as unscanned.",
         )?;
         registry.register(Box::new(replica_lag.clone()))?;
+        let policies = IntGaugeVec::new(
+            Opts::new(
+                "pratique_policy_generation",
+                "The generation of each policy that this replica decides by.",
+            ),
+            &["policy"],
+        )?;
+        registry.register(Box::new(policies.clone()))?;
         let build =
             IntGaugeVec::new(Opts::new("pratique_build_info", "The release that runs."), &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
@@ -88,6 +98,7 @@ impl Metrics {
                 "pratique_store_pending",
                 "Objects waiting to be written to the report store.",
             )?,
+            policies,
             leader: gauge("pratique_leader", "1 on the replica that leads, 0 on the others.")?,
             replica_lag,
             registry,

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
@@ -38,6 +39,10 @@ use crate::{
 /// Admission requests worked on at a time.
 const CONCURRENCY: usize = 512;
 
+/// An API server that says nothing for this long is asked anew: its machine may have died without closing the connection.
+/// Longer than the minute that lies between two bookmarks of a watch where nothing happens.
+const SILENCE: Duration = Duration::from_secs(100);
+
 /// Does what the command line says.
 ///
 /// # Errors
@@ -69,7 +74,7 @@ fn start_logging(log: &str, format: LogFormat) -> anyhow::Result<()> {
 }
 
 async fn connect(kubeconfig: Option<PathBuf>) -> anyhow::Result<Client> {
-    let config = match kubeconfig {
+    let mut config = match kubeconfig {
         Some(path) => {
             let named = || format!("--kubeconfig {}", path.display());
             let kubeconfig = Kubeconfig::read_from(&path).with_context(named)?;
@@ -81,6 +86,8 @@ async fn connect(kubeconfig: Option<PathBuf>) -> anyhow::Result<Client> {
             Config::infer().await.context("no cluster: neither a pod's service account nor a kubeconfig")?
         }
     };
+    config.read_timeout = Some(SILENCE);
+    config.reset_reader_on_write = true;
     Client::try_from(config).context("no client for the API server")
 }
 
@@ -260,7 +267,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
     hub.judge_anew(known.stale);
     tasks.spawn(
         "scan settings",
-        upkeep::follow_policies(watches.policies.clone(), settings, shutdown.clone()),
+        upkeep::follow_policies(watches.policies.clone(), settings, metrics.clone(), shutdown.clone()),
     );
     tasks.spawn("planner", hub.clone().run(shutdown.clone()));
     let authenticator: Arc<dyn Authenticator> = Arc::new(TokenReviewer::new(client.clone()));

@@ -54,14 +54,24 @@ pub(crate) async fn run(
     }
 }
 
-/// Lets the scans that are wanted follow the policies, until `shutdown`.
+/// Lets the scans that are wanted follow the policies, and says which of them are in force, until `shutdown`.
 pub(crate) async fn follow_policies(
     mut policies: watch::Receiver<Arc<PolicySet>>,
     settings: watch::Sender<ScanSettings>,
+    metrics: Metrics,
     shutdown: CancellationToken,
 ) {
     loop {
-        let wanted = Wanted::of(policies.borrow_and_update().in_force());
+        let set = policies.borrow_and_update().clone();
+        let wanted = Wanted::of(set.in_force());
+        metrics.policies.reset();
+        for (name, policy) in
+            set.iter().filter_map(|policy| Some((policy.reference.name.as_deref()?, policy)))
+        {
+            if policy.policy.is_ok() {
+                metrics.policies.with_label_values(&[name]).set(policy.generation);
+            }
+        }
         settings.send_if_modified(|known| {
             let changed = known.wanted != wanted;
             known.wanted = wanted;

@@ -1,12 +1,17 @@
-//! Watches of the API server that feed the index.
+//! Watches of the API server, and those that feed the index.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
 
+use std::ops::Range;
+use std::time::Duration;
+
 use futures::StreamExt;
+use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch_stream};
+use kube::runtime::WatchStreamExt;
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
@@ -14,6 +19,32 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::index::{Index, SharedIndex};
+
+/// Milliseconds before a watch that broke is taken up again. Not the usual half minute: what is watched here is what decisions
+/// are made by, and a few requests a second trouble no API server that comes back.
+const PAUSE: Range<u64> = 500..2500;
+
+/// All objects of a kind and what becomes of them, taken up again for ever.
+pub fn objects<K>(api: Api<K>) -> BoxStream<'static, watcher::Result<Event<K>>>
+where
+    K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    watcher(api, watcher::Config::default()).backoff(Pauses).boxed()
+}
+
+struct Pauses;
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(Duration::from_millis(fastrand::u64(PAUSE)))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {}
+}
 
 /// Namespace (empty for cluster-scoped kinds) and name.
 pub type Key = (String, String);
@@ -78,8 +109,7 @@ pub async fn feed<K: Indexed>(
     shutdown: CancellationToken,
 ) {
     let kind = K::kind(&()).into_owned();
-    let api: Api<K> = Api::all(client);
-    let mut events = watch_stream(api, watcher::Config::default()).default_backoff().boxed();
+    let mut events = objects(Api::<K>::all(client));
     let mut relist = Relist::default();
     loop {
         let event = tokio::select! {

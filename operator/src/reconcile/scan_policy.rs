@@ -1,6 +1,6 @@
 //! The status of ScanPolicies: whether each is in force as it is meant, and how many images it speaks of.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -25,6 +25,9 @@ use crate::webhook_config::FIELD_MANAGER;
 /// Counts are brought up to date at most this often.
 const PACE: Duration = Duration::from_secs(10);
 
+/// Pause before a status that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+
 /// What depends on the date alone is looked at this often.
 const REFRESH: Duration = Duration::from_secs(300);
 
@@ -39,20 +42,25 @@ const MAX_MESSAGE: usize = 1024;
 
 /// Keeps the statuses until cancelled.
 pub(super) async fn run(context: Context) {
+    let api: Api<ScanPolicy> = Api::all(context.client.clone());
     let mut policies = context.policies();
     let mut changes = context.index.read().subscribe();
+    // By UID: a policy that was deleted and made anew has no status, though its name be the same.
     let mut written: HashMap<String, ScanPolicyStatus> = HashMap::new();
     let mut announced: HashMap<(String, String), Timestamp> = HashMap::new();
     loop {
         let set = policies.borrow_and_update().clone();
         let now = Timestamp::now();
-        written.retain(|name, _| set.reference(name).is_some());
+        let uids: HashSet<&str> = set.iter().filter_map(|policy| policy.reference.uid.as_deref()).collect();
+        written.retain(|uid, _| uids.contains(uid.as_str()));
+        let mut failed = false;
         for policy in set.iter() {
-            let Some(name) = policy.reference.name.clone() else { continue };
             let images = counts(&context.index.read(), policy, now);
-            if let Err(error) = update(&context, &name, policy, images, now, &mut written).await {
+            let done = update(&api, policy, images, now, &mut written).await;
+            failed |= !matches!(done, Ok(true));
+            if let Err(error) = done {
                 context.metrics.failed("ScanPolicy");
-                warn!(%error, policy = name, "the status of a ScanPolicy cannot be written");
+                warn!(%error, policy = policy.reference.name, "the status of a ScanPolicy cannot be written");
             }
         }
         announce(&context, &set, now, &mut announced);
@@ -67,25 +75,27 @@ pub(super) async fn run(context: Context) {
                 }
                 sleep(PACE).await;
             } => {}
+            () = sleep(RETRY), if failed => {}
         }
         while !matches!(changes.try_recv(), Err(TryRecvError::Empty | TryRecvError::Closed)) {}
     }
 }
 
+/// Writes a status that changed. False if the policy is not there, or not the one that was seen: the watch will tell, unless
+/// the API server has only just started and does not know the kind yet.
 async fn update(
-    context: &Context,
-    name: &str,
+    api: &Api<ScanPolicy>,
     policy: &Compiled,
     images: Option<ImageCounts>,
     now: Timestamp,
     written: &mut HashMap<String, ScanPolicyStatus>,
-) -> kube::Result<()> {
-    let api: Api<ScanPolicy> = Api::all(context.client.clone());
-    let before = match written.get(name) {
+) -> kube::Result<bool> {
+    let ObjectReference { name: Some(name), uid: Some(uid), .. } = &policy.reference else { return Ok(true) };
+    let before = match written.get(uid) {
         Some(status) => status.clone(),
-        None => match api.get_opt(name).await? {
+        None => match api.get_opt(name).await?.filter(|object| object.metadata.uid.as_ref() == Some(uid)) {
             Some(object) => object.status.unwrap_or_default(),
-            None => return Ok(()),
+            None => return Ok(false),
         },
     };
     let ready = ready(&policy.problems(now), policy, before.conditions.first(), now);
@@ -95,17 +105,17 @@ async fn update(
         let object = json!({
             "apiVersion": "pratique.dev/v1alpha1",
             "kind": "ScanPolicy",
-            "metadata": { "name": name },
+            "metadata": { "name": name, "uid": uid },
             "status": status,
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
         match api.patch_status(name, &params, &Patch::Apply(object)).await {
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => return Ok(false),
             result => result.map(drop)?,
         }
     }
-    written.insert(name.to_owned(), status);
-    Ok(())
+    written.insert(uid.clone(), status);
+    Ok(true)
 }
 
 /// The Ready condition; its time moves only when its status does.
@@ -221,7 +231,13 @@ fn announce(
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use pratique_core::policy::{Body, FindingSelector, Rule};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::http::{Method, Request, Response};
+    use kube::Client;
+    use kube::client::Body;
+    use pratique_core::policy::{self, FindingSelector, Rule};
     use pratique_core::{Category, Finding, Severity};
 
     use super::*;
@@ -243,7 +259,7 @@ mod tests {
         spec.matching.images = vec!["registry.test/**".into()];
         let planted =
             FindingSelector { categories: vec![Category::WeakPassword], ..FindingSelector::default() };
-        spec.deny = vec![Rule { name: "planted".into(), body: Body::Finding(planted) }];
+        spec.deny = vec![Rule { name: "planted".into(), body: policy::Body::Finding(planted) }];
         spec
     }
 
@@ -282,11 +298,62 @@ mod tests {
         for (byte, findings) in [(1, vec![]), (2, vec![finding.clone()]), (4, vec![finding])] {
             let detectors = [("weak-password".to_owned(), "1".to_owned())].into();
             let facts = ImageFacts { findings, detectors, judged_at: now(), ..unscanned(&digest(byte)) };
-            index.apply_facts(std::sync::Arc::new(facts));
+            index.apply_facts(Arc::new(facts));
         }
         let counted = counts(&index, &compiled(Ok(spec())), now()).unwrap();
         assert_eq!(counted, ImageCounts { matched: 3, denied: 1, unscanned: 1 });
         assert_eq!(counts(&index, &compiled(Err("no".into())), now()), None);
+    }
+
+    /// An API server that has one policy, without a status, of this UID (none: that does not know it). Says how often a status was
+    /// written.
+    fn server(uid: Option<&'static str>) -> (Api<ScanPolicy>, Arc<AtomicUsize>) {
+        let written = Arc::new(AtomicUsize::new(0));
+        let count = written.clone();
+        let answer = move |request: Request<Body>| {
+            if request.method() == Method::PATCH {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            let (code, body) = match uid {
+                Some(uid) => {
+                    let metadata = json!({"name": "baseline", "uid": uid, "generation": 7});
+                    (200, json!({"apiVersion": "pratique.dev/v1alpha1", "kind": "ScanPolicy", "metadata": metadata, "spec": {}}).to_string())
+                }
+                None => (404, "404 page not found".to_owned()),
+            };
+            let response = Response::builder().status(code).body(Body::from(body.into_bytes()));
+            std::future::ready(response)
+        };
+        (Api::all(Client::new(tower::service_fn(answer), "default")), written)
+    }
+
+    #[tokio::test]
+    async fn a_policy_that_was_made_anew_under_its_name_has_its_status_written_anew() {
+        let policy = |uid: &str| {
+            let mut policy = compiled(Ok(spec()));
+            policy.reference.uid = Some(uid.to_owned());
+            policy
+        };
+        let mut known = HashMap::new();
+        let (api, written) = server(Some("first"));
+        assert!(update(&api, &policy("first"), None, now(), &mut known).await.unwrap());
+        assert!(update(&api, &policy("first"), None, now(), &mut known).await.unwrap());
+        assert_eq!(written.load(Ordering::Relaxed), 1, "what was written is not written again");
+        assert!(
+            !update(&api, &policy("second"), None, now(), &mut known).await.unwrap(),
+            "seen in the watch and not here: it is tried again"
+        );
+        let (api, written) = server(Some("second"));
+        assert!(update(&api, &policy("second"), None, now(), &mut known).await.unwrap());
+        assert_eq!(written.load(Ordering::Relaxed), 1, "the second has none yet");
+    }
+
+    #[tokio::test]
+    async fn an_api_server_that_does_not_know_the_kind_yet_is_asked_again() {
+        let (api, _) = server(None);
+        let mut policy = compiled(Ok(spec()));
+        policy.reference.uid = Some("first".to_owned());
+        assert!(!update(&api, &policy, None, now(), &mut HashMap::new()).await.unwrap());
     }
 
     #[test]

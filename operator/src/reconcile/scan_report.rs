@@ -188,7 +188,9 @@ impl Reports {
             match self.compose(&policies, &image, now) {
                 Some(report) => {
                     let content = hash(&report.status);
-                    if self.written.get(&image).is_none_or(|written| written.content != content) {
+                    let is_there = self.context.watches.reports.get(&image).is_some();
+                    if !is_there || self.written.get(&image).is_none_or(|written| written.content != content)
+                    {
                         writes.push((report, content));
                     }
                 }

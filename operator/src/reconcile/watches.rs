@@ -10,8 +10,7 @@ use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::ObjectMeta;
 use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt, watcher as watch_objects};
+use kube::runtime::watcher::Event;
 use kube::{Api, Client, Resource, ResourceExt};
 use pratique_crds::{ScanPolicy, ScanReport};
 use tokio::sync::watch;
@@ -20,6 +19,7 @@ use tracing::warn;
 
 use super::{Compiled, IMAGE_ANNOTATION, PolicySet, ReportNames};
 use crate::index::Pod;
+use crate::watch::objects;
 
 /// The watches' results. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -55,26 +55,25 @@ pub fn start(client: &Client, shutdown: &CancellationToken) -> Watches {
 }
 
 async fn watch_policies(client: Client, set: watch::Sender<Arc<PolicySet>>, synced: watch::Sender<bool>) {
-    let mut objects: HashMap<String, Compiled> = HashMap::new();
-    let mut stream =
-        watch_objects(Api::<ScanPolicy>::all(client), watcher::Config::default()).default_backoff().boxed();
+    let mut policies: HashMap<String, Compiled> = HashMap::new();
+    let mut stream = objects(Api::<ScanPolicy>::all(client));
     while let Some(event) = stream.next().await {
         let mut listing = false;
         match event {
             Ok(Event::Init) => {
-                objects.clear();
+                policies.clear();
                 listing = true;
             }
             Ok(Event::InitApply(policy)) => {
-                objects.insert(policy.name_any(), compile(&policy));
+                policies.insert(policy.name_any(), compile(&policy));
                 listing = true;
             }
             Ok(Event::InitDone) => {}
             Ok(Event::Apply(policy)) => {
-                objects.insert(policy.name_any(), compile(&policy));
+                policies.insert(policy.name_any(), compile(&policy));
             }
             Ok(Event::Delete(policy)) => {
-                objects.remove(&policy.name_any());
+                policies.remove(&policy.name_any());
             }
             Err(error) => {
                 warn!(%error, "watching ScanPolicies");
@@ -82,7 +81,7 @@ async fn watch_policies(client: Client, set: watch::Sender<Arc<PolicySet>>, sync
             }
         }
         if !listing {
-            let new: PolicySet = objects.values().cloned().collect();
+            let new: PolicySet = policies.values().cloned().collect();
             // A status that was written is no change of a policy.
             set.send_if_modified(|known| {
                 let changed = !known.is_same(&new);
@@ -103,8 +102,7 @@ fn compile(policy: &ScanPolicy) -> Compiled {
 
 async fn watch_report_names(client: Client, names: ReportNames) {
     let mut listed: Vec<String> = Vec::new();
-    let api = Api::<PartialObjectMeta<ScanReport>>::all(client);
-    let mut stream = watch_objects(api, watcher::Config::default()).default_backoff().boxed();
+    let mut stream = objects(Api::<PartialObjectMeta<ScanReport>>::all(client));
     while let Some(event) = stream.next().await {
         match event {
             Ok(Event::Init) => listed.clear(),
@@ -168,8 +166,7 @@ async fn watch_owners<K>(client: Client, owners: Owners)
 where
     K: Resource<DynamicType = ()> + Clone + serde::de::DeserializeOwned + std::fmt::Debug + Send + 'static,
 {
-    let api = Api::<PartialObjectMeta<K>>::all(client);
-    let mut stream = watch_objects(api, watcher::Config::default()).default_backoff().boxed();
+    let mut stream = objects(Api::<PartialObjectMeta<K>>::all(client));
     while let Some(event) = stream.next().await {
         match event {
             Ok(Event::InitApply(object) | Event::Apply(object)) => owners.apply(&object.metadata),

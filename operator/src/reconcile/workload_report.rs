@@ -109,8 +109,9 @@ async fn load(context: &Context) -> kube::Result<Before> {
     let mut before = Before::default();
     for report in api.list(&ListParams::default()).await?.items {
         let id = (report.namespace().unwrap_or_default(), report.name_any());
+        let owner = report.owner_references().first().map(|owner| owner.uid.clone()).unwrap_or_default();
         let status = report.status.unwrap_or_default();
-        before.written.insert(id.clone(), hash(&status));
+        before.written.insert(id.clone(), hash(&owner, &status));
         for violation in status.violations {
             let key = (id.clone(), violation.policy, violation.rule, violation.message);
             before.since.insert(key, violation.since.0);
@@ -386,7 +387,7 @@ async fn write_all(
     for (key, workload) in workloads.iter().filter(|(_, workload)| !workload.images.is_empty()) {
         let id = (key.0.clone(), workload.name());
         let status = workload.status(key, since);
-        let content = hash(&status);
+        let content = hash(&workload.owner.uid, &status);
         current.insert(id.clone());
         if written.get(&id) == Some(&content) {
             continue;
@@ -454,8 +455,10 @@ fn failed(context: &Context, (namespace, name): &Id, error: &kube::Error) {
     warn!(%error, namespace, name, "WorkloadReport cannot be written");
 }
 
-fn hash(status: &WorkloadReportStatus) -> u64 {
+/// Of whose it is and what it says: the report of a workload that was made anew goes with the old one.
+fn hash(owner: &str, status: &WorkloadReportStatus) -> u64 {
     let mut hasher = DefaultHasher::new();
+    owner.hash(&mut hasher);
     serde_json::to_vec(status).unwrap_or_default().hash(&mut hasher);
     hasher.finish()
 }
@@ -524,6 +527,7 @@ mod tests {
         let status = set.status(&key, &since);
         assert_eq!((status.violations.len(), status.violations[0].since.0), (1, now));
         assert_eq!(status.conditions[0].status, "False");
-        assert_eq!(hash(&status), hash(&set.status(&key, &since)), "the same content twice");
+        assert_eq!(hash("rs", &status), hash("rs", &set.status(&key, &since)), "the same content twice");
+        assert_ne!(hash("rs", &status), hash("rs-2", &status), "another workload of the same name");
     }
 }
