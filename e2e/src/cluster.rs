@@ -97,14 +97,16 @@ impl Cluster {
         Some(cluster)
     }
 
-    /// Waits until whatever was done to Pratique has come to rest: all pods are ready and the old ones gone, one leads, every
-    /// agent is connected to it and the other replicas follow it, and no scan is under way. Tests begin so, whatever the one
-    /// before them broke.
+    /// Waits until whatever was done to Pratique has come to rest: all pods are ready and the old ones gone, one leads and
+    /// renews its lease, every agent is connected to it and the other replicas follow it, and no scan is under way. Tests begin
+    /// so, whatever the one before them broke.
     pub fn settle(&self) {
-        crate::eventually(300, "Pratique is at rest", || self.is_at_rest());
+        let mut renewed = None;
+        crate::eventually(300, "Pratique is at rest", || self.is_at_rest(&mut renewed));
     }
 
-    fn is_at_rest(&self) -> Result<(), String> {
+    /// `renewed`: the lease's time of renewal when it was first looked at.
+    fn is_at_rest(&self, renewed: &mut Option<Value>) -> Result<(), String> {
         let number = |object: &Value, path: &str| object.pointer(path).and_then(Value::as_u64).unwrap_or(0);
         let rolled_out = |kind: &str, name: &str, wanted: &str, counts: &[&str]| -> Result<u64, String> {
             let object = self.get_json(&[kind, name, "-n", NAMESPACE])?;
@@ -127,6 +129,9 @@ impl Cluster {
             }
         }
         let lease = self.get_json(&["lease", "pratique-operator", "-n", NAMESPACE])?;
+        if renewed.get_or_insert_with(|| lease["spec"]["renewTime"].clone()) == &lease["spec"]["renewTime"] {
+            return Err("the lease is not renewed".to_owned());
+        }
         let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
         let leader = operator_pods
             .iter()
