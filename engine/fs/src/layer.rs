@@ -1,8 +1,9 @@
 //! One layer's own changes.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 
+use pratique_core::inspect::ReadAt;
 use pratique_core::{Digest, Gap};
 
 use crate::{Error, File, FsPath, Metadata, Result};
@@ -26,7 +27,7 @@ pub enum Change<'a> {
         /// Metadata of the entry.
         metadata: &'a Metadata,
         /// The file's bytes.
-        content: Option<&'a mut dyn Read>,
+        content: Option<&'a mut dyn Content>,
         /// The link's target as it is written.
         target: Option<&'a [u8]>,
     },
@@ -47,6 +48,28 @@ pub enum Change<'a> {
     /// Hides what lower layers have below the path; the folder itself, and what this layer has in it, stays.
     Opaque,
 }
+
+/// A regular file's bytes: a stream, from the start.
+pub trait Content: Read {
+    /// Random access to the whole file, wherever the stream stands; none where only the stream can be had.
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    fn random_access(&mut self) -> io::Result<Option<&dyn ReadAt>> {
+        Ok(None)
+    }
+}
+
+/// A stream without random access.
+pub struct Stream<R>(pub R);
+
+impl<R: Read> Read for Stream<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer)
+    }
+}
+
+impl<R: Read> Content for Stream<R> {}
 
 /// A change and its place.
 pub struct LayerEntry<'a> {

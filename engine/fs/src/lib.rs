@@ -25,7 +25,7 @@ pub use error::{Error, Result};
 pub use filesystem::{DirEntry, File, FileSystem, Walk, WalkEntry};
 pub use folder::{FolderFs, FolderLayer, OverlayAttributes};
 pub use image::ImageFs;
-pub use layer::{Change, Layer, LayerEntry, LayerVisitor, Opacity, UnreadableLayer};
+pub use layer::{Change, Content, Layer, LayerEntry, LayerVisitor, Opacity, Stream, UnreadableLayer};
 pub use limits::Limits;
 pub use path::FsPath;
 pub use source::{OpenImage, Opened, Source, SourceKind, SourceOptions, SourceRef, open};

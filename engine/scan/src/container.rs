@@ -1,25 +1,27 @@
 //! A live container's root.
 
-use pratique_detect::Outcome;
+use std::fs::File;
+
 use pratique_fs::{FileSystem, FsPath};
 
 use crate::image::Gathered;
-use crate::root::RootReader;
-use crate::{Engine, JudgeOptions};
+use crate::root::{Reading, RootReader};
+use crate::{Engine, JudgeOptions, JudgedRoot};
 
 /// Judges the files of a live root by the same detectors as an image's. `names` are the references of the container's
 /// image. Exact interests are opened directly; only interests with wildcards cost a walk, of their regions and without
-/// the kernel's own file systems. Files that come and go meanwhile are no gaps; what cannot be read is one.
+/// the kernel's own file systems. `scratch` is as for [`crate::scan_layer`]. Files that come and go meanwhile are no gaps; what cannot be read is one.
 pub fn scan_root(
     engine: &Engine,
     root: &dyn FileSystem,
     names: &[String],
     options: &JudgeOptions,
-) -> Outcome {
+    scratch: Option<&File>,
+) -> JudgedRoot {
     let mut gathered = Gathered::new(&options.limits);
-    let mut reader = RootReader::new(root, engine, &options.limits, &mut gathered);
+    let mut reader = RootReader::new(root, engine, &options.limits, Reading { seeks: true, scratch }, &mut gathered);
     let matcher = engine.matcher();
-    if matcher.exact().try_for_each(|path| reader.read(path)).is_continue() {
+    if matcher.exact().try_for_each(|path| reader.read_exact(path)).is_continue() {
         let covered = |region: &FsPath| {
             let within = |other: &FsPath| other != region && region.is_within(other);
             matcher.regions().any(within) && root.resolve(region).is_ok_and(|resolved| resolved == *region)

@@ -1,19 +1,97 @@
-//! A selection of detectors, ready to run.
+//! A selection of detectors and parsers, ready to run.
 
 use std::collections::BTreeMap;
 
-use pratique_detect::Detector;
+use pratique_core::GapKind;
+use pratique_core::inspect::{FileInput, Interest};
+use pratique_detect::{Detector, Fact, FileReport};
+use pratique_inventory::{PARSERS, Parser};
 
 use crate::{Matcher, RuleSet};
 
-/// The detectors that were selected, their interests compiled, and the version of their rules.
+/// What gaps of the inventory name as their detector.
+pub const INVENTORY: &str = "inventory";
+
+/// Whether facts of this id are a package parser's records.
+pub(crate) fn is_inventory(id: &str) -> bool {
+    id.strip_prefix(INVENTORY).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The detectors that were selected, the package parsers if the inventory was, their interests compiled, and the version
+/// of their rules.
 pub struct Engine {
     detectors: Vec<&'static dyn Detector>,
+    subjects: Vec<Subject>,
     matcher: Matcher,
     rule_set: RuleSet,
 }
 
-/// Why a selection of detectors cannot run.
+/// Whoever looks into files.
+pub(crate) struct Subject {
+    id: String,
+    kind: SubjectKind,
+}
+
+enum SubjectKind {
+    Detector(&'static dyn Detector),
+    Parser(&'static dyn Parser),
+}
+
+impl Subject {
+    fn detector(detector: &'static dyn Detector) -> Self {
+        Self { id: detector.info().id.to_owned(), kind: SubjectKind::Detector(detector) }
+    }
+
+    fn parser(parser: &'static dyn Parser) -> Self {
+        Self { id: format!("{INVENTORY}/{}", parser.id()), kind: SubjectKind::Parser(parser) }
+    }
+
+    /// A detector's id, or `inventory/` and a parser's.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Version of its rules.
+    pub(crate) fn version(&self) -> u32 {
+        match self.kind {
+            SubjectKind::Detector(detector) => detector.info().version,
+            SubjectKind::Parser(parser) => parser.version(),
+        }
+    }
+
+    pub(crate) fn is_parser(&self) -> bool {
+        matches!(self.kind, SubjectKind::Parser(_))
+    }
+
+    pub(crate) fn interests(&self) -> &'static [Interest] {
+        match self.kind {
+            SubjectKind::Detector(detector) => detector.interests(),
+            SubjectKind::Parser(parser) => parser.interests(),
+        }
+    }
+
+    /// Facts of one file. A parser's are its records, in postcard's form.
+    pub(crate) fn inspect(&self, file: &FileInput<'_>) -> FileReport {
+        match self.kind {
+            SubjectKind::Detector(detector) => detector.inspect(file),
+            SubjectKind::Parser(parser) => {
+                let parsed = parser.parse(file);
+                let mut report = FileReport { facts: Vec::new(), problems: parsed.problems };
+                for record in &parsed.records {
+                    match postcard::to_allocvec(record) {
+                        Ok(bytes) => report.facts.push(Fact(bytes)),
+                        Err(error) => {
+                            report.problems.push((GapKind::Malformed, format!("a record cannot be kept: {error}")));
+                        }
+                    }
+                }
+                report
+            }
+        }
+    }
+}
+
+/// Why a selection cannot run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
     /// No detector has this id.
@@ -27,12 +105,12 @@ pub enum EngineError {
     /// The selection is empty; its result would look clean although nothing was looked for.
     #[error("no detector is selected; name at least one, or `*` for all")]
     NothingSelected,
-    /// A detector declares a glob that is none: an error in the detector.
-    #[error("detector {detector} declares the glob `{glob}`, which is malformed: {reason}")]
+    /// A glob is none: an error in whoever declares it.
+    #[error("{subject} declares the glob `{glob}`, which is malformed: {reason}")]
     Glob {
-        /// The detector.
-        detector: &'static str,
-        /// Its glob.
+        /// Who.
+        subject: String,
+        /// The glob.
         glob: String,
         /// What is wrong with it.
         reason: String,
@@ -40,7 +118,11 @@ pub enum EngineError {
 }
 
 impl Engine {
-    /// The engine for the detectors with these ids; `*` stands for all there are. Order and repetition do not matter.
+    /// The engine for the inventory and the detectors with these ids; `*` stands for all there are. Order and repetition
+    /// do not matter.
+    ///
+    /// # Errors
+    /// If an id is unknown.
     pub fn new(selection: &[String]) -> Result<Self, EngineError> {
         let all = pratique_detect::detectors::DETECTORS;
         if let Some(id) = selection.iter().find(|id| *id != "*" && !all.iter().any(|d| d.info().id == *id)) {
@@ -50,24 +132,38 @@ impl Engine {
         let chosen = |detector: &&&'static dyn Detector| {
             selection.iter().any(|id| id == "*" || id == detector.info().id)
         };
-        Self::of(all.iter().filter(chosen).copied().collect())
+        Self::of(all.iter().filter(chosen).copied().collect(), PARSERS)
     }
 
-    /// The engine for these detectors.
-    pub fn of(mut detectors: Vec<&'static dyn Detector>) -> Result<Self, EngineError> {
-        if detectors.is_empty() {
+    /// The engine for these detectors and parsers.
+    ///
+    /// # Errors
+    /// If there is none of either.
+    pub fn of(
+        mut detectors: Vec<&'static dyn Detector>,
+        parsers: &[&'static dyn Parser],
+    ) -> Result<Self, EngineError> {
+        if detectors.is_empty() && parsers.is_empty() {
             return Err(EngineError::NothingSelected);
         }
         detectors.sort_by_key(|detector| detector.info().id);
         detectors.dedup_by_key(|detector| detector.info().id);
-        let matcher = Matcher::new(&detectors)?;
-        let rule_set = RuleSet::of(&detectors);
-        Ok(Self { detectors, matcher, rule_set })
+        let mut subjects: Vec<Subject> = detectors.iter().map(|detector| Subject::detector(*detector)).collect();
+        subjects.extend(parsers.iter().map(|parser| Subject::parser(*parser)));
+        subjects.sort_by(|a, b| a.id.cmp(&b.id));
+        let matcher = Matcher::new(&subjects)?;
+        let rule_set = RuleSet::of(&subjects);
+        Ok(Self { detectors, subjects, matcher, rule_set })
     }
 
     /// The selected detectors, sorted by id.
     pub fn detectors(&self) -> &[&'static dyn Detector] {
         &self.detectors
+    }
+
+    /// All who look into files, sorted by id.
+    pub(crate) fn subjects(&self) -> &[Subject] {
+        &self.subjects
     }
 
     /// Which paths are of interest.

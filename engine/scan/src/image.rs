@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
-use pratique_core::{Digest, Gap, GapKind, ImageFacts, Platform};
-use pratique_detect::{ImageInput, LocatedFact, Outcome};
+use pratique_core::package::Inventory;
+use pratique_core::{Digest, Finding, Gap, GapKind, ImageFacts, Platform};
+use pratique_detect::{ImageInput, LocatedFact};
 use pratique_fs::{FileSystem, Opacity};
 
 use crate::bounds::{GapList, bound_findings};
-use crate::root::RootReader;
+use crate::inventory::{inventory, removed};
+use crate::root::{Reading, RootReader};
 use crate::{Engine, FileFacts, LayerFacts, Limits, Redirect, Via, merge};
 
 /// What an image's documents say of it.
@@ -57,6 +59,26 @@ pub struct JudgeOptions {
     pub limits: Limits,
 }
 
+/// What came out of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JudgedImage {
+    /// What every gate decides on.
+    pub facts: ImageFacts,
+    /// What it is made of.
+    pub inventory: Inventory,
+}
+
+/// What came out of a live root.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JudgedRoot {
+    /// What was found.
+    pub findings: Vec<Finding>,
+    /// What could not be read or judged.
+    pub gaps: Vec<Gap>,
+    /// What it is made of.
+    pub inventory: Inventory,
+}
+
 /// Facts and gaps of a whole root, before the detectors judge them.
 pub(crate) struct Gathered {
     /// By detector id.
@@ -75,7 +97,7 @@ pub fn judge_image(
     layers: &[LayerState],
     reread: Option<&dyn FileSystem>,
     options: &JudgeOptions,
-) -> ImageFacts {
+) -> JudgedImage {
     let (usable, missing) = usable_layers(engine, meta, layers);
     let error = (usable.is_empty() && !meta.layers.is_empty()).then(|| {
         let why = missing.first().map_or("none was handed over", |gap| gap.reason.as_str());
@@ -92,10 +114,11 @@ pub fn judge_image(
     }
     gathered.follow(engine, &merged.redirects, reread, &options.limits);
 
-    let outcome = gathered.judge(engine, &meta.names, options);
+    let mut judged = gathered.judge(engine, &meta.names, options);
+    judged.inventory.removed = removed(&judged.inventory, &merged.hidden);
     let from_blobs =
         usable.len() == meta.layers.len() && usable.iter().all(|facts| facts.opacity == Opacity::FromBlob);
-    ImageFacts {
+    let facts = ImageFacts {
         image: meta.image.clone(),
         manifests: meta.manifests.clone(),
         indexes: meta.indexes.clone(),
@@ -104,13 +127,14 @@ pub fn judge_image(
         user: meta.user.clone(),
         layers: meta.layers.clone(),
         detectors: engine.versions(),
-        findings: outcome.findings,
-        gaps: outcome.gaps,
+        findings: judged.findings,
+        gaps: judged.gaps,
         error,
         judged_at: options.judged_at,
         scanned_by: String::new(),
         trust: if from_blobs { Trust::Blobs } else { Trust::Folders },
-    }
+    };
+    JudgedImage { facts, inventory: judged.inventory }
 }
 
 /// The layers' facts that are there and belong here, and a gap for each layer without them.
@@ -176,9 +200,9 @@ impl Gathered {
             );
             self.gaps.push(gap(redirect, GapKind::Limit, reason));
         }
-        let mut reader = RootReader::new(root, engine, limits, self);
+        let mut reader = RootReader::new(root, engine, limits, Reading { seeks: false, scratch: None }, self);
         for redirect in redirects.iter().take(limits.redirects) {
-            let mut flow = reader.read(&redirect.path);
+            let mut flow = reader.read_exact(&redirect.path);
             if flow.is_continue() && engine.matcher().is_region(&redirect.path) {
                 flow = reader.read_region(&redirect.path);
             }
@@ -208,9 +232,11 @@ impl Gathered {
         }
     }
 
-    /// Lets every selected detector judge its facts. Findings and gaps come out sorted, each once, and bounded.
-    pub(crate) fn judge(self, engine: &Engine, names: &[String], options: &JudgeOptions) -> Outcome {
+    /// Puts the inventory together and lets every selected detector judge its facts. Findings and gaps come out sorted,
+    /// each once, and bounded.
+    pub(crate) fn judge(self, engine: &Engine, names: &[String], options: &JudgeOptions) -> JudgedRoot {
         let Self { mut facts, mut gaps } = self;
+        let inventory = inventory(&mut facts, &mut gaps);
         let input = ImageInput { names, dictionary: &options.dictionary, hash_budget: options.hash_budget };
         let mut findings = Vec::new();
         for detector in engine.detectors() {
@@ -232,6 +258,6 @@ impl Gathered {
             }
         }
         bound_findings(&mut findings, &mut gaps, options.limits.findings);
-        Outcome { findings, gaps: gaps.finish() }
+        JudgedRoot { findings, gaps: gaps.finish(), inventory }
     }
 }

@@ -1,20 +1,29 @@
-//! One file and the detectors that want it.
+//! One file and those who want it.
 
-use std::io::{self, Read};
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pratique_core::GapKind;
-use pratique_detect::{FileInput, FileMode, FileReport};
-use pratique_fs::{FsPath, Metadata};
+use pratique_core::inspect::{FileInput, FileMode, HEAD, ReadAt};
+use pratique_detect::FileReport;
+use pratique_fs::{Content, FsPath, Metadata};
 
-use crate::{DetectorFacts, Engine, FileFacts, Want};
+use crate::matcher::{Candidate, Want, settle};
+use crate::{DetectorFacts, Engine, FileFacts};
 
-/// Hands files to detectors; keeps one buffer for all of them.
+/// Bytes of a stream that are kept in memory for random access; what is longer goes to the scratch file.
+const SPOOL_MEMORY: u64 = 16 << 20;
+
+/// Hands files to those who want them; keeps one buffer for all of them.
 pub(crate) struct Inspector<'e> {
     engine: &'e Engine,
+    /// Where a stream is kept that somebody wants random access to.
+    scratch: Option<&'e File>,
     buffer: Vec<u8>,
-    /// Why what is in the buffer is less than it should be.
-    problem: Option<String>,
+    wants: Vec<Want>,
     /// Bytes read so far.
     pub(crate) bytes: u64,
     /// Files read so far.
@@ -22,50 +31,160 @@ pub(crate) struct Inspector<'e> {
 }
 
 impl<'e> Inspector<'e> {
-    pub(crate) fn new(engine: &'e Engine) -> Self {
-        Self { engine, buffer: Vec::new(), problem: None, bytes: 0, opened: 0 }
+    pub(crate) fn new(engine: &'e Engine, scratch: Option<&'e File>) -> Self {
+        Self { engine, scratch, buffer: Vec::new(), wants: Vec::new(), bytes: 0, opened: 0 }
     }
 
-    /// Reads the start of a file once, as far as the largest window in `wants` needs. What is read stays until the next
-    /// call.
-    pub(crate) fn load(&mut self, metadata: &Metadata, wants: &[Want], content: &mut dyn Read) {
-        let window = wants.iter().map(|want| want.window).max().unwrap_or(0);
-        let expected = metadata.size.min(window as u64);
-        // The size is the source's word: no more is reserved than a moderate window, the rest grows as bytes arrive.
-        self.buffer.clear();
-        self.buffer.reserve(expected.min(1 << 20) as usize);
-        let read = content.take(window as u64).read_to_end(&mut self.buffer);
+    /// Reads a file once, as far as those need it who still want it when they have seen how it begins, and asks them.
+    /// None if none of them noted anything. A file that could not be read, or ended early, is a problem of each.
+    pub(crate) fn inspect(
+        &mut self,
+        path: &FsPath,
+        metadata: &Metadata,
+        candidates: &[Candidate],
+        content: &mut dyn Content,
+    ) -> Option<FileFacts> {
         self.opened += 1;
-        self.bytes += self.buffer.len() as u64;
-        self.problem = read_problem(read, expected);
+        self.buffer.clear();
+        let by_content = candidates.iter().any(|candidate| !candidate.interest.heads.is_empty());
+        let mut read = Ok(());
+        if by_content {
+            read = self.fill(content, HEAD);
+        }
+        settle(candidates, &self.buffer, &mut self.wants);
+        if self.wants.is_empty() && read.is_ok() {
+            return None;
+        }
+        if self.wants.is_empty() {
+            // Nobody can tell whether it would have been wanted.
+            let reason = read_problem(&read, &self.buffer, metadata.size.min(HEAD as u64))?;
+            let facts = problem_of_each(self.engine, candidates, GapKind::Unreadable, &reason);
+            return Some(self.facts(path, metadata, facts));
+        }
+        let window = self.wants.iter().map(|want| want.window).max().unwrap_or(0);
+        if read.is_ok() {
+            read = self.fill(content, window);
+        }
+        let expected = metadata.size.min(window as u64);
+        let problem = read_problem(&read, &self.buffer, expected);
+        let size = metadata.size.max(self.buffer.len() as u64);
+        let whole = self.wants.iter().filter_map(|want| want.whole).filter(|limit| size <= *limit).max();
+        let counted = Counted::default();
+        let access = match whole {
+            Some(_) if problem.is_none() => self.access(content, size, &counted),
+            _ => Ok(Access::Buffer),
+        };
+        let detectors = self.ask(path, metadata, size, problem.as_deref(), access);
+        self.bytes += counted.0.get();
+        (!detectors.is_empty()).then(|| self.facts(path, metadata, detectors))
     }
 
-    /// Asks every detector in `wants` about what was loaded. None if none of them noted anything. A file that could not
-    /// be read, or ended early, is a problem of each.
-    pub(crate) fn inspect(&self, path: &FsPath, metadata: &Metadata, wants: &[Want]) -> Option<FileFacts> {
-        let size = metadata.size.max(self.buffer.len() as u64);
-        let mode = FileMode { permissions: metadata.permissions, uid: metadata.uid, gid: metadata.gid };
+    /// Reads on until `window` bytes of the file's start are in the buffer, or it ends.
+    fn fill(&mut self, content: &mut dyn Content, window: usize) -> io::Result<()> {
+        let before = self.buffer.len();
+        let more = window.saturating_sub(before) as u64;
+        let read = content.take(more).read_to_end(&mut self.buffer);
+        self.bytes += (self.buffer.len() - before) as u64;
+        read.map(|_| ())
+    }
+
+    /// Random access to a file of which the buffer holds the start.
+    fn access<'c>(
+        &mut self,
+        content: &'c mut dyn Content,
+        size: u64,
+        counted: &'c Counted,
+    ) -> Result<Access<'c>, (GapKind, String)>
+    where
+        'e: 'c,
+    {
+        let unreadable = |error: io::Error| (GapKind::Unreadable, format!("reading broke off: {error}"));
+        if size <= self.buffer.len() as u64 {
+            return Ok(Access::Buffer);
+        }
+        // The borrow of what is given would outlive the other branch, so it is asked for twice.
+        if content.random_access().map_err(unreadable)?.is_some() {
+            return match content.random_access().map_err(unreadable)? {
+                Some(source) => Ok(Access::Source(CountedSource { source, counted })),
+                None => Ok(Access::Buffer),
+            };
+        }
+        if size <= SPOOL_MEMORY {
+            let start = self.buffer.len();
+            self.fill(content, size as usize).map_err(unreadable)?;
+            if (self.buffer.len() as u64) < size {
+                let reason = read_problem(&Ok(()), &self.buffer, size).unwrap_or_default();
+                self.buffer.truncate(start);
+                return Err((GapKind::Unreadable, reason));
+            }
+            return Ok(Access::Buffer);
+        }
+        let Some(mut scratch) = self.scratch else {
+            let reason = format!(
+                "it has {size} bytes and comes as a stream; without a scratch file at most {SPOOL_MEMORY} are kept"
+            );
+            return Err((GapKind::Limit, reason));
+        };
+        let unwritable = |error: io::Error| (GapKind::Unreadable, format!("the scratch file cannot be written: {error}"));
+        scratch.set_len(0).and_then(|()| scratch.seek(SeekFrom::Start(0))).map_err(unwritable)?;
+        scratch.write_all(&self.buffer).map_err(unwritable)?;
+        let left = size - self.buffer.len() as u64;
+        let copied = io::copy(&mut content.take(left), &mut scratch).map_err(unreadable)?;
+        self.bytes += copied;
+        if copied < left {
+            let reason = format!("the file ended after {} bytes where {size} were expected; it changed or is damaged", size - left + copied);
+            return Err((GapKind::Unreadable, reason));
+        }
+        Ok(Access::Scratch(Scratch(scratch)))
+    }
+
+    fn ask(
+        &self,
+        path: &FsPath,
+        metadata: &Metadata,
+        size: u64,
+        problem: Option<&str>,
+        access: Result<Access<'_>, (GapKind, String)>,
+    ) -> Vec<DetectorFacts> {
+        let mode = mode(metadata);
         let mut detectors = Vec::new();
-        for want in wants {
-            let detector = self.engine.detectors()[want.detector];
+        for want in &self.wants {
+            let subject = &self.engine.subjects()[want.subject];
             let bytes = &self.buffer[..self.buffer.len().min(want.window)];
-            let input = FileInput { path: path.as_bytes(), mode, size, bytes, content: &self.buffer };
-            let mut report =
-                catch_unwind(AssertUnwindSafe(|| detector.inspect(&input))).unwrap_or_else(|_| {
-                    // The panic's message may quote the file, so it is not repeated.
-                    let reason = "the detector failed on this file: an error in Pratique".to_owned();
-                    FileReport { facts: Vec::new(), problems: vec![(GapKind::Crashed, reason)] }
-                });
-            report.problems.extend(self.problem.iter().map(|reason| (GapKind::Unreadable, reason.clone())));
+            let refused = match (want.whole, &access) {
+                (Some(limit), _) if size > limit => {
+                    Some((GapKind::Limit, format!("it has {size} bytes; at most {limit} are looked into")))
+                }
+                (Some(_), Err((kind, reason))) => Some((*kind, reason.clone())),
+                _ => None,
+            };
+            let mut report = match refused {
+                Some(refusal) => FileReport { facts: Vec::new(), problems: vec![refusal] },
+                None => {
+                    let content: &dyn ReadAt = match &access {
+                        Ok(Access::Source(source)) if want.whole.is_some() => source,
+                        Ok(Access::Scratch(scratch)) if want.whole.is_some() => scratch,
+                        Ok(Access::Buffer) if want.whole.is_some() => &self.buffer,
+                        _ => &bytes,
+                    };
+                    let input = FileInput { path: path.as_bytes(), mode, size, bytes, content };
+                    catch_unwind(AssertUnwindSafe(|| subject.inspect(&input))).unwrap_or_else(|_| {
+                        // The panic's message may quote the file, so it is not repeated.
+                        let reason = "the detector failed on this file: an error in Pratique".to_owned();
+                        FileReport { facts: Vec::new(), problems: vec![(GapKind::Crashed, reason)] }
+                    })
+                }
+            };
+            report.problems.extend(problem.map(|reason| (GapKind::Unreadable, reason.to_owned())));
             if !report.facts.is_empty() || !report.problems.is_empty() {
                 detectors.push(DetectorFacts {
-                    detector: detector.info().id.to_owned(),
+                    detector: subject.id().to_owned(),
                     facts: report.facts,
                     problems: report.problems,
                 });
             }
         }
-        (!detectors.is_empty()).then(|| FileFacts { path: path.clone(), mode, size, detectors })
+        detectors
     }
 
     /// Facts that say that a wanted file could not be read at all.
@@ -73,29 +192,77 @@ impl<'e> Inspector<'e> {
         &self,
         path: &FsPath,
         metadata: &Metadata,
-        wants: &[Want],
+        candidates: &[Candidate],
         reason: &str,
     ) -> FileFacts {
-        let detectors = wants
-            .iter()
-            .map(|want| DetectorFacts {
-                detector: self.engine.detectors()[want.detector].info().id.to_owned(),
-                facts: Vec::new(),
-                problems: vec![(GapKind::Unreadable, reason.to_owned())],
-            })
-            .collect();
-        let mode = FileMode { permissions: metadata.permissions, uid: metadata.uid, gid: metadata.gid };
-        FileFacts { path: path.clone(), mode, size: metadata.size, detectors }
+        let facts = problem_of_each(self.engine, candidates, GapKind::Unreadable, reason);
+        self.facts(path, metadata, facts)
+    }
+
+    fn facts(&self, path: &FsPath, metadata: &Metadata, detectors: Vec<DetectorFacts>) -> FileFacts {
+        let size = metadata.size.max(self.buffer.len() as u64);
+        FileFacts { path: path.clone(), mode: mode(metadata), size, detectors }
+    }
+}
+
+fn mode(metadata: &Metadata) -> FileMode {
+    FileMode { permissions: metadata.permissions, uid: metadata.uid, gid: metadata.gid }
+}
+
+/// The same problem for everybody who might want a file.
+fn problem_of_each(engine: &Engine, candidates: &[Candidate], kind: GapKind, reason: &str) -> Vec<DetectorFacts> {
+    let mut subjects: Vec<usize> = candidates.iter().map(|candidate| candidate.subject).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    let facts = |subject: usize| DetectorFacts {
+        detector: engine.subjects()[subject].id().to_owned(),
+        facts: Vec::new(),
+        problems: vec![(kind, reason.to_owned())],
+    };
+    subjects.into_iter().map(facts).collect()
+}
+
+/// Where random access goes to.
+enum Access<'c> {
+    /// The whole file is in the buffer, or nobody may have more.
+    Buffer,
+    Source(CountedSource<'c>),
+    Scratch(Scratch<'c>),
+}
+
+/// Counts bytes that are read at random.
+#[derive(Default)]
+struct Counted(Cell<u64>);
+
+struct CountedSource<'c> {
+    source: &'c dyn ReadAt,
+    counted: &'c Counted,
+}
+
+impl ReadAt for CountedSource<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let read = self.source.read_at(buffer, offset)?;
+        self.counted.0.set(self.counted.0.get() + read as u64);
+        Ok(read)
+    }
+}
+
+struct Scratch<'c>(&'c File);
+
+impl ReadAt for Scratch<'_> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
     }
 }
 
 /// Why fewer bytes came than the file should have.
-fn read_problem(read: io::Result<usize>, expected: u64) -> Option<String> {
+fn read_problem(read: &io::Result<()>, buffer: &[u8], expected: u64) -> Option<String> {
     match read {
         Err(error) => Some(format!("reading broke off: {error}")),
-        Ok(read) if (read as u64) < expected => Some(format!(
-            "the file ended after {read} bytes where at least {expected} were expected; it changed or is damaged"
+        Ok(()) if (buffer.len() as u64) < expected => Some(format!(
+            "the file ended after {} bytes where at least {expected} were expected; it changed or is damaged",
+            buffer.len()
         )),
-        Ok(_) => None,
+        Ok(()) => None,
     }
 }

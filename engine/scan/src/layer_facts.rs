@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{PathSet, RuleSet, Ways};
 
 /// Version of [`LayerFacts`] and their encoding. Raised with every change of either; older facts are made anew.
-pub const SCHEMA_VERSION: u16 = 2;
+pub const SCHEMA_VERSION: u16 = 3;
 
 /// Bytes of encoded facts that are decoded at most: far above what [`crate::Limits`] lets a layer have.
 const MAX_ENCODED: usize = 256 << 20;
@@ -65,10 +65,10 @@ pub struct FileFacts {
     pub detectors: Vec<DetectorFacts>,
 }
 
-/// What one detector noted of one file.
+/// What one detector or parser noted of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DetectorFacts {
-    /// Its id.
+    /// Its id; of a package parser `inventory/` and its id.
     pub detector: String,
     /// In the file's order.
     pub facts: Vec<Fact>,

@@ -18,6 +18,7 @@ mod container;
 mod engine;
 mod image;
 mod inspect;
+mod inventory;
 mod layer_facts;
 mod limits;
 mod matcher;
@@ -32,14 +33,14 @@ mod ways;
 mod tests;
 
 pub use container::scan_root;
-pub use engine::{Engine, EngineError};
-pub use image::{ImageMeta, JudgeOptions, LayerState, judge_image};
+pub use engine::{Engine, EngineError, INVENTORY};
+pub use image::{ImageMeta, JudgeOptions, JudgedImage, JudgedRoot, LayerState, judge_image};
 pub use layer_facts::{
     DetectorFacts, FileFacts, InvalidLayerFacts, LayerFacts, LayerKey, Link, SCHEMA_VERSION, Statistics,
 };
 pub use limits::Limits;
-pub use matcher::{Matcher, Want};
-pub use merge::{Merged, Redirect, Via, VisibleFile, merge};
+pub use matcher::Matcher;
+pub use merge::{HiddenFile, Merged, Redirect, Via, VisibleFile, merge};
 pub use path_set::{PathHash, PathSet};
 pub use rule_set::RuleSet;
 pub use walk::scan_layer;

@@ -1,32 +1,77 @@
-//! All detectors' interests in one matcher.
+//! All interests, of detectors and of package parsers, in one matcher.
 
 use std::collections::BTreeSet;
 
-use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{Candidate as PathCandidate, GlobBuilder, GlobSet, GlobSetBuilder};
 use pratique_core::inspect::{Extent, HEAD, Interest};
-use pratique_detect::Detector;
 use pratique_fs::FsPath;
 
 use crate::EngineError;
+use crate::engine::Subject;
 
-/// A detector that wants a file.
+/// An interest that a file's path and size satisfy; its content was not looked at yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Want {
-    /// Its place in [`crate::Engine::detectors`].
-    pub detector: usize,
-    /// How many bytes it wants: the largest window among its interests that match.
-    pub window: usize,
+pub(crate) struct Candidate {
+    /// Place in [`crate::Engine::subjects`] of whoever declared it.
+    pub(crate) subject: usize,
+    /// The interest.
+    pub(crate) interest: &'static Interest,
 }
 
-/// Tells of a path which detectors want it.
+/// A file that somebody wants, and how much of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Want {
+    /// Place in [`crate::Engine::subjects`].
+    pub(crate) subject: usize,
+    /// Bytes of its start: the most that any of the subject's interests in it asks for.
+    pub(crate) window: usize,
+    /// Random access to all of it, if it has at most so many bytes.
+    pub(crate) whole: Option<u64>,
+}
+
+impl Want {
+    fn of(candidate: &Candidate) -> Self {
+        let (window, whole) = match candidate.interest.extent {
+            Extent::Head(window) => (window, None),
+            Extent::Whole(limit) => (HEAD, Some(limit)),
+        };
+        Self { subject: candidate.subject, window, whole }
+    }
+}
+
+/// One glob of an interest.
+struct Pattern {
+    subject: usize,
+    interest: &'static Interest,
+    glob: &'static str,
+    /// Facts of it speak of the file, wherever it lies: one that a link leads to is enough where it lies.
+    of_file: bool,
+}
+
+impl Pattern {
+    /// The path, if the glob has no wildcards.
+    fn exact(&self) -> Option<FsPath> {
+        wildcard(self.glob).is_none().then(|| FsPath::new(self.glob))
+    }
+
+    /// The folder named before the first wildcard.
+    fn region(&self) -> Option<FsPath> {
+        wildcard(self.glob).map(|at| FsPath::new(&self.glob[..self.glob[..at].rfind('/').unwrap_or(0)]))
+    }
+}
+
+/// Tells of a path who wants it.
 ///
 /// An interest without wildcards is *exact*: programs open that very path. One with wildcards has a *region*, the folder
 /// named before the first wildcard. Links that lead to an exact interest or to a region are followed, as a program would
 /// follow them; links to folders within a region are not, because what they lead to is met where it lies.
+///
+/// What package parsers read is about the file and not about its path. So a link is not followed for them if it leads
+/// to where the same interest looks anyway (`etc/os-release` to `usr/lib/os-release`).
 pub struct Matcher {
     globs: GlobSet,
-    /// Who declared the glob with this place in `globs`, and with which window.
-    owners: Vec<Want>,
+    /// What stands behind the glob with this place in `globs`.
+    patterns: Vec<Pattern>,
     /// Paths of exact interests.
     exact: BTreeSet<FsPath>,
     /// For each interest with a wildcard the folder in which its matches lie.
@@ -36,57 +81,59 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// Compiles the interests of `detectors`; [`Want::detector`] is the place in this slice.
-    pub(crate) fn new(detectors: &[&'static dyn Detector]) -> Result<Self, EngineError> {
+    /// Compiles the interests of `subjects`; [`Want::subject`] is the place in this slice.
+    pub(crate) fn new(subjects: &[Subject]) -> Result<Self, EngineError> {
         let mut globs = GlobSetBuilder::new();
-        let mut owners = Vec::new();
-        let (mut exact, mut regions) = (BTreeSet::new(), BTreeSet::new());
-        for (place, detector) in detectors.iter().enumerate() {
-            for interest in detector.interests() {
+        let mut patterns = Vec::new();
+        for (subject, declared) in subjects.iter().enumerate() {
+            for interest in declared.interests() {
                 for glob in interest.globs {
                     let malformed = |error: globset::Error| EngineError::Glob {
-                        detector: detector.info().id,
+                        subject: declared.id().to_owned(),
                         glob: (*glob).to_owned(),
                         reason: error.kind().to_string(),
                     };
                     globs.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(malformed)?);
-                    owners.push(Want { detector: place, window: window(interest) });
-                    match glob.find(['*', '?', '[', ']', '{', '}', '\\']) {
-                        None => exact.insert(FsPath::new(glob)),
-                        Some(wildcard) => {
-                            let folder = glob[..wildcard].rfind('/').unwrap_or(0);
-                            regions.insert(FsPath::new(&glob[..folder]))
-                        }
-                    };
+                    patterns.push(Pattern { subject, interest, glob, of_file: declared.is_parser() });
                 }
             }
         }
         let globs = globs.build().map_err(|error| EngineError::Glob {
-            detector: "(all together)",
+            subject: "(all together)".to_owned(),
             glob: error.glob().unwrap_or_default().to_owned(),
             reason: error.kind().to_string(),
         })?;
+        let exact: BTreeSet<FsPath> = patterns.iter().filter_map(Pattern::exact).collect();
+        let regions: BTreeSet<FsPath> = patterns.iter().filter_map(Pattern::region).collect();
         let mut gates: BTreeSet<FsPath> = exact.iter().chain(&regions).flat_map(folders_above).collect();
         gates.extend(regions.iter().filter(|region| !region.is_root()).cloned());
-        Ok(Self { globs, owners, exact, regions, gates })
+        Ok(Self { globs, patterns, exact, regions, gates })
     }
 
-    /// Puts the detectors that want `path` into `wants`, each once, in their order.
-    pub fn wanted(&self, path: &FsPath, wants: &mut Vec<Want>) {
-        wants.clear();
-        for glob in self.globs.matches_candidate(&Candidate::from_bytes(path.as_bytes())) {
-            let owner = self.owners[glob];
-            match wants.iter_mut().find(|want| want.detector == owner.detector) {
-                Some(want) => want.window = want.window.max(owner.window),
-                None => wants.push(owner),
-            }
-        }
-        wants.sort_unstable_by_key(|want| want.detector);
+    fn matches(&self, path: &FsPath) -> impl Iterator<Item = &Pattern> {
+        let places = self.globs.matches_candidate(&PathCandidate::from_bytes(path.as_bytes()));
+        places.into_iter().map(|place| &self.patterns[place])
     }
 
-    /// Whether any detector wants `path`.
+    /// Puts the interests that a file's path and size satisfy into `candidates`.
+    pub(crate) fn candidates(&self, path: &FsPath, size: u64, candidates: &mut Vec<Candidate>) {
+        candidates.clear();
+        let patterns = self.matches(path).filter(|pattern| size >= pattern.interest.min_size);
+        candidates
+            .extend(patterns.map(|pattern| Candidate { subject: pattern.subject, interest: pattern.interest }));
+    }
+
+    /// Whether anybody wants `path`, whatever its content.
     pub fn is_wanted(&self, path: &FsPath) -> bool {
-        self.globs.is_match_candidate(&Candidate::from_bytes(path.as_bytes()))
+        self.globs.is_match_candidate(&PathCandidate::from_bytes(path.as_bytes()))
+    }
+
+    /// Whether the content of a hard link at `path` must be read although its target's is met: somebody wants it by this
+    /// name who does not want it by the other.
+    pub(crate) fn wants_hard_link(&self, path: &FsPath, target: &FsPath) -> bool {
+        self.matches(path).any(|pattern| {
+            !pattern.of_file || !self.matches(target).any(|other| std::ptr::eq(other.interest, pattern.interest))
+        })
     }
 
     /// Whether a link at `path` redirects interests: an exact one below it, or a region that it is or that lies below.
@@ -94,18 +141,64 @@ impl Matcher {
         self.gates.contains(path)
     }
 
-    /// What a link at `path` redirects: the path itself if it is wanted, exact interests below, and regions.
-    pub fn redirected_by<'m>(&'m self, path: &'m FsPath) -> impl Iterator<Item = &'m FsPath> {
-        let below = move |other: &&FsPath| *other != path && other.is_within(path);
-        self.is_wanted(path)
-            .then_some(path)
-            .into_iter()
-            .chain(self.exact.iter().filter(below))
-            .chain(self.regions.iter().filter(move |region| region.is_within(path)))
+    /// Whether a link at `path` to `target` redirects anything.
+    pub(crate) fn redirects(&self, path: &FsPath, target: &[u8]) -> bool {
+        (self.leads_to_interest(path) || self.is_wanted(path)) && !self.redirected_by(path, Some(target)).is_empty()
     }
 
-    /// Whether `path` is, or may lie above, a file that some detector wants. What happens at other paths changes
-    /// nothing in a result.
+    /// What a link at `path` to `target` redirects: the path itself if it is wanted, exact interests below, and regions.
+    /// Without a target: whatever lies below `path`.
+    pub(crate) fn redirected_by(&self, path: &FsPath, target: Option<&[u8]>) -> BTreeSet<FsPath> {
+        let led = target.map(|target| follow(path, target));
+        let mut redirected = BTreeSet::new();
+        for pattern in self.matches(path) {
+            if !led.as_ref().is_some_and(|led| self.is_met(pattern, led)) {
+                redirected.insert(path.clone());
+            }
+        }
+        for pattern in &self.patterns {
+            let Some(place) = pattern.exact().or_else(|| pattern.region()) else { continue };
+            let is_region = wildcard(pattern.glob).is_some();
+            if !place.is_within(path) || (!is_region && place == *path) {
+                continue;
+            }
+            let moved = led.as_ref().map(|led| below(path, &place, led));
+            if !moved.is_some_and(|moved| self.is_met(pattern, &moved)) {
+                redirected.insert(place);
+            }
+        }
+        redirected
+    }
+
+    /// Whether what `pattern` looks for is met at `moved`, the place that a link leads to: a file that the same interest
+    /// wants, or a region in which it wants the same.
+    fn is_met(&self, pattern: &Pattern, moved: &FsPath) -> bool {
+        if !pattern.of_file {
+            return false;
+        }
+        let tail = |pattern: &Pattern| {
+            let folder = pattern.region().map_or(0, |region| region.as_bytes().len());
+            pattern.glob[folder..].trim_start_matches('/').to_owned()
+        };
+        match pattern.region() {
+            Some(region) if !region.is_root() => self.patterns.iter().any(|other| {
+                std::ptr::eq(other.interest, pattern.interest)
+                    && other.region().is_some_and(|region| region == *moved)
+                    && tail(other) == tail(pattern)
+            }),
+            _ => self.matches(moved).any(|other| std::ptr::eq(other.interest, pattern.interest)),
+        }
+    }
+
+    /// Drops the candidates that are met at `met` as well, which is where a path leads.
+    pub(crate) fn drop_met(&self, met: &FsPath, candidates: &mut Vec<Candidate>) {
+        candidates.retain(|candidate| {
+            !self.matches(met).any(|other| other.of_file && std::ptr::eq(other.interest, candidate.interest))
+        });
+    }
+
+    /// Whether `path` is, or may lie above, a file that somebody wants. What happens at other paths changes nothing in a
+    /// result.
     pub fn matters(&self, path: &FsPath) -> bool {
         self.leads_to_interest(path)
             || self.regions.iter().any(|region| path.is_within(region) || region.is_within(path))
@@ -135,12 +228,41 @@ impl Matcher {
     }
 }
 
-/// How many bytes of a file's start an interest needs.
-fn window(interest: &Interest) -> usize {
-    match interest.extent {
-        Extent::Head(window) => window,
-        Extent::Whole(_) => HEAD,
+/// Those of `candidates` whose interest fits a file that begins with `head`: each subject once, in their order.
+pub(crate) fn settle(candidates: &[Candidate], head: &[u8], wants: &mut Vec<Want>) {
+    wants.clear();
+    for candidate in candidates {
+        let heads = candidate.interest.heads;
+        if !heads.is_empty() && !heads.iter().any(|wanted| head.starts_with(wanted)) {
+            continue;
+        }
+        let want = Want::of(candidate);
+        match wants.iter_mut().find(|known| known.subject == want.subject) {
+            Some(known) => {
+                known.window = known.window.max(want.window);
+                known.whole = known.whole.max(want.whole);
+            }
+            None => wants.push(want),
+        }
     }
+    wants.sort_unstable_by_key(|want| want.subject);
+}
+
+fn wildcard(glob: &str) -> Option<usize> {
+    glob.find(['*', '?', '[', ']', '{', '}', '\\'])
+}
+
+/// Where a link leads by its words alone; other links on the way are not known here.
+fn follow(link: &FsPath, target: &[u8]) -> FsPath {
+    match link.parent() {
+        Some(folder) if !target.starts_with(b"/") => FsPath::new([folder.as_bytes(), target].join(&b'/')),
+        _ => FsPath::new(target),
+    }
+}
+
+/// Where `place`, which lies below `path`, comes to lie when `path` leads to `led`.
+fn below(path: &FsPath, place: &FsPath, led: &FsPath) -> FsPath {
+    place.parts().skip(path.parts().count()).fold(led.clone(), |path, name| path.join(name))
 }
 
 /// The folders above a path, the deepest first, without the root.

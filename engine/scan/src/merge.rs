@@ -21,6 +21,19 @@ pub struct Merged<'l> {
     pub redirects: Vec<Redirect>,
     /// What is visible in these facts, but perhaps not in the image.
     pub gaps: Vec<Gap>,
+    /// Files with facts that an upper layer hides: whoever pulls the image still has them.
+    pub hidden: Vec<HiddenFile<'l>>,
+}
+
+/// A file of a layer that an upper layer hides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HiddenFile<'l> {
+    /// The layer that brings it.
+    pub layer: &'l Digest,
+    /// What is known of it.
+    pub file: &'l FileFacts,
+    /// The lowest layer that hides it.
+    pub by: &'l Digest,
 }
 
 /// A file of a layer that no upper layer hides.
@@ -52,11 +65,12 @@ pub enum Via {
 
 /// What an upper layer does to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Fate<'l> {
     Visible,
     /// It may be hidden, and this is why that cannot be told.
     Doubtful(&'static str),
-    Hidden,
+    /// This layer hides it.
+    Hidden(&'l Digest),
 }
 
 const IGNORED_BY_SOME: &str =
@@ -75,7 +89,10 @@ pub fn merge<'l>(engine: &Engine, layers: &[&'l LayerFacts]) -> Merged<'l> {
         let upper = &layers[place + 1..];
         for file in &layer.files {
             match fate(&file.path, upper) {
-                Fate::Hidden => continue,
+                Fate::Hidden(by) => {
+                    merged.hidden.push(HiddenFile { layer: &layer.diff_id, file, by });
+                    continue;
+                }
                 Fate::Visible => {}
                 Fate::Doubtful(reason) => merged.gaps.extend(file.detectors.iter().map(|noted| Gap {
                     detector: Some(noted.detector.clone()),
@@ -86,18 +103,18 @@ pub fn merge<'l>(engine: &Engine, layers: &[&'l LayerFacts]) -> Merged<'l> {
         }
         for link in &layer.links {
             match fate(&link.path, upper) {
-                Fate::Hidden => continue,
+                Fate::Hidden(_) => continue,
                 Fate::Visible => {}
                 Fate::Doubtful(reason) => merged.gaps.push(doubt(&link.path, &layer.diff_id, reason)),
             }
-            let paths = engine.matcher().redirected_by(&link.path);
-            redirects.extend(paths.map(|path| (path.clone(), Via::Link(link.path.clone()))));
+            let paths = engine.matcher().redirected_by(&link.path, Some(&link.target));
+            redirects.extend(paths.into_iter().map(|path| (path, Via::Link(link.path.clone()))));
         }
     }
     if let Some(place) = first_astray(layers) {
         let via = Via::Layer(layers[place].diff_id.clone());
-        for path in engine.matcher().redirected_by(&FsPath::root()) {
-            redirects.entry(path.clone()).or_insert_with(|| via.clone());
+        for path in engine.matcher().redirected_by(&FsPath::root(), None) {
+            redirects.entry(path).or_insert_with(|| via.clone());
         }
         merged.gaps.extend(
             layers[place..]
@@ -113,7 +130,7 @@ pub fn merge<'l>(engine: &Engine, layers: &[&'l LayerFacts]) -> Merged<'l> {
 }
 
 /// What the layers above do to a file or link.
-fn fate(path: &FsPath, upper: &[&LayerFacts]) -> Fate {
+fn fate<'l>(path: &FsPath, upper: &[&'l LayerFacts]) -> Fate<'l> {
     if upper.is_empty() {
         return Fate::Visible;
     }
@@ -121,7 +138,7 @@ fn fate(path: &FsPath, upper: &[&LayerFacts]) -> Fate {
     let mut fate = Fate::Visible;
     for layer in upper {
         match fate_under(layer, &itself, &above) {
-            Fate::Hidden => return Fate::Hidden,
+            hidden @ Fate::Hidden(_) => return hidden,
             Fate::Doubtful(reason) => fate = Fate::Doubtful(reason),
             Fate::Visible => {}
         }
@@ -131,7 +148,7 @@ fn fate(path: &FsPath, upper: &[&LayerFacts]) -> Fate {
 
 /// What one layer does to a file or link below it. Where an archive is ambiguous, nothing is taken for hidden: whoever
 /// made it might count on that.
-fn fate_under(layer: &LayerFacts, itself: &PathHash, above: &[PathHash]) -> Fate {
+fn fate_under<'l>(layer: &'l LayerFacts, itself: &PathHash, above: &[PathHash]) -> Fate<'l> {
     let any_above = |test: &dyn Fn(&PathHash) -> bool| above.iter().any(test);
     // Of a file and a folder at one path a runtime keeps the later, and forgets what the earlier one hid.
     if any_above(&|folder| layer.leaves.contains(folder) && layer.folders.contains(folder)) {
@@ -141,7 +158,7 @@ fn fate_under(layer: &LayerFacts, itself: &PathHash, above: &[PathHash]) -> Fate
         || any_above(&|folder| layer.leaves.contains(folder) || layer.opaque.contains(folder))
         || any_above(&|folder| layer.whiteouts.contains(folder) && !layer.folders.contains(folder))
     {
-        return Fate::Hidden;
+        return Fate::Hidden(&layer.diff_id);
     }
     // A folder in the place of a whiteout: hidden by the specification, but an overlay shows what is below unless the
     // folder is marked opaque, and unpacking replaces the whiteout without such a mark.

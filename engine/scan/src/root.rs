@@ -1,16 +1,30 @@
 //! Reading files of interest through a whole root: an image's merged view or a live container's.
 
+use std::cell::RefCell;
+use std::fs::File as DiskFile;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
+use pratique_core::inspect::ReadAt;
 use pratique_core::{Digest, Gap, GapKind};
-use pratique_fs::{EntryKind, Error, FileSystem, FsPath};
+use pratique_fs::{Content, EntryKind, Error, File, FileSystem, FsPath};
 
 use crate::image::Gathered;
 use crate::inspect::Inspector;
-use crate::{Engine, FileFacts, Limits, Want};
+use crate::matcher::Candidate;
+use crate::{Engine, FileFacts, Limits};
 
 /// Where a container has its kernel's file systems, which hold no files of its own and never end.
 const KERNEL_FOLDERS: [&str; 3] = ["dev", "proc", "sys"];
+
+/// How the files of a root are read.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    /// Whether seeking in an open file is cheap.
+    pub(crate) seeks: bool,
+    /// As for [`crate::scan_layer`].
+    pub(crate) scratch: Option<&'a DiskFile>,
+}
 
 /// Reads through a [`FileSystem`] into [`Gathered`]. Every method breaks off when a limit is reached, which is a gap.
 pub(crate) struct RootReader<'a> {
@@ -18,9 +32,11 @@ pub(crate) struct RootReader<'a> {
     engine: &'a Engine,
     gathered: &'a mut Gathered,
     inspector: Inspector<'a>,
-    wants: Vec<Want>,
+    candidates: Vec<Candidate>,
     /// Entries that walks may still meet, and the limit they started with.
     entries: (u64, u64),
+    /// Whether seeking in an open file is cheap: not in a compressed layer's, where it begins anew.
+    seeks: bool,
     /// Bytes of facts that may still be taken in.
     room: usize,
 }
@@ -30,17 +46,25 @@ impl<'a> RootReader<'a> {
         root: &'a dyn FileSystem,
         engine: &'a Engine,
         limits: &Limits,
+        reading: Reading<'a>,
         gathered: &'a mut Gathered,
     ) -> Self {
         let entries = (limits.entries, limits.entries);
-        let (inspector, room) = (Inspector::new(engine), limits.fact_bytes);
-        Self { root, engine, gathered, inspector, wants: Vec::new(), entries, room }
+        let (inspector, room) = (Inspector::new(engine, reading.scratch), limits.fact_bytes);
+        Self { root, engine, gathered, inspector, candidates: Vec::new(), entries, seeks: reading.seeks, room }
     }
 
-    /// Reads what lies at `path`, links followed, if a detector wants it. That there is no such file is no gap: a link
-    /// to nothing gives a program nothing either.
-    pub(crate) fn read(&mut self, path: &FsPath) -> ControlFlow<()> {
-        match self.facts(path) {
+    /// Reads what lies at an exact interest, links followed. What package parsers meet where the links lead is left to
+    /// be read there.
+    pub(crate) fn read_exact(&mut self, path: &FsPath) -> ControlFlow<()> {
+        let resolved = self.root.resolve(path).ok().filter(|resolved| resolved != path);
+        self.read(path, resolved.as_ref())
+    }
+
+    /// Reads what lies at `path`, links followed, if somebody wants it. That there is no such file is no gap: a link to
+    /// nothing gives a program nothing either. `met`: where the same file is met by another name.
+    fn read(&mut self, path: &FsPath, met: Option<&FsPath>) -> ControlFlow<()> {
+        match self.facts(path, met) {
             Ok(None) => {}
             Ok(Some((layer, facts))) => match self.room.checked_sub(facts.weight()) {
                 Some(room) => {
@@ -56,18 +80,25 @@ impl<'a> RootReader<'a> {
         ControlFlow::Continue(())
     }
 
-    fn facts(&mut self, path: &FsPath) -> Result<Option<(Option<Digest>, FileFacts)>, Error> {
-        self.engine.matcher().wanted(path, &mut self.wants);
-        if self.wants.is_empty() {
+    fn facts(
+        &mut self,
+        path: &FsPath,
+        met: Option<&FsPath>,
+    ) -> Result<Option<(Option<Digest>, FileFacts)>, Error> {
+        let matcher = self.engine.matcher();
+        if !matcher.is_wanted(path) {
             return Ok(None);
         }
         let metadata = self.root.metadata(path)?;
-        if metadata.kind != EntryKind::File {
+        matcher.candidates(path, metadata.size, &mut self.candidates);
+        if let Some(met) = met {
+            matcher.drop_met(met, &mut self.candidates);
+        }
+        if metadata.kind != EntryKind::File || self.candidates.is_empty() {
             return Ok(None);
         }
-        let mut file = self.root.open(path)?;
-        self.inspector.load(&metadata, &self.wants, &mut file);
-        let facts = self.inspector.inspect(path, &metadata, &self.wants);
+        let mut file = OpenFile { file: RefCell::new(self.root.open(path)?), seeks: self.seeks };
+        let facts = self.inspector.inspect(path, &metadata, &self.candidates, &mut file);
         Ok(facts.map(|facts| (metadata.layer, facts)))
     }
 
@@ -89,7 +120,7 @@ impl<'a> RootReader<'a> {
                 continue;
             }
             let path = region.join(&entry.name);
-            self.entry(&path, entry.metadata.kind)?;
+            self.entry(&path, &path, entry.metadata.kind)?;
             if entry.metadata.kind == EntryKind::Directory {
                 self.walk(&path)?;
             }
@@ -117,7 +148,7 @@ impl<'a> RootReader<'a> {
                 Ok(entry) => {
                     let path =
                         entry.path.parts().skip(above).fold(folder.clone(), |path, name| path.join(name));
-                    self.entry(&path, entry.metadata.kind)?;
+                    self.entry(&path, &entry.path, entry.metadata.kind)?;
                 }
                 Err(Error::NotFound { .. }) => {}
                 Err(error) => self.gathered.gaps.push(unreadable(folder, &error)),
@@ -126,14 +157,19 @@ impl<'a> RootReader<'a> {
         ControlFlow::Continue(())
     }
 
-    fn entry(&mut self, path: &FsPath, kind: EntryKind) -> ControlFlow<()> {
+    /// An entry of a walk, which lies at `place`.
+    fn entry(&mut self, path: &FsPath, place: &FsPath, kind: EntryKind) -> ControlFlow<()> {
         let (left, limit) = self.entries;
         let Some(left) = left.checked_sub(1) else {
             return self.stop(path, &format!("the root has more than {limit} entries"));
         };
         self.entries = (left, limit);
+        if self.engine.matcher().is_exact(path) {
+            return ControlFlow::Continue(());
+        }
         match kind {
-            EntryKind::File | EntryKind::Symlink if !self.engine.matcher().is_exact(path) => self.read(path),
+            EntryKind::File => self.read(path, (path != place).then_some(place)),
+            EntryKind::Symlink => self.read_exact(path),
             _ => ControlFlow::Continue(()),
         }
     }
@@ -154,5 +190,31 @@ fn unreadable(path: &FsPath, error: &Error) -> Gap {
         path: Some(path.to_string()),
         layer: None,
         reason: error.to_string(),
+    }
+}
+
+/// A file of a root: random access is had by seeking, where that is cheap.
+struct OpenFile {
+    file: RefCell<Box<dyn File>>,
+    seeks: bool,
+}
+
+impl Read for OpenFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.get_mut().read(buffer)
+    }
+}
+
+impl Content for OpenFile {
+    fn random_access(&mut self) -> io::Result<Option<&dyn ReadAt>> {
+        Ok(if self.seeks { Some(self) } else { None })
+    }
+}
+
+impl ReadAt for OpenFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut file = self.file.borrow_mut();
+        file.seek(SeekFrom::Start(offset))?;
+        file.read(buffer)
     }
 }

@@ -2,29 +2,25 @@
 
 use std::fmt;
 
-use pratique_detect::Detector;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// Names a set of detectors at certain versions: 32 hexadecimal digits. Two engines with equal rule sets make equal
+use crate::engine::Subject;
+
+/// Names a set of detectors and parsers at certain versions: 32 hexadecimal digits. Two engines with equal rule sets make equal
 /// facts from equal bytes. Part of the key of cached facts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RuleSet(String);
 
 impl RuleSet {
-    /// The rule set of `detectors`, which are sorted by id. Their interests count too, so that a new path to look at
-    /// is never answered from facts made without it.
-    pub(crate) fn of(detectors: &[&'static dyn Detector]) -> Self {
+    /// The rule set of `subjects`, which are sorted by id. Their interests count too, so that a new path to look at is
+    /// never answered from facts made without it.
+    pub(crate) fn of(subjects: &[Subject]) -> Self {
         let mut hasher = Sha256::new();
-        for detector in detectors {
-            let info = detector.info();
-            hasher.update(format!("{}@{}\n", info.id, info.version));
-            for interest in detector.interests() {
-                hasher.update(format!("{:?} {:?} {}", interest.extent, interest.heads, interest.min_size));
-                for glob in interest.globs {
-                    hasher.update(format!("\t{glob}"));
-                }
-                hasher.update("\n");
+        for subject in subjects {
+            hasher.update(format!("{}@{}\n", subject.id(), subject.version()));
+            for interest in subject.interests() {
+                hasher.update(format!("{interest:?}\n"));
             }
         }
         let sum = hasher.finalize();

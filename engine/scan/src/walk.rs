@@ -1,23 +1,31 @@
 //! One pass over one layer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::fs::File;
 use std::ops::ControlFlow;
 
 use pratique_core::{Gap, GapKind};
-use pratique_fs::{Change, EntryKind, FsPath, Layer, LayerEntry, Metadata, Result};
+use pratique_fs::{Change, Content, EntryKind, FsPath, Layer, LayerEntry, Metadata, Result};
 
 use crate::bounds::GapList;
+use crate::engine::is_inventory;
 use crate::inspect::Inspector;
+use crate::matcher::Candidate;
 use crate::ways::Recorder;
-use crate::{Engine, FileFacts, LayerFacts, Limits, Link, PathHash, Statistics, Want};
+use crate::{Engine, FileFacts, LayerFacts, Limits, Link, PathHash, Statistics};
 
 /// Reads a layer: every file of interest is read once, whatever the number of detectors that want it.
 ///
 /// An error only if nothing of the layer is usable (it cannot be opened, or its content is not what its diff ID says);
-/// all else that is missing is a gap of the facts.
-pub fn scan_layer(layer: &mut dyn Layer, engine: &Engine, limits: &Limits) -> Result<LayerFacts> {
-    let mut walk = Walk::new(engine, limits);
+/// all else that is missing is a gap of the facts. `scratch` is an empty file of the caller's: a large file of a
+/// compressed layer that somebody wants random access to is kept in it meanwhile; without it, that file is a gap.
+pub fn scan_layer(
+    layer: &mut dyn Layer,
+    engine: &Engine,
+    limits: &Limits,
+    scratch: Option<&File>,
+) -> Result<LayerFacts> {
+    let mut walk = Walk::new(engine, limits, scratch);
     let unread = layer.visit(&mut |entry| walk.entry(entry))?;
     walk.gaps.extend(unread);
     Ok(walk.finish(layer))
@@ -27,7 +35,7 @@ struct Walk<'e> {
     engine: &'e Engine,
     limits: &'e Limits,
     inspector: Inspector<'e>,
-    wants: Vec<Want>,
+    candidates: Vec<Candidate>,
     entries: u64,
     files: BTreeMap<FsPath, Vec<FileFacts>>,
     links: BTreeMap<FsPath, Vec<u8>>,
@@ -48,12 +56,12 @@ struct Walk<'e> {
 }
 
 impl<'e> Walk<'e> {
-    fn new(engine: &'e Engine, limits: &'e Limits) -> Self {
+    fn new(engine: &'e Engine, limits: &'e Limits, scratch: Option<&'e File>) -> Self {
         Self {
             engine,
             limits,
-            inspector: Inspector::new(engine),
-            wants: Vec::new(),
+            inspector: Inspector::new(engine, scratch),
+            candidates: Vec::new(),
             entries: 0,
             files: BTreeMap::new(),
             links: BTreeMap::new(),
@@ -97,7 +105,9 @@ impl<'e> Walk<'e> {
                 }
                 self.forget(path);
                 self.remember(path, |walk| &mut walk.leaves);
-                if self.engine.matcher().is_wanted(path) && self.has_room(path, path.as_bytes().len() + 64) {
+                self.repeat(path, target);
+                if self.engine.matcher().wants_hard_link(path, target)
+                    && self.has_room(path, path.as_bytes().len() + 64) {
                     *wanted = true;
                     self.hard_links.insert(path.clone());
                 }
@@ -118,20 +128,17 @@ impl<'e> Walk<'e> {
         ControlFlow::Continue(())
     }
 
-    fn file(&mut self, path: &FsPath, metadata: &Metadata, content: Option<&mut dyn Read>) {
-        self.engine.matcher().wanted(path, &mut self.wants);
-        if self.wants.is_empty() {
+    fn file(&mut self, path: &FsPath, metadata: &Metadata, content: Option<&mut dyn Content>) {
+        self.engine.matcher().candidates(path, metadata.size, &mut self.candidates);
+        if self.candidates.is_empty() {
             return;
         }
         let facts = match content {
-            Some(content) => {
-                self.inspector.load(metadata, &self.wants, content);
-                self.inspector.inspect(path, metadata, &self.wants)
-            }
+            Some(content) => self.inspector.inspect(path, metadata, &self.candidates, content),
             None => Some(self.inspector.unreadable(
                 path,
                 metadata,
-                &self.wants,
+                &self.candidates,
                 "the layer gives no content for it",
             )),
         };
@@ -143,10 +150,28 @@ impl<'e> Walk<'e> {
     }
 
     fn link(&mut self, path: &FsPath, target: &[u8]) {
-        let redirects =
-            self.engine.matcher().leads_to_interest(path) || self.engine.matcher().is_wanted(path);
-        if redirects && self.has_room(path, path.as_bytes().len() + target.len() + 100) {
+        if self.engine.matcher().redirects(path, target)
+            && self.has_room(path, path.as_bytes().len() + target.len() + 100)
+        {
             self.links.insert(path.clone(), target.to_owned());
+        }
+    }
+
+    /// Notes at a hard link what package parsers noted at its target: an upper layer may remove the one and leave the
+    /// other.
+    fn repeat(&mut self, path: &FsPath, target: &FsPath) {
+        let of_target = self.files.get(target).into_iter().flatten();
+        let repeated: Vec<FileFacts> = of_target
+            .filter_map(|facts| {
+                let noted = facts.detectors.iter().filter(|noted| is_inventory(&noted.detector));
+                let detectors: Vec<_> = noted.cloned().collect();
+                (!detectors.is_empty()).then(|| FileFacts { path: path.clone(), detectors, ..facts.clone() })
+            })
+            .collect();
+        for facts in repeated {
+            if self.has_room(path, facts.weight()) {
+                self.files.entry(path.clone()).or_default().push(facts);
+            }
         }
     }
 

@@ -2,17 +2,19 @@
 
 use std::fs::File as DiskFile;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::ops::ControlFlow;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
+use pratique_core::inspect::ReadAt;
 use pratique_core::{Digest, Gap, GapKind};
 
 use super::stack::Stack;
 use super::sys::{self, TooMany};
 use super::traverse::{Met, TooDeep, Traverse};
 use crate::{
-    Change, EntryKind, Error, File, FsPath, Layer, LayerEntry, LayerVisitor, Limits, Opacity, Result,
+    Change, Content, EntryKind, Error, File, FsPath, Layer, LayerEntry, LayerVisitor, Limits, Opacity, Result,
 };
 
 /// Which attributes the overlay that uses a folder honours. Not both: an image may carry `user.*` attributes of its
@@ -179,7 +181,7 @@ impl Layer for FolderLayer {
             };
             let change = change.unwrap_or_else(|| Change::Entry {
                 metadata: &metadata,
-                content: content.as_mut().map(|content| content as &mut dyn Read),
+                content: content.as_mut().map(|content| content as &mut dyn Content),
                 target: target.as_deref(),
             });
             if visitor(LayerEntry { path: &path, position: 0, change }).is_break() {
@@ -224,19 +226,39 @@ struct LazyContent<'l> {
     layer: &'l FolderLayer,
     folder: BorrowedFd<'l>,
     name: &'l [u8],
-    file: Option<DiskFile>,
+    file: Option<OpenFile>,
+}
+
+/// An open file of a folder.
+struct OpenFile(DiskFile);
+
+impl ReadAt for OpenFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+}
+
+impl LazyContent<'_> {
+    fn file(&mut self) -> io::Result<&mut OpenFile> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            none => {
+                let file = sys::open_file(self.folder, self.name)?;
+                self.layer.check_content(&file)?;
+                Ok(none.insert(OpenFile(file)))
+            }
+        }
+    }
 }
 
 impl Read for LazyContent<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => {
-                let file = sys::open_file(self.folder, self.name)?;
-                self.layer.check_content(&file)?;
-                none.insert(file)
-            }
-        };
-        file.read(buffer)
+        self.file()?.0.read(buffer)
+    }
+}
+
+impl Content for LazyContent<'_> {
+    fn random_access(&mut self) -> io::Result<Option<&dyn ReadAt>> {
+        Ok(Some(self.file()?))
     }
 }

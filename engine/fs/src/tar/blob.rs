@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pratique_core::Digest;
+use pratique_core::inspect::ReadAt;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::{Error, Result};
@@ -13,7 +14,15 @@ use crate::{Error, Result};
 /// Where a blob's bytes come from. It can be read from the start as often as needed.
 pub trait Blob: Send + Sync {
     /// Starts reading.
+    ///
+    /// # Errors
+    /// If the source fails.
     fn open(&self) -> io::Result<Box<dyn Read + Send>>;
+
+    /// Random access to the blob, where the source has it.
+    fn random_access(&self) -> Option<Arc<dyn ReadAt + Send + Sync>> {
+        None
+    }
 }
 
 impl Blob for Arc<[u8]> {
@@ -36,6 +45,16 @@ impl BlobFile {
 impl Blob for BlobFile {
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(FileReader { file: self.0.clone(), offset: 0 }))
+    }
+
+    fn random_access(&self) -> Option<Arc<dyn ReadAt + Send + Sync>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
+impl ReadAt for BlobFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
     }
 }
 
@@ -156,6 +175,8 @@ pub(crate) struct Digests {
 pub(crate) struct Uncompressed {
     compressed: Shared<Hashing<Box<dyn Read + Send>>>,
     plain: Hashing<Box<dyn Read + Send>>,
+    /// The blob itself, if it is not compressed and its source gives random access.
+    random: Option<Arc<dyn ReadAt + Send + Sync>>,
 }
 
 impl Uncompressed {
@@ -167,6 +188,7 @@ impl Uncompressed {
         let compressed = Shared(Arc::new(Mutex::new(Hashing::new(opened, &digests.blob, u64::MAX))));
         let mut buffered = BufReader::with_capacity(1 << 16, compressed.clone());
         let magic = peek(&mut buffered).map_err(|error| Error::io(what(), error))?;
+        let mut random = None;
         let plain: Box<dyn Read + Send> = match magic {
             [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
             [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Box::new(
@@ -180,9 +202,17 @@ impl Uncompressed {
                         .to_owned(),
                 });
             }
-            _ => Box::new(buffered),
+            _ => {
+                random = blob.random_access();
+                Box::new(buffered)
+            }
         };
-        Ok(Self { compressed, plain: Hashing::new(plain, &digests.diff_id, limit) })
+        Ok(Self { compressed, plain: Hashing::new(plain, &digests.diff_id, limit), random })
+    }
+
+    /// Random access to what was not read yet, and the offset in it where the stream stands now.
+    pub(crate) fn random_access(&self) -> Option<(Arc<dyn ReadAt + Send + Sync>, u64)> {
+        self.random.clone().map(|blob| (blob, self.plain.read))
     }
 
     /// Reads to the end and compares both digests.

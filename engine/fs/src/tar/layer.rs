@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use pratique_core::inspect::ReadAt;
 use pratique_core::{Digest, Gap, GapKind};
 
 use super::blob::{Blob, Digests, Uncompressed};
@@ -170,10 +171,10 @@ impl<'l> Pass<'l> {
             }
         };
         let metadata = metadata(&entry, kind, self.diff_id);
-        let mut content = Content(reader);
+        let mut content = Content::new(reader, metadata.size);
         let change = Change::Entry {
             metadata: &metadata,
-            content: (kind == EntryKind::File).then_some(&mut content as &mut dyn Read),
+            content: (kind == EntryKind::File).then_some(&mut content as &mut dyn crate::Content),
             target: (kind == EntryKind::Symlink).then_some(entry.link.as_slice()),
         };
         Ok(visitor(LayerEntry { path: &path, position, change }))
@@ -319,7 +320,8 @@ impl<'l> SecondPass<'l> {
             }
             self.first.wanted.remove(link);
             replay.offset = 0;
-            let change = Change::Entry { metadata: &metadata, content: Some(&mut replay), target: None };
+            let content = Some(&mut replay as &mut dyn crate::Content);
+            let change = Change::Entry { metadata: &metadata, content, target: None };
             visitor(LayerEntry { path: link, position: entry.position, change })?;
         }
         ControlFlow::Continue(())
@@ -338,11 +340,56 @@ impl<'l> SecondPass<'l> {
 }
 
 /// The current entry's content.
-struct Content<'r>(&'r mut TarReader<Uncompressed>);
+struct Content<'r> {
+    reader: &'r mut TarReader<Uncompressed>,
+    size: u64,
+    /// Where the content lies in an uncompressed blob, once it was asked for.
+    window: Option<Window>,
+}
+
+impl<'r> Content<'r> {
+    fn new(reader: &'r mut TarReader<Uncompressed>, size: u64) -> Self {
+        Self { reader, size, window: None }
+    }
+}
 
 impl Read for Content<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read_data(buffer)
+        self.reader.read_data(buffer)
+    }
+}
+
+impl crate::Content for Content<'_> {
+    fn random_access(&mut self) -> io::Result<Option<&dyn ReadAt>> {
+        if self.window.is_none()
+            && let Some((stream, left)) = self.reader.rest()
+            && let Some((blob, at)) = stream.random_access()
+        {
+            // What was read of the content lies before where the stream stands.
+            let start = (at + left).saturating_sub(self.size);
+            self.window = Some(Window { blob, start, size: self.size });
+        }
+        Ok(self.window.as_ref().map(|window| window as &dyn ReadAt))
+    }
+}
+
+/// A part of a blob.
+struct Window {
+    blob: Arc<dyn ReadAt + Send + Sync>,
+    start: u64,
+    size: u64,
+}
+
+impl ReadAt for Window {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let most = self.size.saturating_sub(offset).min(buffer.len() as u64) as usize;
+        if most == 0 {
+            return Ok(0);
+        }
+        match self.blob.read_at(&mut buffer[..most], self.start + offset)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            read => Ok(read),
+        }
     }
 }
 
@@ -355,6 +402,8 @@ struct Replay<'r> {
     passed: u64,
     offset: u64,
 }
+
+impl crate::Content for Replay<'_> {}
 
 impl Read for Replay<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -416,7 +465,7 @@ impl Read for TarFile {
             self.at = 0;
         }
         if self.at < self.offset {
-            self.at += io::copy(&mut Content(&mut self.reader).take(self.offset - self.at), &mut io::sink())?;
+            self.at += io::copy(&mut Content::new(&mut self.reader, 0).take(self.offset - self.at), &mut io::sink())?;
         }
         let read = self.reader.read_data(buffer)?;
         self.at += read as u64;

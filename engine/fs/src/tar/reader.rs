@@ -70,6 +70,12 @@ impl<R: Read> TarReader<R> {
         self.stream
     }
 
+    /// The stream, and how many bytes of the current entry's content lie in it from where it stands; none for a sparse
+    /// file, whose content is not there in one piece.
+    pub(crate) fn rest(&self) -> Option<(&R, u64)> {
+        self.sparse.is_none().then_some((&self.stream, self.stored))
+    }
+
     /// The next entry, past what is left of the current one; none at the end of the archive.
     pub(crate) fn next(&mut self) -> Result<Option<TarEntry>> {
         let mut pax = Pax::default();

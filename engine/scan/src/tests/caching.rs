@@ -43,7 +43,7 @@ fn unsorted_sets_are_refused() {
 
 #[test]
 fn the_key_differs_by_all_that_changes_facts_and_by_nothing_else() {
-    let with = |fake: Fake| Engine::of(vec![detector(fake)]).unwrap().rule_set().clone();
+    let with = |fake: Fake| Engine::of(vec![detector(fake)], &[]).unwrap().rule_set().clone();
     let base = with(Fake::DEFAULT);
     assert_eq!(base, with(Fake::DEFAULT));
     for other in [
@@ -55,7 +55,7 @@ fn the_key_differs_by_all_that_changes_facts_and_by_nothing_else() {
         assert_ne!(base, with(other));
     }
     let both = |first: Fake, second: Fake| {
-        Engine::of(vec![detector(first), detector(second)]).unwrap().rule_set().clone()
+        Engine::of(vec![detector(first), detector(second)], &[]).unwrap().rule_set().clone()
     };
     let other = Fake { id: "other", ..Fake::DEFAULT };
     assert_eq!(both(Fake::DEFAULT, other), both(other, Fake::DEFAULT));

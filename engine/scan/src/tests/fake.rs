@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use pratique_core::{Category, DetectorInfo, Digest, Finding, Gap, GapKind, Severity};
 use pratique_detect::{Detector, Fact, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome};
 use pratique_fs::{
-    Change, DirEntry, EntryKind, Error, File, FileSystem, FsPath, Layer, LayerEntry, LayerVisitor, Metadata,
-    Opacity, Result,
+    Change, Content, DirEntry, EntryKind, Error, File, FileSystem, FsPath, Layer, LayerEntry, LayerVisitor, Metadata,
+    Opacity, Result, Stream,
 };
 
 use crate::{Engine, LayerFacts, Limits, scan_layer};
@@ -48,7 +48,7 @@ pub(crate) fn detector(fake: Fake) -> &'static dyn Detector {
 
 /// An engine with one such detector.
 pub(crate) fn engine(globs: &'static [&'static str]) -> Engine {
-    Engine::of(vec![detector(Fake { globs, ..Fake::DEFAULT })]).unwrap()
+    Engine::of(vec![detector(Fake { globs, ..Fake::DEFAULT })], &[]).unwrap()
 }
 
 impl Detector for FakeDetector {
@@ -149,7 +149,7 @@ impl FakeLayer {
     }
 
     pub(crate) fn facts(mut self, engine: &Engine) -> LayerFacts {
-        scan_layer(&mut self, engine, &Limits::default()).unwrap()
+        scan_layer(&mut self, engine, &Limits::default(), None).unwrap()
     }
 }
 
@@ -166,7 +166,8 @@ fn entry<R: Read>(
     visitor: &mut LayerVisitor<'_>,
 ) -> ControlFlow<()> {
     let metadata = metadata(kind, size);
-    let content = content.map(|content| content as &mut dyn Read);
+    let mut content = content.map(Stream);
+    let content = content.as_mut().map(|content| content as &mut dyn Content);
     visitor(LayerEntry { path, position: 0, change: Change::Entry { metadata: &metadata, content, target } })
 }
 

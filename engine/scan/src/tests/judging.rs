@@ -78,7 +78,7 @@ fn a_missing_layer_is_never_clean_and_none_at_all_is_an_error() {
 fn facts_that_do_not_belong_here_are_not_used() {
     let engine = engine(&["etc/shadow"]);
     let swapped = vec![LayerState::Read(FakeLayer::of(9, "f etc/shadow=a").facts(&engine))];
-    let other = Engine::of(vec![detector(Fake { version: 2, ..Fake::DEFAULT })]).unwrap();
+    let other = Engine::of(vec![detector(Fake { version: 2, ..Fake::DEFAULT })], &[]).unwrap();
     for layers in [swapped, read(&other, &["f etc/shadow=a"]), Vec::new()] {
         let facts = judge_image(&engine, &meta(&layers, 1), &layers, None, &options());
         assert!(facts.findings.is_empty() && facts.gaps.len() == 1 && facts.error.is_some(), "{facts:?}");
@@ -154,7 +154,7 @@ fn a_detector_that_fails_takes_no_other_with_it() {
     let engine = Engine::of(vec![
         detector(Fake { id: "a", globs: &["a"], ..Fake::DEFAULT }),
         detector(Fake { id: "b", globs: &["b"], ..Fake::DEFAULT }),
-    ])
+    ], &[])
     .unwrap();
     let facts = judge(&engine, &read(&engine, &["f a=judge-panic; f b=bad"]), None);
     assert_eq!(facts.findings.len(), 1);
@@ -185,7 +185,7 @@ fn a_live_root_is_judged_alike_and_kernel_folders_are_not_walked() {
         ("etc/hosts", "no"),
     ]);
     root.broken.push(FsPath::new("srv/b.key"));
-    let outcome = scan_root(&engine, &root, &["shop/web:1".into()], &options());
+    let outcome = scan_root(&engine, &root, &["shop/web:1".into()], &options(), None);
     let paths: Vec<_> = outcome.findings.iter().filter_map(|finding| finding.path.as_deref()).collect();
     let mut sorted = paths.clone();
     sorted.sort_unstable();

@@ -40,7 +40,7 @@ fn meta(builders: &[LayerBuilder]) -> ImageMeta {
 }
 
 fn states(engine: &Engine, layers: &mut [Box<dyn Layer>]) -> Vec<LayerState> {
-    let facts = |layer: &mut Box<dyn Layer>| scan_layer(layer.as_mut(), engine, &Limits::default()).unwrap();
+    let facts = |layer: &mut Box<dyn Layer>| scan_layer(layer.as_mut(), engine, &Limits::default(), None).unwrap();
     layers.iter_mut().map(|layer| LayerState::Read(facts(layer))).collect()
 }
 
@@ -127,7 +127,7 @@ fn a_live_root_with_a_linked_folder_is_read_through_the_link() {
         .symlink("etc", "/usr/etc");
     files.write_folder(scratch.path(), OpaqueMark::Trusted);
     let root = FolderFs::new(File::open(scratch.path()).unwrap().into(), pratique_fs::Limits::default());
-    let outcome = scan_root(&engine(&["etc/shadow", "etc/shadow.*"]), &root, &[], &options());
+    let outcome = scan_root(&engine(&["etc/shadow", "etc/shadow.*"]), &root, &[], &options(), None);
     assert_eq!(outcome.gaps, []);
     let mut paths: Vec<_> = outcome.findings.iter().filter_map(|finding| finding.path.as_deref()).collect();
     paths.sort_unstable();
@@ -233,7 +233,7 @@ proptest! {
         let mut layers: Vec<_> = builders.iter().map(blob).collect();
         let states = states(&engine, &mut layers);
         let (root, _) = ImageFs::new(layers);
-        let truth = scan_root(&engine, &root, &[], &options());
+        let truth = scan_root(&engine, &root, &[], &options(), None);
         let seen = |facts: &ImageFacts, finding: &Finding| {
             facts.findings.iter().any(|found| (&found.path, &found.message) == (&finding.path, &finding.message))
         };

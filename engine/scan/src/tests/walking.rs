@@ -32,10 +32,10 @@ fn a_file_is_read_once_for_all_detectors_and_others_not_at_all() {
         detector(Fake { id: "a", globs: &["etc/shadow", "**/shadow"], window: 3, ..Fake::DEFAULT }),
         detector(Fake { id: "b", globs: &["etc/*"], window: 5, ..Fake::DEFAULT }),
         detector(Fake { id: "c", globs: &["opt/**"], window: 9, ..Fake::DEFAULT }),
-    ])
+    ], &[])
     .unwrap();
     let mut layer = FakeLayer::of(1, "d etc; f etc/shadow=12345678; f bin/sh=x; c etc/null");
-    let facts = scan_layer(&mut layer, &engine, &Limits::default()).unwrap();
+    let facts = scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap();
     assert_eq!(layer.reads, [(FsPath::new("etc/shadow"), 1)].into());
     assert_eq!(noted(&facts), [("a".to_owned(), 1, 3), ("b".to_owned(), 1, 5)]);
     assert_eq!(facts.statistics, Statistics { entries: 4, opened: 1, bytes: 5 });
@@ -47,9 +47,9 @@ fn a_file_is_read_once_for_all_detectors_and_others_not_at_all() {
 
 #[test]
 fn of_a_huge_file_the_window_is_read() {
-    let engine = Engine::of(vec![detector(Fake { window: 1 << 20, ..Fake::DEFAULT })]).unwrap();
+    let engine = Engine::of(vec![detector(Fake { window: 1 << 20, ..Fake::DEFAULT })], &[]).unwrap();
     let mut layer = FakeLayer::new(1, vec![Item::Zeros(FsPath::new("etc/shadow"), 5 << 40)]);
-    let facts = scan_layer(&mut layer, &engine, &Limits::default()).unwrap();
+    let facts = scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap();
     assert_eq!((facts.statistics.bytes, facts.files[0].size), (1 << 20, 5 << 40));
     assert_eq!(problems(&facts), []);
 }
@@ -127,7 +127,7 @@ fn limits_end_in_gaps() {
     let engine = engine(&["**"]);
     let items: Vec<Item> =
         (0..20).map(|n| Item::File(FsPath::new(format!("f{n}")), b"0123456789".to_vec())).collect();
-    let scan = |limits: Limits| scan_layer(&mut FakeLayer::new(1, items.clone()), &engine, &limits).unwrap();
+    let scan = |limits: Limits| scan_layer(&mut FakeLayer::new(1, items.clone()), &engine, &limits, None).unwrap();
     let only_limits = |gaps: &[Gap]| {
         assert!(!gaps.is_empty() && gaps.iter().all(|gap| gap.kind == GapKind::Limit && gap.layer.is_some()));
     };
@@ -181,9 +181,9 @@ fn a_million_entries_take_16_bytes_each_or_nothing() {
     }
     for (globs, paths) in [(&["etc/shadow"][..], 0), (&["**/*.key"][..], 1_000_000)] {
         let engine =
-            Engine::of(vec![detector(Fake { globs: globs.to_vec().leak(), ..Fake::DEFAULT })]).unwrap();
+            Engine::of(vec![detector(Fake { globs: globs.to_vec().leak(), ..Fake::DEFAULT })], &[]).unwrap();
         let facts =
-            scan_layer(&mut Million(FakeLayer::new(1, Vec::new())), &engine, &Limits::default()).unwrap();
+            scan_layer(&mut Million(FakeLayer::new(1, Vec::new())), &engine, &Limits::default(), None).unwrap();
         assert_eq!((facts.statistics.entries, facts.leaves.len()), (1_000_000, paths));
         let encoded = facts.encode();
         assert!(encoded.len() < (paths + 1002) * 16 + 1000, "{}", encoded.len());
