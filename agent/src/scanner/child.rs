@@ -34,7 +34,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
     for lack in sandbox::enter_child(&descriptors.folders(), job.memory) {
         eprintln!("the scanning process goes on without {}: {}", lack.what, lack.reason);
     }
-    let engine = Engine::new(&job.detectors)?;
+    let engine = Engine::new(&job.detectors, &[])?;
     let answer = match job.task {
         Task::Scan(source) => scan(&engine, &source, descriptors),
         Task::Judge(judgement) => {
@@ -95,7 +95,7 @@ fn scan(engine: &Engine, source: &Source, descriptors: Descriptors) -> Answer {
     let Some((form, descriptor)) = descriptors.0.into_iter().next() else {
         return Answer::NeedsSources;
     };
-    match scan_layer(layer(&source.diff_id, form, descriptor).as_mut(), engine, &LIMITS) {
+    match scan_layer(layer(&source.diff_id, form, descriptor).as_mut(), engine, &LIMITS, None) {
         Ok(facts) => Answer::Layer(facts.into()),
         Err(error) => {
             Answer::Missing(Gap::of_layer(error.gap_kind(), source.diff_id.clone(), error.to_string()))
@@ -117,7 +117,7 @@ fn judge(engine: &Engine, judgement: Judgement, layers: &[LayerState], descripto
         if !merge(engine, &read).redirects.is_empty() {
             return Answer::NeedsSources;
         }
-        return Answer::Image(judge_image(engine, &meta, layers, None, &options).into());
+        return Answer::Image(judge_image(engine, &meta, layers, None, &options).facts.into());
     };
     let whole = sources.len() == meta.layers.len();
     let parts = sources.iter().zip(descriptors.0);
@@ -127,5 +127,5 @@ fn judge(engine: &Engine, judgement: Judgement, layers: &[LayerState], descripto
     let whole = whole && gaps.iter().all(|gap| gap.path.is_some());
     // A view with a layer missing could lead links elsewhere than the image does.
     let root = whole.then_some(&root as &dyn FileSystem);
-    Answer::Image(judge_image(engine, &meta, layers, root, &options).into())
+    Answer::Image(judge_image(engine, &meta, layers, root, &options).facts.into())
 }

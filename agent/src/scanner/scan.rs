@@ -66,7 +66,7 @@ impl Workshop {
     /// Scans an image and tells its facts.
     pub(super) fn scan(&self, link: &Link, open: Open) -> Result<(), Stop> {
         let image = link.resolve(&open.target, &open.media_type)?;
-        let engine = Engine::new(&open.detectors).map_err(|error| Stop::Failed(error.to_string()))?;
+        let engine = Engine::new(&open.detectors, &[]).map_err(|error| Stop::Failed(error.to_string()))?;
         let mut tally = Tally::default();
         let states = self.layers(link, &image, &engine, &open.detectors, &mut tally)?;
         let facts = self.judge(link, &image, &engine, open, &states, &mut tally)?;
@@ -124,7 +124,7 @@ impl Workshop {
 
     /// Every detector as `id@rules`, if all layers' facts are kept: such an image is scanned without reading anything.
     fn kept(&self, image: &ImageManifest) -> Vec<String> {
-        let Ok(engine) = Engine::new(&["*".to_owned()]) else { return Vec::new() };
+        let Ok(engine) = Engine::new(&["*".to_owned()], &[]) else { return Vec::new() };
         let mut layers = image.layers.iter().enumerate();
         if !layers.all(|(place, layer)| self.cached(&engine, layer, place == 0).is_some()) {
             return Vec::new();

@@ -19,7 +19,8 @@ pub fn scan_root(
     scratch: Option<&File>,
 ) -> JudgedRoot {
     let mut gathered = Gathered::new(&options.limits);
-    let mut reader = RootReader::new(root, engine, &options.limits, Reading { seeks: true, scratch }, &mut gathered);
+    let mut reader =
+        RootReader::new(root, engine, &options.limits, Reading { seeks: true, scratch }, &mut gathered);
     let matcher = engine.matcher();
     if matcher.exact().try_for_each(|path| reader.read_exact(path)).is_continue() {
         let covered = |region: &FsPath| {

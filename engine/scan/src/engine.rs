@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, Interest};
 use pratique_detect::{Detector, Fact, FileReport};
-use pratique_inventory::{PARSERS, Parser};
+use pratique_inventory::Parser;
 
 use crate::{Matcher, RuleSet};
 
@@ -38,7 +38,7 @@ enum SubjectKind {
 }
 
 impl Subject {
-    fn detector(detector: &'static dyn Detector) -> Self {
+    pub(crate) fn detector(detector: &'static dyn Detector) -> Self {
         Self { id: detector.info().id.to_owned(), kind: SubjectKind::Detector(detector) }
     }
 
@@ -81,7 +81,9 @@ impl Subject {
                     match postcard::to_allocvec(record) {
                         Ok(bytes) => report.facts.push(Fact(bytes)),
                         Err(error) => {
-                            report.problems.push((GapKind::Malformed, format!("a record cannot be kept: {error}")));
+                            report
+                                .problems
+                                .push((GapKind::Malformed, format!("a record cannot be kept: {error}")));
                         }
                     }
                 }
@@ -118,12 +120,12 @@ pub enum EngineError {
 }
 
 impl Engine {
-    /// The engine for the inventory and the detectors with these ids; `*` stands for all there are. Order and repetition
-    /// do not matter.
+    /// The engine for the detectors with these ids (`*` stands for all there are; order and repetition do not matter) and
+    /// for these parsers: [`pratique_inventory::PARSERS`], or none where no inventory is wanted.
     ///
     /// # Errors
-    /// If an id is unknown.
-    pub fn new(selection: &[String]) -> Result<Self, EngineError> {
+    /// If an id is unknown, or there is nothing to look for.
+    pub fn new(selection: &[String], parsers: &[&'static dyn Parser]) -> Result<Self, EngineError> {
         let all = pratique_detect::detectors::DETECTORS;
         if let Some(id) = selection.iter().find(|id| *id != "*" && !all.iter().any(|d| d.info().id == *id)) {
             let known = all.iter().map(|detector| detector.info().id).collect::<Vec<_>>().join(", ");
@@ -132,7 +134,7 @@ impl Engine {
         let chosen = |detector: &&&'static dyn Detector| {
             selection.iter().any(|id| id == "*" || id == detector.info().id)
         };
-        Self::of(all.iter().filter(chosen).copied().collect(), PARSERS)
+        Self::of(all.iter().filter(chosen).copied().collect(), parsers)
     }
 
     /// The engine for these detectors and parsers.
@@ -148,7 +150,8 @@ impl Engine {
         }
         detectors.sort_by_key(|detector| detector.info().id);
         detectors.dedup_by_key(|detector| detector.info().id);
-        let mut subjects: Vec<Subject> = detectors.iter().map(|detector| Subject::detector(*detector)).collect();
+        let mut subjects: Vec<Subject> =
+            detectors.iter().map(|detector| Subject::detector(*detector)).collect();
         subjects.extend(parsers.iter().map(|parser| Subject::parser(*parser)));
         subjects.sort_by(|a, b| a.id.cmp(&b.id));
         let matcher = Matcher::new(&subjects)?;

@@ -125,14 +125,18 @@ impl<'e> Inspector<'e> {
             );
             return Err((GapKind::Limit, reason));
         };
-        let unwritable = |error: io::Error| (GapKind::Unreadable, format!("the scratch file cannot be written: {error}"));
+        let unwritable =
+            |error: io::Error| (GapKind::Unreadable, format!("the scratch file cannot be written: {error}"));
         scratch.set_len(0).and_then(|()| scratch.seek(SeekFrom::Start(0))).map_err(unwritable)?;
         scratch.write_all(&self.buffer).map_err(unwritable)?;
         let left = size - self.buffer.len() as u64;
         let copied = io::copy(&mut content.take(left), &mut scratch).map_err(unreadable)?;
         self.bytes += copied;
         if copied < left {
-            let reason = format!("the file ended after {} bytes where {size} were expected; it changed or is damaged", size - left + copied);
+            let reason = format!(
+                "the file ended after {} bytes where {size} were expected; it changed or is damaged",
+                size - left + copied
+            );
             return Err((GapKind::Unreadable, reason));
         }
         Ok(Access::Scratch(Scratch(scratch)))
@@ -210,7 +214,12 @@ fn mode(metadata: &Metadata) -> FileMode {
 }
 
 /// The same problem for everybody who might want a file.
-fn problem_of_each(engine: &Engine, candidates: &[Candidate], kind: GapKind, reason: &str) -> Vec<DetectorFacts> {
+fn problem_of_each(
+    engine: &Engine,
+    candidates: &[Candidate],
+    kind: GapKind,
+    reason: &str,
+) -> Vec<DetectorFacts> {
     let mut subjects: Vec<usize> = candidates.iter().map(|candidate| candidate.subject).collect();
     subjects.sort_unstable();
     subjects.dedup();

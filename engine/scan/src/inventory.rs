@@ -44,7 +44,11 @@ pub(crate) fn removed(inventory: &Inventory, hidden: &[HiddenFile<'_>]) -> Vec<R
     let present: BTreeSet<_> = inventory.packages.iter().map(|located| key(&located.package)).collect();
     let mut removed = BTreeMap::new();
     for HiddenFile { layer, file, by } in hidden {
-        let facts = file.detectors.iter().filter(|noted| is_inventory(&noted.detector)).flat_map(|noted| &noted.facts);
+        let facts = file
+            .detectors
+            .iter()
+            .filter(|noted| is_inventory(&noted.detector))
+            .flat_map(|noted| &noted.facts);
         for record in facts.filter_map(record) {
             let Record::Package { package, files } = record else { continue };
             let key = key(&package);

@@ -119,8 +119,9 @@ impl Matcher {
     pub(crate) fn candidates(&self, path: &FsPath, size: u64, candidates: &mut Vec<Candidate>) {
         candidates.clear();
         let patterns = self.matches(path).filter(|pattern| size >= pattern.interest.min_size);
-        candidates
-            .extend(patterns.map(|pattern| Candidate { subject: pattern.subject, interest: pattern.interest }));
+        candidates.extend(
+            patterns.map(|pattern| Candidate { subject: pattern.subject, interest: pattern.interest }),
+        );
     }
 
     /// Whether anybody wants `path`, whatever its content.
@@ -132,7 +133,8 @@ impl Matcher {
     /// name who does not want it by the other.
     pub(crate) fn wants_hard_link(&self, path: &FsPath, target: &FsPath) -> bool {
         self.matches(path).any(|pattern| {
-            !pattern.of_file || !self.matches(target).any(|other| std::ptr::eq(other.interest, pattern.interest))
+            !pattern.of_file
+                || !self.matches(target).any(|other| std::ptr::eq(other.interest, pattern.interest))
         })
     }
 
@@ -143,7 +145,8 @@ impl Matcher {
 
     /// Whether a link at `path` to `target` redirects anything.
     pub(crate) fn redirects(&self, path: &FsPath, target: &[u8]) -> bool {
-        (self.leads_to_interest(path) || self.is_wanted(path)) && !self.redirected_by(path, Some(target)).is_empty()
+        (self.leads_to_interest(path) || self.is_wanted(path))
+            && !self.redirected_by(path, Some(target)).is_empty()
     }
 
     /// What a link at `path` to `target` redirects: the path itself if it is wanted, exact interests below, and regions.
@@ -276,12 +279,13 @@ mod tests {
     use crate::tests::fake::{Fake, detector};
 
     fn matcher(globs: &'static [&'static str], window: usize) -> Matcher {
-        Matcher::new(&[detector(Fake { globs, window, ..Fake::DEFAULT })]).unwrap()
+        Matcher::new(&[Subject::detector(detector(Fake { globs, window, ..Fake::DEFAULT }))]).unwrap()
     }
 
     fn wants(matcher: &Matcher, path: &[u8]) -> Vec<Want> {
-        let mut wants = Vec::new();
-        matcher.wanted(&FsPath::new(path), &mut wants);
+        let (mut candidates, mut wants) = (Vec::new(), Vec::new());
+        matcher.candidates(&FsPath::new(path), 100, &mut candidates);
+        settle(&candidates, b"", &mut wants);
         wants
     }
 
@@ -308,12 +312,12 @@ mod tests {
     fn a_detector_gets_its_largest_window_and_others_keep_theirs() {
         let small = detector(Fake { id: "a", globs: &["etc/*", "etc/shadow"], window: 5, ..Fake::DEFAULT });
         let large = detector(Fake { id: "b", globs: &["**/shadow"], window: 50, ..Fake::DEFAULT });
-        let matcher = Matcher::new(&[small, large]).unwrap();
+        let matcher = Matcher::new(&[Subject::detector(small), Subject::detector(large)]).unwrap();
         assert_eq!(
             wants(&matcher, b"etc/shadow"),
-            [Want { detector: 0, window: 5 }, Want { detector: 1, window: 50 }]
+            [Want { subject: 0, window: 5, whole: None }, Want { subject: 1, window: 50, whole: None }]
         );
-        assert_eq!(wants(&matcher, b"usr/shadow"), [Want { detector: 1, window: 50 }]);
+        assert_eq!(wants(&matcher, b"usr/shadow"), [Want { subject: 1, window: 50, whole: None }]);
     }
 
     #[test]
@@ -331,7 +335,7 @@ mod tests {
         ] {
             let path = FsPath::new(path);
             let expected: Vec<FsPath> = redirected.iter().map(FsPath::new).collect();
-            assert_eq!(matcher.redirected_by(&path).cloned().collect::<Vec<_>>(), expected, "{path}");
+            assert_eq!(Vec::from_iter(matcher.redirected_by(&path, None)), expected, "{path}");
             let at_an_interest = matcher.is_wanted(&path);
             assert_eq!(matcher.leads_to_interest(&path), !expected.is_empty() && !at_an_interest, "{path}");
         }
@@ -356,7 +360,8 @@ mod tests {
 
     #[test]
     fn a_malformed_glob_names_its_detector() {
-        let error = Matcher::new(&[detector(Fake { globs: &["a[b"], ..Fake::DEFAULT })]).err().unwrap();
+        let broken = Subject::detector(detector(Fake { globs: &["a[b"], ..Fake::DEFAULT }));
+        let error = Matcher::new(&[broken]).err().unwrap();
         assert!(error.to_string().contains("`a[b`"), "{error}");
     }
 }

@@ -51,7 +51,16 @@ impl<'a> RootReader<'a> {
     ) -> Self {
         let entries = (limits.entries, limits.entries);
         let (inspector, room) = (Inspector::new(engine, reading.scratch), limits.fact_bytes);
-        Self { root, engine, gathered, inspector, candidates: Vec::new(), entries, seeks: reading.seeks, room }
+        Self {
+            root,
+            engine,
+            gathered,
+            inspector,
+            candidates: Vec::new(),
+            entries,
+            seeks: reading.seeks,
+            room,
+        }
     }
 
     /// Reads what lies at an exact interest, links followed. What package parsers meet where the links lead is left to

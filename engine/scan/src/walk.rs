@@ -107,7 +107,8 @@ impl<'e> Walk<'e> {
                 self.remember(path, |walk| &mut walk.leaves);
                 self.repeat(path, target);
                 if self.engine.matcher().wants_hard_link(path, target)
-                    && self.has_room(path, path.as_bytes().len() + 64) {
+                    && self.has_room(path, path.as_bytes().len() + 64)
+                {
                     *wanted = true;
                     self.hard_links.insert(path.clone());
                 }

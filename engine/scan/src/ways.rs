@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn ways(lines: &str, limits: &Limits) -> Ways {
-        scan_layer(&mut FakeLayer::of(1, lines), &engine(&["etc/shadow"]), limits).unwrap().ways
+        scan_layer(&mut FakeLayer::of(1, lines), &engine(&["etc/shadow"]), limits, None).unwrap().ways
     }
 
     #[rstest]

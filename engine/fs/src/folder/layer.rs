@@ -2,9 +2,9 @@
 
 use std::fs::File as DiskFile;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::ops::ControlFlow;
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use pratique_core::inspect::ReadAt;

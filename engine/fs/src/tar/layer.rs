@@ -465,7 +465,10 @@ impl Read for TarFile {
             self.at = 0;
         }
         if self.at < self.offset {
-            self.at += io::copy(&mut Content::new(&mut self.reader, 0).take(self.offset - self.at), &mut io::sink())?;
+            self.at += io::copy(
+                &mut Content::new(&mut self.reader, 0).take(self.offset - self.at),
+                &mut io::sink(),
+            )?;
         }
         let read = self.reader.read_data(buffer)?;
         self.at += read as u64;

@@ -69,12 +69,12 @@ fn the_key_differs_by_all_that_changes_facts_and_by_nothing_else() {
 
 #[test]
 fn a_selection_is_checked() {
-    assert!(Engine::new(&["no-such".to_owned()]).err().unwrap().to_string().contains("`no-such`"));
-    assert!(Engine::new(&[]).err().unwrap().to_string().contains("no detector"));
-    let all = Engine::new(&["*".to_owned()]).unwrap();
+    assert!(Engine::new(&["no-such".to_owned()], &[]).err().unwrap().to_string().contains("`no-such`"));
+    assert!(Engine::new(&[], &[]).err().unwrap().to_string().contains("no detector"));
+    let all = Engine::new(&["*".to_owned()], &[]).unwrap();
     assert_eq!(all.versions().len(), pratique_detect::detectors::DETECTORS.len());
     let first = pratique_detect::detectors::DETECTORS[0].info().id.to_owned();
-    assert_eq!(Engine::new(&[first.clone(), first]).unwrap().detectors().len(), 1);
+    assert_eq!(Engine::new(&[first.clone(), first], &[]).unwrap().detectors().len(), 1);
 }
 
 proptest! {

@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use pratique_core::{Category, DetectorInfo, Digest, Finding, Gap, GapKind, Severity};
 use pratique_detect::{Detector, Fact, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome};
 use pratique_fs::{
-    Change, Content, DirEntry, EntryKind, Error, File, FileSystem, FsPath, Layer, LayerEntry, LayerVisitor, Metadata,
-    Opacity, Result, Stream,
+    Change, Content, DirEntry, EntryKind, Error, File, FileSystem, FsPath, Layer, LayerEntry, LayerVisitor,
+    Metadata, Opacity, Result, Stream,
 };
 
 use crate::{Engine, LayerFacts, Limits, scan_layer};

@@ -40,7 +40,7 @@ fn read(engine: &Engine, layers: &[&str]) -> Vec<LayerState> {
 }
 
 fn judge(engine: &Engine, layers: &[LayerState], root: Option<&dyn FileSystem>) -> ImageFacts {
-    judge_image(engine, &meta(layers, layers.len() as u8), layers, root, &options())
+    judge_image(engine, &meta(layers, layers.len() as u8), layers, root, &options()).facts
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn facts_that_do_not_belong_here_are_not_used() {
     let swapped = vec![LayerState::Read(FakeLayer::of(9, "f etc/shadow=a").facts(&engine))];
     let other = Engine::of(vec![detector(Fake { version: 2, ..Fake::DEFAULT })], &[]).unwrap();
     for layers in [swapped, read(&other, &["f etc/shadow=a"]), Vec::new()] {
-        let facts = judge_image(&engine, &meta(&layers, 1), &layers, None, &options());
+        let facts = judge_image(&engine, &meta(&layers, 1), &layers, None, &options()).facts;
         assert!(facts.findings.is_empty() && facts.gaps.len() == 1 && facts.error.is_some(), "{facts:?}");
     }
 }
@@ -142,7 +142,8 @@ fn redirects_are_bounded_in_number_and_bytes() {
             &layers,
             Some(&root),
             &JudgeOptions { limits, ..options() },
-        );
+        )
+        .facts;
         assert_eq!(facts.findings.len(), 2);
         assert_eq!((facts.gaps.len(), facts.gaps[0].kind), (1, GapKind::Limit));
         assert_eq!(facts.gaps[0].path.as_deref(), Some("/c.key"));
@@ -151,10 +152,13 @@ fn redirects_are_bounded_in_number_and_bytes() {
 
 #[test]
 fn a_detector_that_fails_takes_no_other_with_it() {
-    let engine = Engine::of(vec![
-        detector(Fake { id: "a", globs: &["a"], ..Fake::DEFAULT }),
-        detector(Fake { id: "b", globs: &["b"], ..Fake::DEFAULT }),
-    ], &[])
+    let engine = Engine::of(
+        vec![
+            detector(Fake { id: "a", globs: &["a"], ..Fake::DEFAULT }),
+            detector(Fake { id: "b", globs: &["b"], ..Fake::DEFAULT }),
+        ],
+        &[],
+    )
     .unwrap();
     let facts = judge(&engine, &read(&engine, &["f a=judge-panic; f b=bad"]), None);
     assert_eq!(facts.findings.len(), 1);
@@ -166,7 +170,8 @@ fn of_too_many_findings_the_worst_are_kept() {
     let engine = engine(&["*"]);
     let layers = read(&engine, &["f a=mild1; f b=mild2; f c=bad1; f d=mild3; f e=bad2"]);
     let limits = Limits { findings: 3, ..Limits::default() };
-    let facts = judge_image(&engine, &meta(&layers, 1), &layers, None, &JudgeOptions { limits, ..options() });
+    let facts =
+        judge_image(&engine, &meta(&layers, 1), &layers, None, &JudgeOptions { limits, ..options() }).facts;
     assert_eq!(facts.findings.len(), 3);
     assert_eq!(facts.findings.iter().filter(|finding| finding.message.starts_with("bad")).count(), 2);
     assert!(facts.findings.is_sorted());
@@ -194,7 +199,7 @@ fn a_live_root_is_judged_alike_and_kernel_folders_are_not_walked() {
     assert_eq!(outcome.gaps[0].path.as_deref(), Some("/srv/b.key"));
 
     let limits = Limits { entries: 3, ..Limits::default() };
-    let outcome = scan_root(&engine, &root, &[], &JudgeOptions { limits, ..options() });
+    let outcome = scan_root(&engine, &root, &[], &JudgeOptions { limits, ..options() }, None);
     assert!(outcome.gaps.iter().any(|gap| gap.kind == GapKind::Limit));
 }
 

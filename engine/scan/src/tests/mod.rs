@@ -5,5 +5,6 @@ pub(crate) mod fake;
 mod caching;
 mod judging;
 mod merging;
+mod packages;
 mod sources;
 mod walking;

@@ -40,7 +40,8 @@ fn meta(builders: &[LayerBuilder]) -> ImageMeta {
 }
 
 fn states(engine: &Engine, layers: &mut [Box<dyn Layer>]) -> Vec<LayerState> {
-    let facts = |layer: &mut Box<dyn Layer>| scan_layer(layer.as_mut(), engine, &Limits::default(), None).unwrap();
+    let facts =
+        |layer: &mut Box<dyn Layer>| scan_layer(layer.as_mut(), engine, &Limits::default(), None).unwrap();
     layers.iter_mut().map(|layer| LayerState::Read(facts(layer))).collect()
 }
 
@@ -48,7 +49,7 @@ fn judge(engine: &Engine, builders: &[LayerBuilder], mut layers: Vec<Box<dyn Lay
     let states = states(engine, &mut layers);
     let (root, gaps) = ImageFs::new(layers);
     assert_eq!(gaps, []);
-    judge_image(engine, &meta(builders), &states, Some(&root), &options())
+    judge_image(engine, &meta(builders), &states, Some(&root), &options()).facts
 }
 
 fn options() -> JudgeOptions {
@@ -153,7 +154,7 @@ fn what_an_upper_blob_writes_through_a_lower_link_is_found_or_a_gap() {
     assert_eq!(shown(&facts), [("/etc/shadow", "weak")]);
     assert_eq!((facts.findings[0].layer.as_ref(), facts.gaps.len()), (Some(&layers[1].diff_id()), 0));
     let states = states(&engine, &mut layers.each_ref().map(blob));
-    let facts = judge_image(&engine, &meta(&layers), &states, None, &options());
+    let facts = judge_image(&engine, &meta(&layers), &states, None, &options()).facts;
     assert_eq!(facts.findings, []);
     assert_eq!((facts.gaps.len(), facts.gaps[0].path.as_deref()), (1, Some("/etc/shadow")));
     assert!(facts.gaps[0].reason.contains(&layers[1].diff_id().to_string()), "{}", facts.gaps[0].reason);
@@ -237,8 +238,8 @@ proptest! {
         let seen = |facts: &ImageFacts, finding: &Finding| {
             facts.findings.iter().any(|found| (&found.path, &found.message) == (&finding.path, &finding.message))
         };
-        let followed = judge_image(&engine, &meta(&builders), &states, Some(&root), &options());
-        let alone = judge_image(&engine, &meta(&builders), &states, None, &options());
+        let followed = judge_image(&engine, &meta(&builders), &states, Some(&root), &options()).facts;
+        let alone = judge_image(&engine, &meta(&builders), &states, None, &options()).facts;
         for finding in &truth.findings {
             prop_assert!(seen(&followed, finding), "{finding:?} is missing from {followed:?}");
             let path = finding.path.as_deref().unwrap();

@@ -1,7 +1,7 @@
 //! One pass over a layer.
 
 use pratique_core::{Gap, GapKind};
-use pratique_fs::FsPath;
+use pratique_fs::{FsPath, Stream};
 
 use super::fake::{Fake, FakeLayer, Item, detector, engine};
 use crate::{Engine, LayerFacts, Limits, Statistics, scan_layer};
@@ -28,11 +28,14 @@ fn noted(facts: &LayerFacts) -> Vec<(String, usize, usize)> {
 
 #[test]
 fn a_file_is_read_once_for_all_detectors_and_others_not_at_all() {
-    let engine = Engine::of(vec![
-        detector(Fake { id: "a", globs: &["etc/shadow", "**/shadow"], window: 3, ..Fake::DEFAULT }),
-        detector(Fake { id: "b", globs: &["etc/*"], window: 5, ..Fake::DEFAULT }),
-        detector(Fake { id: "c", globs: &["opt/**"], window: 9, ..Fake::DEFAULT }),
-    ], &[])
+    let engine = Engine::of(
+        vec![
+            detector(Fake { id: "a", globs: &["etc/shadow", "**/shadow"], window: 3, ..Fake::DEFAULT }),
+            detector(Fake { id: "b", globs: &["etc/*"], window: 5, ..Fake::DEFAULT }),
+            detector(Fake { id: "c", globs: &["opt/**"], window: 9, ..Fake::DEFAULT }),
+        ],
+        &[],
+    )
     .unwrap();
     let mut layer = FakeLayer::of(1, "d etc; f etc/shadow=12345678; f bin/sh=x; c etc/null");
     let facts = scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap();
@@ -83,8 +86,10 @@ fn a_file_that_ends_early_is_a_problem() {
         }
     }
     let engine = engine(&["etc/shadow"]);
-    let mut inspector = crate::inspect::Inspector::new(&engine);
-    let wants = [crate::Want { detector: 0, window: 100 }];
+    let mut inspector = crate::inspect::Inspector::new(&engine, None);
+    let path = FsPath::new("etc/shadow");
+    let mut candidates = Vec::new();
+    engine.matcher().candidates(&path, 7, &mut candidates);
     let metadata = pratique_fs::Metadata {
         kind: pratique_fs::EntryKind::File,
         permissions: 0,
@@ -94,8 +99,7 @@ fn a_file_that_ends_early_is_a_problem() {
         mtime: 0,
         layer: None,
     };
-    inspector.load(&metadata, &wants, &mut Short);
-    let facts = inspector.inspect(&FsPath::new("etc/shadow"), &metadata, &wants).unwrap();
+    let facts = inspector.inspect(&path, &metadata, &candidates, &mut Stream(Short)).unwrap();
     assert_eq!(facts.detectors[0].problems[0].0, GapKind::Unreadable);
 }
 
@@ -127,7 +131,8 @@ fn limits_end_in_gaps() {
     let engine = engine(&["**"]);
     let items: Vec<Item> =
         (0..20).map(|n| Item::File(FsPath::new(format!("f{n}")), b"0123456789".to_vec())).collect();
-    let scan = |limits: Limits| scan_layer(&mut FakeLayer::new(1, items.clone()), &engine, &limits, None).unwrap();
+    let scan =
+        |limits: Limits| scan_layer(&mut FakeLayer::new(1, items.clone()), &engine, &limits, None).unwrap();
     let only_limits = |gaps: &[Gap]| {
         assert!(!gaps.is_empty() && gaps.iter().all(|gap| gap.kind == GapKind::Limit && gap.layer.is_some()));
     };
@@ -150,7 +155,7 @@ fn the_sources_gaps_are_kept_and_counted_beyond_the_limit() {
     let mut layer = FakeLayer::of(1, "f etc/shadow=a");
     let gap = |n: u32| Gap::of_layer(GapKind::Unreadable, layer.diff_id.clone(), format!("{n}"));
     layer.gaps = (0..10).map(gap).collect();
-    let facts = scan_layer(&mut layer, &engine, &Limits { gaps: 4, ..Limits::default() }).unwrap();
+    let facts = scan_layer(&mut layer, &engine, &Limits { gaps: 4, ..Limits::default() }, None).unwrap();
     assert_eq!(facts.gaps.len(), 5);
     assert!(facts.gaps.iter().any(|gap| gap.kind == GapKind::Limit && gap.reason.starts_with("6 more")));
 }
@@ -183,7 +188,8 @@ fn a_million_entries_take_16_bytes_each_or_nothing() {
         let engine =
             Engine::of(vec![detector(Fake { globs: globs.to_vec().leak(), ..Fake::DEFAULT })], &[]).unwrap();
         let facts =
-            scan_layer(&mut Million(FakeLayer::new(1, Vec::new())), &engine, &Limits::default(), None).unwrap();
+            scan_layer(&mut Million(FakeLayer::new(1, Vec::new())), &engine, &Limits::default(), None)
+                .unwrap();
         assert_eq!((facts.statistics.entries, facts.leaves.len()), (1_000_000, paths));
         let encoded = facts.encode();
         assert!(encoded.len() < (paths + 1002) * 16 + 1000, "{}", encoded.len());
