@@ -63,7 +63,7 @@ impl Link {
         loop {
             match resolver.next() {
                 Need::Ready(image) => return Ok(*image),
-                Need::Document { digest, limit } => {
+                Need::Document { digest, limit, .. } => {
                     let bytes = self.document(&digest, limit)?;
                     resolver.supply(&bytes).map_err(|error| failed(&error))?;
                 }

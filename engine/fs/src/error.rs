@@ -113,6 +113,18 @@ pub enum Error {
         /// What it said.
         reason: String,
     },
+    /// A registry did not give what it was asked for.
+    #[error("registry {registry}: {asked}: {reason}")]
+    Registry {
+        /// Host and port.
+        registry: String,
+        /// What was asked for.
+        asked: String,
+        /// Status of its answer, if there was one.
+        status: Option<u16>,
+        /// What it said, and what to do.
+        reason: String,
+    },
     /// The operating system refused.
     #[error("{what}: {source}")]
     Io {
@@ -131,7 +143,7 @@ impl Error {
 
     /// Whether it says that a source does not have something, or is not there itself: another may have it.
     pub fn is_absence(&self) -> bool {
-        matches!(self, Self::NoMatch { .. } | Self::NotHere { .. })
+        matches!(self, Self::NoMatch { .. } | Self::NotHere { .. } | Self::Registry { status: Some(404), .. })
     }
 
     /// The word for the gap that this error leaves in a result.
@@ -147,6 +159,7 @@ impl Error {
             | Self::NoSource { .. }
             | Self::Gone { .. }
             | Self::Runtime { .. }
+            | Self::Registry { .. }
             | Self::Io { .. } => GapKind::Unreadable,
         }
     }

@@ -16,6 +16,7 @@ pub mod layer;
 pub mod limits;
 pub mod oci;
 pub mod path;
+pub mod registry;
 mod resolve;
 pub mod source;
 pub mod tar;

@@ -118,6 +118,15 @@ pub struct LayerDescriptor {
     pub media_type: String,
 }
 
+/// A kind of document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentKind {
+    /// An index or manifest.
+    Manifest,
+    /// An image's config.
+    Config,
+}
+
 /// What a resolution wants next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Need {
@@ -127,6 +136,8 @@ pub enum Need {
         digest: Digest,
         /// Bytes at most.
         limit: u64,
+        /// What it is: registries keep the two kinds apart.
+        kind: DocumentKind,
     },
     /// Nothing.
     Ready(Box<ImageManifest>),
@@ -171,17 +182,17 @@ impl Resolver {
 
     /// What is wanted next.
     pub fn next(&self) -> Need {
-        let digest = match &self.state {
-            State::Target { digest, .. } => digest,
-            State::Config { document, .. } => &document.config.digest,
+        let (digest, kind) = match &self.state {
+            State::Target { digest, .. } => (digest, DocumentKind::Manifest),
+            State::Config { document, .. } => (&document.config.digest, DocumentKind::Config),
             State::Ready(image) => return Need::Ready(image.clone()),
         };
-        Need::Document { digest: digest.clone(), limit: DOCUMENT_LIMIT }
+        Need::Document { digest: digest.clone(), limit: DOCUMENT_LIMIT, kind }
     }
 
     /// Takes the bytes of the document that was wanted. Its digest is checked first.
     pub fn supply(&mut self, bytes: &[u8]) -> Result<()> {
-        let Need::Document { digest, limit } = self.next() else { return Ok(()) };
+        let Need::Document { digest, limit, .. } = self.next() else { return Ok(()) };
         let what = format!("document {digest}");
         if bytes.len() as u64 > limit {
             return Err(Error::Limit { what, limit: format!("it has more than {limit} bytes") });
@@ -306,7 +317,7 @@ fn assemble(
     config.into_manifest(what, document.config.digest.clone(), Some(manifest.clone()), indexes, &blobs)
 }
 
-fn digest_of(bytes: &[u8]) -> Digest {
+pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
     Digest::sha256(Sha256::digest(bytes).into())
 }
 

@@ -185,7 +185,7 @@ impl Containerd {
         loop {
             match resolver.next() {
                 Need::Ready(manifest) => return Ok(*manifest),
-                Need::Document { digest, limit } => {
+                Need::Document { digest, limit, .. } => {
                     match self.document(&image.namespace, &digest, limit).await {
                         Ok(bytes) => resolver.supply(&bytes)?,
                         Err(error) => return Err(self.gone_or(image, error).await),
