@@ -13,7 +13,7 @@ use pratique_core::package::{OwnedFiles, Record};
 
 use crate::{PARSERS, Parser};
 
-fn files(text: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(text: &str) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, bool, String)> = Vec::new();
     for line in text.lines() {
         if let Some(name) = line.strip_prefix("==> ") {

@@ -22,6 +22,7 @@ parsers! {
     dpkg,
     opkg,
     os_release,
+    rpm,
 }
 
 #[cfg(test)]
