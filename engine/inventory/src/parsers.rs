@@ -19,10 +19,17 @@ macro_rules! parsers {
 
 parsers! {
     apk,
+    conda,
     dpkg,
+    flatpak,
+    nix,
     opkg,
     os_release,
+    pacman,
+    portage,
+    release,
     rpm,
+    snap,
 }
 
 #[cfg(test)]

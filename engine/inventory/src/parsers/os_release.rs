@@ -16,7 +16,16 @@ impl Parser for OsRelease {
     }
 
     fn interests(&self) -> &'static [Interest] {
-        const { &[Interest::head(&["etc/os-release", "usr/lib/os-release"], 64 << 10)] }
+        const {
+            &[Interest::head(
+                &[
+                    "etc/os-release",
+                    "usr/lib/os-release",
+                    "*-bottlerocket-linux-gnu/sys-root/usr/lib/os-release",
+                ],
+                64 << 10,
+            )]
+        }
     }
 
     fn parse(&self, file: &FileInput<'_>) -> Parsed {
