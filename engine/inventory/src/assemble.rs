@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
 use pratique_core::package::{
-    Ecosystem, FileFacts, Inventory, LocatedPackage, OwnedFiles, Package, Record, Release,
+    Ecosystem, FileFacts, Inventory, LocatedPackage, OwnedFiles, Owner, Package, Record, Release,
 };
 
 use crate::{LocatedRecord, purl};
@@ -19,14 +19,14 @@ pub fn assemble(mut records: Vec<LocatedRecord>) -> (Inventory, Ownership) {
     let mut described = Described::default();
     let mut named = Vec::new();
     for LocatedRecord { path, layer, record } in records {
-        if let Some(Record::Package { package, files }) = described.take(record) {
+        if let Some(Record::Package { package, files }) = described.take(&path, record) {
             named.push((path, layer, package, files));
         }
     }
     let mut packages = Vec::new();
     let mut ownership = Ownership::default();
     for (path, layer, mut package, mut files) in named {
-        described.complete(&mut package, &mut files);
+        described.complete(&path, &mut package, &mut files);
         let path = place(&package, path);
         let purl = purl(&package, release.as_ref());
         let count = files.iter().count() as u64;
@@ -93,16 +93,26 @@ fn rank(path: &str) -> u32 {
     }
 }
 
-/// What files say of packages that other files name, by the packages' world and name.
+/// What files say of packages that other files name, by their [`key`].
 #[derive(Default)]
 struct Described(HashMap<(Ecosystem, String), Vec<Record>>);
 
+/// What tells which package is meant. A system has a package once, under its name; language packages can be installed
+/// several times, each with a folder of metadata of its own, and spell their names in several ways.
+fn key(ecosystem: Ecosystem, name: &str, path: &str) -> (Ecosystem, String) {
+    if ecosystem.is_system() {
+        return (ecosystem, name.to_owned());
+    }
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    (ecosystem, folder.to_owned())
+}
+
 impl Described {
     /// Takes a record that speaks of a package that another one names; gives any other back.
-    fn take(&mut self, record: Record) -> Option<Record> {
+    fn take(&mut self, path: &str, record: Record) -> Option<Record> {
         match &record {
             Record::Files { owner, .. } | Record::Licenses { owner, .. } => {
-                self.0.entry((owner.ecosystem, owner.name.clone())).or_default().push(record);
+                self.0.entry(key(owner.ecosystem, &owner.name, path)).or_default().push(record);
                 None
             }
             Record::Package { .. } | Record::Release(_) => Some(record),
@@ -110,14 +120,15 @@ impl Described {
     }
 
     /// Adds to a package what is said of it elsewhere: files, and licences if it does not say them itself.
-    fn complete(&self, package: &mut Package, files: &mut OwnedFiles) {
-        let Some(records) = self.0.get(&(package.ecosystem, package.name.clone())) else { return };
+    fn complete(&self, path: &str, package: &mut Package, files: &mut OwnedFiles) {
+        let Some(records) = self.0.get(&key(package.ecosystem, &package.name, path)) else { return };
+        let speaks = |owner: &Owner| !package.ecosystem.is_system() || owner.is(package);
         let mut licenses = BTreeSet::new();
         let mut lists = vec![&*files];
         for record in records {
             match record {
-                Record::Files { owner, files } if owner.is(package) => lists.push(files),
-                Record::Licenses { owner, licenses: more } if owner.is(package) => licenses.extend(more),
+                Record::Files { owner, files } if speaks(owner) => lists.push(files),
+                Record::Licenses { owner, licenses: more } if speaks(owner) => licenses.extend(more),
                 _ => {}
             }
         }
@@ -185,7 +196,7 @@ fn twin(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use pratique_core::package::{Checksum, OwnedFile, Owner, Source};
+    use pratique_core::package::{Checksum, OwnedFile, Source};
 
     use super::*;
 
@@ -199,6 +210,25 @@ mod tests {
 
     fn owner(name: &str) -> Owner {
         Owner { architecture: Some("amd64".to_owned()), ..Owner::new(Ecosystem::Deb, name) }
+    }
+
+    #[test]
+    fn a_language_package_that_is_installed_twice_has_the_files_of_each_place() {
+        let record = |folder: &str, count: usize| {
+            let owner = Owner::new(Ecosystem::PyPi, "flask_login");
+            let path = |n| OwnedFile::with_checksum(format!("{folder}/{n}.py"), None);
+            let files = (0..count).map(path).collect();
+            located(&format!("{folder}/flask_login-0.6.dist-info/RECORD"), Record::Files { owner, files })
+        };
+        let metadata = |folder: &str| {
+            let path = format!("{folder}/flask_login-0.6.dist-info/METADATA");
+            located(&path, Package::new(Ecosystem::PyPi, "Flask-Login", "0.6").into())
+        };
+        let (inventory, ownership) =
+            assemble(vec![metadata("/a"), record("/a", 2), metadata("/b"), record("/b", 3)]);
+        let counts: Vec<_> = inventory.packages.iter().map(|package| package.files).collect();
+        assert_eq!(counts, [2, 3]);
+        assert!(ownership.is_empty());
     }
 
     #[test]

@@ -19,17 +19,26 @@ macro_rules! parsers {
 
 parsers! {
     apk,
+    bun_lock,
     conda,
+    deno_lock,
     dpkg,
     flatpak,
     nix,
+    node_modules,
+    npm_lock,
     opkg,
     os_release,
     pacman,
+    pnpm_lock,
     portage,
+    python_installed,
+    python_lock,
+    python_requirements,
     release,
     rpm,
     snap,
+    yarn_lock,
 }
 
 #[cfg(test)]

@@ -1,0 +1,160 @@
+//! Documents that several parsers read, within bounds: text, JSON, TOML, YAML.
+//!
+//! Each parser describes the few fields it needs; the rest is skipped as it is read. Depth is bounded by the readers
+//! (JSON 128 levels, TOML 80, YAML 64), size by [`DOCUMENT`].
+
+use std::borrow::Cow;
+use std::fmt;
+
+use pratique_core::GapKind;
+use pratique_core::inspect::FileInput;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::Parsed;
+
+/// Largest document that is read, in bytes: ten times the largest lock file that is met in practice.
+pub(crate) const DOCUMENT: usize = 16 << 20;
+
+/// All bytes of a file that was wanted as a head.
+///
+/// # Errors
+/// A problem of kind `Limit` if the file is longer than the window.
+pub(crate) fn whole<'a>(file: &FileInput<'a>) -> Result<&'a [u8], Parsed> {
+    if file.is_cut() {
+        let reason = format!("{} bytes, of which at most {} are read", file.size, file.bytes.len());
+        return Err(Parsed::problem(GapKind::Limit, reason));
+    }
+    Ok(file.bytes)
+}
+
+/// The whole file as text, without a byte order mark.
+///
+/// # Errors
+/// A problem if it is too long or not UTF-8.
+pub(crate) fn text<'a>(file: &FileInput<'a>) -> Result<&'a str, Parsed> {
+    let text = std::str::from_utf8(whole(file)?)
+        .map_err(|error| Parsed::problem(GapKind::Malformed, format!("not UTF-8: {error}")))?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+/// The whole file as JSON.
+///
+/// # Errors
+/// A problem if it is too long, not JSON or of another shape.
+pub(crate) fn json<'a, T: Deserialize<'a>>(file: &FileInput<'a>) -> Result<T, Parsed> {
+    let bytes = whole(file)?;
+    serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+        .map_err(|error| malformed("JSON", &error))
+}
+
+/// The whole file as TOML.
+///
+/// # Errors
+/// A problem if it is too long, not TOML or of another shape.
+pub(crate) fn toml<'a, T: Deserialize<'a>>(file: &FileInput<'a>) -> Result<T, Parsed> {
+    let document =
+        toml::Deserializer::parse(text(file)?).map_err(|error| malformed("TOML", &error.message()))?;
+    T::deserialize(document).map_err(|error| malformed("TOML", &error.message()))
+}
+
+/// The whole file as YAML. Aliases, and what they expand to, are bounded: lock files have none.
+///
+/// # Errors
+/// A problem if it is too long, not YAML or of another shape.
+pub(crate) fn yaml<'a, T: Deserialize<'a>>(file: &FileInput<'a>) -> Result<T, Parsed> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_events: 4_000_000,
+            max_nodes: 2_000_000,
+            max_anchors: 100,
+            max_aliases: 100,
+            max_recorded_anchor_events: 100_000,
+            // Yarn joins all patterns of a package to one key.
+            simple_key_max_lookahead: 64 << 10,
+        },
+        with_snippet: false,
+    };
+    serde_saphyr::from_str_with_options(text(file)?, options).map_err(|error| {
+        let mut parsed = malformed("YAML", &error);
+        // Inside aliases the breach is wrapped in other errors; its words are what all have in common.
+        if parsed.problems.iter().any(|(_, reason)| reason.contains("budget breached")) {
+            parsed.problems.iter_mut().for_each(|(kind, _)| *kind = GapKind::Limit);
+        }
+        parsed
+    })
+}
+
+fn malformed(format: &str, error: &dyn fmt::Display) -> Parsed {
+    let error = error.to_string();
+    let first = error.lines().next().unwrap_or_default();
+    Parsed::problem(GapKind::Malformed, format!("not the {format} that was expected: {first}"))
+}
+
+/// A string, or something else that is skipped: what one package writes wrongly must not hide the others.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Text<'a>(pub(crate) Option<Cow<'a, str>>);
+
+impl Text<'_> {
+    /// The string, unless it is empty.
+    pub(crate) fn get(&self) -> Option<&str> {
+        self.0.as_deref().filter(|text| !text.is_empty())
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor).map(Self)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Option<Cow<'de, str>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Some(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_none<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
