@@ -47,7 +47,7 @@ pub(super) struct Budget(usize);
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(256 << 20)
+        Self(64 << 20)
     }
 }
 
