@@ -21,15 +21,18 @@ export CARGO_TERM_PROGRESS_WHEN := never
 demo: prerequisites images ## A cluster, the chart, a policy, a refused pod, reports. DEMO_CONTEXT=name uses a cluster you have.
 	e2e/demo
 
-test: lint test-unit test-fuzz test-e2e ## Everything: lints, units, golden cases, fuzz smoke, chart, e2e on the cluster.
+test: lint test-unit test-reports test-fuzz test-e2e ## Everything: lints, units, golden cases, schemas, fuzz smoke, chart, e2e on the cluster.
 
 ##@ Parts of it
-.PHONY: test-fast test-unit test-fuzz test-versions test-e2e lint lint-rust lint-chart lint-shell
+.PHONY: test-fast test-unit test-reports test-fuzz test-versions test-e2e lint lint-rust lint-chart lint-shell
 test-fast: lint test-unit ## What needs no cluster.
 
 test-unit: prerequisites $(NEXTEST) ## Unit, golden and integration tests.
 	$(NEXTEST) nextest run --locked --workspace --exclude pratique-e2e
 	cargo test --locked --quiet --doc --workspace
+
+test-reports: prerequisites ## What each output format writes, by the format's official schema and validator.
+	engine/report/tests/validate/run
 
 test-fuzz: prerequisites $(FUZZ) ## Every fuzz target, 60 seconds over all.
 	engine/fuzz/smoke $(FUZZ) 60
@@ -45,7 +48,7 @@ lint: lint-rust lint-chart lint-shell ## Formatting, clippy, licences and adviso
 
 lint-rust: prerequisites $(DENY)
 	cargo fmt --all --check
-	rustfmt --check $(shell find engine/detect/src/detectors engine/inventory/src/parsers -name '*.rs' 2>/dev/null)
+	rustfmt --check $(shell find engine/detect/src/detectors engine/inventory/src/parsers engine/report/src/formats -name '*.rs' 2>/dev/null)
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(DENY) --workspace check --hide-inclusion-graph licenses bans sources
 	.ci/advisories $(DENY)
@@ -59,7 +62,7 @@ lint-shell: prerequisites
 .PHONY: fmt crds manifests
 fmt: ## Formats all code.
 	cargo fmt --all
-	rustfmt $(shell find engine/detect/src/detectors engine/inventory/src/parsers -name '*.rs' 2>/dev/null)
+	rustfmt $(shell find engine/detect/src/detectors engine/inventory/src/parsers engine/report/src/formats -name '*.rs' 2>/dev/null)
 
 crds: ## Writes the CRDs from crds/src to crds/yaml and the chart.
 	cargo run --locked --quiet -p pratique-crds --bin crdgen -- crds/yaml charts/pratique/crds

@@ -166,6 +166,24 @@ pub enum Evidence {
     Sbom,
 }
 
+impl Evidence {
+    /// All there are.
+    pub const ALL: [Evidence; 6] =
+        [Self::Installed, Self::Embedded, Self::Locked, Self::Declared, Self::Binary, Self::Sbom];
+
+    /// The name as it is written in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Installed => "Installed",
+            Self::Embedded => "Embedded",
+            Self::Locked => "Locked",
+            Self::Declared => "Declared",
+            Self::Binary => "Binary",
+            Self::Sbom => "Sbom",
+        }
+    }
+}
+
 /// A package as its metadata describe it, independent of where they were found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Package {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ImageFacts;
+use crate::{Finding, Gap, ImageFacts};
 
 /// Verdict, worst last. Gates do not use it: they test rules on findings, then decide on gaps, then on errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,13 +18,21 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them, worst last.
+    pub const ALL: [Verdict; 4] = [Self::Clean, Self::Findings, Self::Incomplete, Self::Error];
+
     /// The verdict over an image's facts.
     pub fn of(facts: &ImageFacts) -> Self {
-        if facts.error.is_some() {
+        Self::over(facts.error.as_deref(), &facts.gaps, &facts.findings)
+    }
+
+    /// The verdict over a result of any kind: why nothing usable came out, what was missed, what was found.
+    pub fn over(error: Option<&str>, gaps: &[Gap], findings: &[Finding]) -> Self {
+        if error.is_some() {
             Self::Error
-        } else if !facts.gaps.is_empty() {
+        } else if !gaps.is_empty() {
             Self::Incomplete
-        } else if !facts.findings.is_empty() {
+        } else if !findings.is_empty() {
             Self::Findings
         } else {
             Self::Clean

@@ -1,0 +1,423 @@
+//! Our own JSON: the published form of a report, `docs/schema/report-v1.json`. The same types make the schema, and are
+//! what templates see. Fields may be added to version 1; renaming or removing one makes version 2.
+
+use std::collections::BTreeMap;
+
+use pratique_core::facts::Trust;
+use pratique_core::package::{Ecosystem, Evidence, Package, Release, RemovedPackage, Source};
+use pratique_core::{Category, Finding, Gap, GapKind, Severity, Verdict};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+
+use crate::report::{Image, Report, TargetKind};
+
+/// Version of the schema.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Results of one run of Pratique.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(title = "Pratique report")]
+pub(crate) struct Document<'a> {
+    /// Version of this schema. Fields may be added within a version.
+    #[schemars(extend("const" = SCHEMA_VERSION))]
+    schema_version: u32,
+    tool: ToolView<'a>,
+    /// One result for each target.
+    reports: Vec<ReportView<'a>>,
+}
+
+/// The program that made the report.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Tool")]
+struct ToolView<'a> {
+    name: &'a str,
+    version: &'a str,
+}
+
+/// The result of scanning one target.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Report")]
+struct ReportView<'a> {
+    target: TargetView<'a>,
+    /// The summary, worst last: `Clean` (neither findings nor gaps), `Findings`, `Incomplete` (gaps), `Error` (nothing
+    /// usable came out).
+    #[schemars(schema_with = "verdict")]
+    verdict: &'static str,
+    /// Why nothing usable came out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    /// When the target was scanned (RFC 3339, UTC).
+    #[schemars(extend("format" = "date-time"))]
+    scanned_at: String,
+    summary: Summary,
+    /// The image, or the one that the container runs; absent for folders and files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<ImageView<'a>>,
+    /// Detectors that ran, with the version of their rules.
+    detectors: &'a BTreeMap<String, String>,
+    /// What was found, worst first.
+    findings: Vec<FindingView<'a>>,
+    /// What was not read or not judged. A result with gaps is never clean.
+    gaps: Vec<GapView<'a>>,
+    /// The operating system's release; absent if there is no system in the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<ReleaseView<'a>>,
+    /// Packages, each once per place.
+    packages: Vec<PackageView<'a>>,
+    /// Packages of lower layers that an upper one removed: whoever pulls the image still has them.
+    removed_packages: Vec<PackageView<'a>>,
+}
+
+/// What was asked for, and what was taken for it.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Target")]
+struct TargetView<'a> {
+    /// The reference or path as it was asked for.
+    reference: &'a str,
+    /// The source it was taken from, such as `containerd`, `docker-archive` or `dir`.
+    source: &'a str,
+    #[schemars(schema_with = "target_kind")]
+    kind: &'static str,
+}
+
+/// Counts.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    /// Findings by severity; without those that have none.
+    severities: BTreeMap<&'static str, usize>,
+    /// Findings by category; without those that have none.
+    categories: BTreeMap<&'static str, usize>,
+    /// Gaps.
+    gaps: usize,
+    /// Packages by ecosystem (the type of their package URLs); without those that have none.
+    packages: BTreeMap<&'static str, usize>,
+}
+
+/// An image.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Image")]
+struct ImageView<'a> {
+    /// The config digest (image ID).
+    id: &'a str,
+    /// Manifest digests that led to it.
+    manifests: Vec<&'a str>,
+    /// Index digests that led to it.
+    indexes: Vec<&'a str>,
+    /// Platform, such as `linux/amd64`.
+    platform: String,
+    /// When its config says it was built (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    /// `config.User` as written.
+    user: &'a str,
+    /// Layers (diff IDs), base first.
+    layers: Vec<&'a str>,
+    /// `Blobs`: every layer was verified against its digest; `Folders`: at least one was read from unpacked folders.
+    #[schemars(schema_with = "trust")]
+    trust: &'static str,
+}
+
+/// One risk, at one place.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Finding")]
+struct FindingView<'a> {
+    /// Id of the detector.
+    detector: &'a str,
+    /// Id of the rule within the detector.
+    rule: &'a str,
+    #[schemars(schema_with = "category")]
+    category: &'static str,
+    #[schemars(schema_with = "severity")]
+    severity: &'static str,
+    /// One sentence for people; secrets in it are masked.
+    message: &'a str,
+    /// Absolute path within the target; bytes that are no UTF-8 are written as `\xNN`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    /// The layer (diff ID) that brought the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<&'a str>,
+    /// Details by name, masked like the message.
+    attributes: &'a BTreeMap<String, String>,
+}
+
+/// Something that was not read or not judged.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Gap")]
+struct GapView<'a> {
+    #[schemars(schema_with = "gap_kind")]
+    kind: &'static str,
+    /// Id of the detector that lacks it; absent: everything does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detector: Option<&'a str>,
+    /// Absolute path within the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    /// The layer (diff ID).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<&'a str>,
+    /// Why, as a sentence for people.
+    reason: &'a str,
+}
+
+/// The operating system's release, by the fields of os-release.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Release")]
+struct ReleaseView<'a> {
+    /// `ID`, such as `debian`.
+    id: &'a str,
+    /// `VERSION_ID`; empty for rolling distributions.
+    version: &'a str,
+    /// `VERSION_CODENAME`.
+    codename: &'a str,
+    /// `ID_LIKE`.
+    like: &'a [String],
+    /// `PRETTY_NAME`.
+    name: &'a str,
+    /// `VARIANT_ID`.
+    variant: &'a str,
+}
+
+/// A package where it was found.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Package")]
+pub(crate) struct PackageView<'a> {
+    /// Its world, by the type of its package URL.
+    #[schemars(schema_with = "ecosystem")]
+    ecosystem: &'static str,
+    name: &'a str,
+    version: &'a str,
+    /// Package URL.
+    purl: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    architecture: Option<&'a str>,
+    /// The source package it was built from, if that has another name or version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<SourceView<'a>>,
+    /// SPDX identifiers or expressions where the metadata use them, else the metadata's words.
+    licenses: &'a [String],
+    /// How it is known: `Installed`, `Embedded` (built into a program), `Locked`, `Declared`, `Binary` (a version
+    /// string in a program) or `Sbom` (an SBOM in the target says so).
+    #[schemars(schema_with = "evidence")]
+    evidence: &'static str,
+    /// Absolute path of the file that says so.
+    path: &'a str,
+    /// The layer (diff ID) that brought that file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<&'a str>,
+    /// Package URL of the system package that owns that file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owned_by: Option<&'a str>,
+    /// How many files it owns.
+    files: u64,
+    /// More by name.
+    attributes: &'a BTreeMap<String, String>,
+    /// The layer (diff ID) that removed it; in `removedPackages` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed_by: Option<&'a str>,
+}
+
+/// The package that others were built from.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Source")]
+struct SourceView<'a> {
+    name: &'a str,
+    version: &'a str,
+}
+
+impl<'a> Document<'a> {
+    /// The document over results of one run; there is at least one.
+    pub(crate) fn of(reports: &'a [Report]) -> Self {
+        let (name, version) =
+            reports.first().map_or(("", ""), |report| (&report.tool.name, &report.tool.version));
+        Self {
+            schema_version: SCHEMA_VERSION,
+            tool: ToolView { name, version },
+            reports: reports.iter().map(ReportView::of).collect(),
+        }
+    }
+}
+
+impl<'a> ReportView<'a> {
+    fn of(report: &'a Report) -> Self {
+        let removed = |removed: &'a RemovedPackage| {
+            let removed_by = Some(removed.removed_by.as_str());
+            PackageView { removed_by, ..PackageView::of(&removed.package) }
+        };
+        Self {
+            target: TargetView {
+                reference: &report.target.reference,
+                source: &report.target.source,
+                kind: report.target.kind.as_str(),
+            },
+            verdict: report.verdict().as_str(),
+            error: report.error.as_deref(),
+            scanned_at: report.scanned_at.to_string(),
+            summary: Summary::of(report),
+            image: report.image.as_ref().map(ImageView::of),
+            detectors: &report.detectors,
+            findings: report.worst_first().into_iter().map(FindingView::of).collect(),
+            gaps: report.gaps.iter().map(GapView::of).collect(),
+            release: report.inventory.release.as_ref().map(ReleaseView::of),
+            packages: report.inventory.packages.iter().map(PackageView::of).collect(),
+            removed_packages: report.inventory.removed.iter().map(removed).collect(),
+        }
+    }
+}
+
+impl Summary {
+    fn of(report: &Report) -> Self {
+        let mut categories = BTreeMap::new();
+        for finding in &report.findings {
+            *categories.entry(finding.category.as_str()).or_default() += 1;
+        }
+        let severity = |(severity, count): (Severity, usize)| (severity.as_str(), count);
+        let ecosystem = |(ecosystem, count): (Ecosystem, usize)| (ecosystem.purl_type(), count);
+        Self {
+            severities: report.severities().into_iter().map(severity).collect(),
+            categories,
+            gaps: report.gaps.len(),
+            packages: report.ecosystems().into_iter().map(ecosystem).collect(),
+        }
+    }
+}
+
+impl<'a> ImageView<'a> {
+    fn of(image: &'a Image) -> Self {
+        Self {
+            id: image.id.as_str(),
+            manifests: image.manifests.iter().map(|digest| digest.as_str()).collect(),
+            indexes: image.indexes.iter().map(|digest| digest.as_str()).collect(),
+            platform: image.platform.to_string(),
+            created: image.created.map(|time| time.to_string()),
+            user: &image.user,
+            layers: image.layers.iter().map(|digest| digest.as_str()).collect(),
+            trust: image.trust.as_str(),
+        }
+    }
+}
+
+impl<'a> FindingView<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        Self {
+            detector: &finding.detector,
+            rule: &finding.rule,
+            category: finding.category.as_str(),
+            severity: finding.severity.as_str(),
+            message: &finding.message,
+            path: finding.path.as_deref(),
+            layer: finding.layer.as_ref().map(|digest| digest.as_str()),
+            attributes: &finding.attributes,
+        }
+    }
+}
+
+impl<'a> GapView<'a> {
+    fn of(gap: &'a Gap) -> Self {
+        Self {
+            kind: gap.kind.as_str(),
+            detector: gap.detector.as_deref(),
+            path: gap.path.as_deref(),
+            layer: gap.layer.as_ref().map(|digest| digest.as_str()),
+            reason: &gap.reason,
+        }
+    }
+}
+
+impl<'a> ReleaseView<'a> {
+    fn of(release: &'a Release) -> Self {
+        Self {
+            id: &release.id,
+            version: &release.version,
+            codename: &release.codename,
+            like: &release.like,
+            name: &release.name,
+            variant: &release.variant,
+        }
+    }
+}
+
+impl<'a> PackageView<'a> {
+    pub(crate) fn of(located: &'a pratique_core::package::LocatedPackage) -> Self {
+        let Package { ecosystem, name, version, architecture, source, licenses, evidence, attributes } =
+            &located.package;
+        let source = source.as_ref().map(|Source { name, version }| SourceView { name, version });
+        Self {
+            ecosystem: ecosystem.purl_type(),
+            name,
+            version,
+            purl: &located.purl,
+            architecture: architecture.as_deref(),
+            source,
+            licenses,
+            evidence: evidence.as_str(),
+            path: &located.path,
+            layer: located.layer.as_ref().map(|digest| digest.as_str()),
+            owned_by: located.owned_by.as_deref(),
+            files: located.files,
+            attributes,
+            removed_by: None,
+        }
+    }
+}
+
+/// A string that is one of these words.
+fn words(words: Vec<&'static str>) -> Schema {
+    json_schema!({ "type": "string", "enum": words })
+}
+
+fn verdict(_: &mut SchemaGenerator) -> Schema {
+    words(Verdict::ALL.iter().map(|verdict| verdict.as_str()).collect())
+}
+
+fn severity(_: &mut SchemaGenerator) -> Schema {
+    words(Severity::ALL.iter().map(|severity| severity.as_str()).collect())
+}
+
+fn category(_: &mut SchemaGenerator) -> Schema {
+    words(Category::ALL.iter().map(|category| category.as_str()).collect())
+}
+
+fn gap_kind(_: &mut SchemaGenerator) -> Schema {
+    words(GapKind::ALL.iter().map(|kind| kind.as_str()).collect())
+}
+
+fn target_kind(_: &mut SchemaGenerator) -> Schema {
+    words(TargetKind::ALL.iter().map(|kind| kind.as_str()).collect())
+}
+
+fn evidence(_: &mut SchemaGenerator) -> Schema {
+    words(Evidence::ALL.iter().map(|evidence| evidence.as_str()).collect())
+}
+
+fn ecosystem(_: &mut SchemaGenerator) -> Schema {
+    words(Ecosystem::ALL.iter().map(|ecosystem| ecosystem.purl_type()).collect())
+}
+
+fn trust(_: &mut SchemaGenerator) -> Schema {
+    words(vec![Trust::Blobs.as_str(), Trust::Folders.as_str()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_schema_is_that_of_the_types() {
+        let mut schema = schemars::schema_for!(Document);
+        schema.insert("$id".to_owned(), "https://pratique.dev/schema/report-v1.json".into());
+        let text = serde_json::to_string_pretty(&schema).unwrap();
+        crate::samples::assert_golden("../../docs/schema/report-v1.json", &text);
+    }
+}

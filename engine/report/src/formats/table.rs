@@ -1,0 +1,212 @@
+//! `table`: for people. What was not looked at is always shown, whatever else is left out.
+
+use std::io::{self, BufWriter, Write};
+
+use pratique_core::package::LocatedPackage;
+use pratique_core::{Digest, Severity, Verdict};
+
+use crate::columns::{Cell, clip, write_columns};
+use crate::{Error, Format, Options, Report};
+
+pub(crate) static FORMAT: Format = Format {
+    name: "table",
+    summary: "for people: verdict, findings, gaps, packages",
+    extension: "txt",
+    many: true,
+    write,
+};
+
+fn write(reports: &[Report], options: &Options, out: &mut dyn Write) -> Result<(), Error> {
+    let mut table = Table { options, out: BufWriter::new(out) };
+    for (place, report) in reports.iter().enumerate() {
+        if place > 0 {
+            writeln!(table.out)?;
+        }
+        table.report(report)?;
+    }
+    table.out.flush()?;
+    Ok(())
+}
+
+const RED: &str = "\u{1b}[31m";
+const BOLD_RED: &str = "\u{1b}[1;31m";
+const YELLOW: &str = "\u{1b}[33m";
+const GREEN: &str = "\u{1b}[32m";
+const BOLD: &str = "\u{1b}[1m";
+const RESET: &str = "\u{1b}[0m";
+
+struct Table<'a, W: Write> {
+    options: &'a Options,
+    out: W,
+}
+
+impl<W: Write> Table<'_, W> {
+    fn report(&mut self, report: &Report) -> io::Result<()> {
+        let title = self.colour(BOLD);
+        let end = if title.is_empty() { "" } else { RESET };
+        let source = clip(&report.target.source);
+        writeln!(
+            self.out,
+            "{title}{}{end} ({}, {source})",
+            clip(&report.target.reference),
+            report.target.kind.as_str()
+        )?;
+        self.columns(&[], &self.header(report))?;
+        self.findings(report)?;
+        self.gaps(report)?;
+        self.packages(report)
+    }
+
+    fn header(&self, report: &Report) -> Vec<Vec<Cell>> {
+        let verdict = report.verdict();
+        let colour = match verdict {
+            Verdict::Clean => GREEN,
+            Verdict::Findings | Verdict::Incomplete => YELLOW,
+            Verdict::Error => BOLD_RED,
+        };
+        let verdict = Cell::coloured(&format!("{verdict}: {}", sentence(report)), self.colour(colour));
+        let mut rows = vec![vec![Cell::of("Verdict"), verdict]];
+        let mut add = |name: &str, value: &str| rows.push(vec![Cell::of(name), Cell::of(value)]);
+        if let Some(error) = &report.error {
+            add("Error", error);
+        }
+        if let Some(image) = &report.image {
+            add("Image", image.id.as_str());
+            let layers = image.layers.len();
+            add("Platform", &format!("{}, {}", image.platform, plural(layers, "layer", "layers")));
+        }
+        if let Some(release) = &report.inventory.release {
+            let name = if release.name.is_empty() { &release.id } else { &release.name };
+            add("System", name);
+        }
+        let detectors: Vec<_> = report.detectors.keys().map(String::as_str).collect();
+        add(
+            "Detectors",
+            if detectors.is_empty() { "none".to_owned() } else { detectors.join(", ") }.as_str(),
+        );
+        let scanned = format!("{} by {} {}", report.scanned_at, report.tool.name, report.tool.version);
+        add("Scanned", &scanned);
+        rows
+    }
+
+    fn findings(&mut self, report: &Report) -> io::Result<()> {
+        if report.findings.is_empty() {
+            return Ok(());
+        }
+        self.heading("Findings, worst first")?;
+        let rows: Vec<_> = report
+            .worst_first()
+            .into_iter()
+            .map(|finding| {
+                vec![
+                    Cell::coloured(finding.severity.as_str(), self.colour(severity_colour(finding.severity))),
+                    Cell::of(finding.category.as_str()),
+                    Cell::of(finding.path.as_deref().unwrap_or("-")),
+                    Cell::of(&finding.message),
+                ]
+            })
+            .collect();
+        self.columns(&["SEVERITY", "CATEGORY", "PLACE", "WHAT"], &rows)
+    }
+
+    fn gaps(&mut self, report: &Report) -> io::Result<()> {
+        if report.gaps.is_empty() {
+            return Ok(());
+        }
+        self.heading("Gaps: not looked at, so not known to be clean")?;
+        let rows: Vec<_> = report
+            .gaps
+            .iter()
+            .map(|gap| {
+                let layer = || gap.layer.as_ref().map(|layer| format!("layer {}", layer.short()));
+                let place = gap.path.clone().or_else(layer).unwrap_or_else(|| "-".to_owned());
+                vec![
+                    Cell::coloured(gap.kind.as_str(), self.colour(YELLOW)),
+                    Cell::of(gap.detector.as_deref().unwrap_or("all")),
+                    Cell::of(&place),
+                    Cell::of(&gap.reason),
+                ]
+            })
+            .collect();
+        self.columns(&["GAP", "DETECTOR", "PLACE", "WHY"], &rows)
+    }
+
+    fn packages(&mut self, report: &Report) -> io::Result<()> {
+        let inventory = &report.inventory;
+        if inventory.packages.is_empty() && inventory.removed.is_empty() {
+            return Ok(());
+        }
+        let removed = match inventory.removed.len() {
+            0 => String::new(),
+            count => format!(", and {count} in lower layers that an upper one removed"),
+        };
+        self.heading(&format!("{}{removed}", plural(inventory.packages.len(), "package", "packages")))?;
+        if !self.options.packages {
+            let rows: Vec<_> = report
+                .ecosystems()
+                .into_iter()
+                .map(|(ecosystem, count)| vec![Cell::of(ecosystem.purl_type()), Cell::of(&count.to_string())])
+                .collect();
+            return self.columns(&["ECOSYSTEM", "PACKAGES"], &rows);
+        }
+        let present = inventory.packages.iter().map(|package| package_row(package, None));
+        let removed =
+            inventory.removed.iter().map(|removed| package_row(&removed.package, Some(&removed.removed_by)));
+        let rows: Vec<_> = present.chain(removed).collect();
+        self.columns(&["ECOSYSTEM", "NAME", "VERSION", "PLACE", "NOTE"], &rows)
+    }
+
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        let colour = self.colour(BOLD);
+        let end = if colour.is_empty() { "" } else { RESET };
+        writeln!(self.out, "\n{colour}{text}{end}")
+    }
+
+    fn columns(&mut self, headings: &[&str], rows: &[Vec<Cell>]) -> io::Result<()> {
+        write_columns(headings, rows, self.options.width, &mut self.out)
+    }
+
+    fn colour(&self, colour: &'static str) -> &'static str {
+        if self.options.colours { colour } else { "" }
+    }
+}
+
+fn severity_colour(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => BOLD_RED,
+        Severity::High => RED,
+        Severity::Medium | Severity::Unknown => YELLOW,
+        Severity::Low | Severity::Negligible => "",
+    }
+}
+
+/// What was found and missed, in a few words.
+fn sentence(report: &Report) -> String {
+    let severities: Vec<_> =
+        report.severities().into_iter().map(|(severity, count)| format!("{count} {severity}")).collect();
+    let mut sentence = match report.findings.len() {
+        0 if report.error.is_some() => "nothing usable came out".to_owned(),
+        0 => "no findings".to_owned(),
+        count => format!("{} ({})", plural(count, "finding", "findings"), severities.join(", ")),
+    };
+    if !report.gaps.is_empty() {
+        sentence.push_str(&format!(", {}", plural(report.gaps.len(), "gap", "gaps")));
+    }
+    sentence
+}
+
+fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn package_row(located: &LocatedPackage, removed_by: Option<&Digest>) -> Vec<Cell> {
+    let package = &located.package;
+    let note = match (removed_by, &located.owned_by) {
+        (Some(layer), _) => format!("removed by layer {}", layer.short()),
+        (None, Some(owner)) => format!("part of {}", owner.split('?').next().unwrap_or_default()),
+        (None, None) => String::new(),
+    };
+    [package.ecosystem.purl_type(), &package.name, &package.version, &located.path, &note]
+        .map(Cell::of)
+        .into()
+}
