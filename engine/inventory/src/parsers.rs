@@ -24,6 +24,7 @@ parsers! {
     deno_lock,
     dpkg,
     flatpak,
+    java_archive,
     nix,
     node_modules,
     npm_lock,
