@@ -6,10 +6,12 @@
 //!   a layer shared by many images is read once.
 //! - [`open`]: an image or a root by what people type, from whatever [`source`] has it.
 
+mod archive;
 pub mod containerd;
 pub mod entry;
 pub mod error;
 pub mod filesystem;
+pub mod find;
 pub mod folder;
 pub mod image;
 pub mod layer;
@@ -24,7 +26,7 @@ pub mod tar;
 pub use entry::{EntryKind, Metadata};
 pub use error::{Error, Result};
 pub use filesystem::{DirEntry, File, FileSystem, Walk, WalkEntry};
-pub use folder::{FolderFs, FolderLayer, OverlayAttributes};
+pub use folder::{FolderFs, FolderLayer, OverlayAttributes, SingleFile};
 pub use image::ImageFs;
 pub use layer::{Change, Content, Layer, LayerEntry, LayerVisitor, Opacity, Stream, UnreadableLayer};
 pub use limits::Limits;

@@ -232,7 +232,8 @@ impl Resolver {
                     return Err(Error::Limit { what: what.to_owned(), limit });
                 }
                 let index: Index = parse(what, bytes)?;
-                let chosen = choose(what, &index.manifests, &self.platform)?;
+                let entries = index.manifests.iter().collect::<Vec<_>>();
+                let chosen = choose(what, &entries, &self.platform)?;
                 Ok(State::Target { digest: chosen.digest.clone(), media_type: chosen.media_type.clone() })
             }
             (OCI_MANIFEST | DOCKER_MANIFEST | "", _, true) => {
@@ -277,8 +278,13 @@ pub fn host_platform() -> Platform {
 /// The entry of an index for a platform, as runtimes choose it: of several the one with the wanted variant, then the
 /// first; one without a platform if nothing else fits. Annotations play no part, as they play none for runtimes: what
 /// BuildKit puts beside the images has the platform `unknown/unknown`.
-fn choose<'i>(what: &str, entries: &'i [Descriptor], wanted: &Platform) -> Result<&'i Descriptor> {
-    let images = || entries.iter().filter(|entry| entry.platform.as_ref().is_none_or(|p| p.os != "unknown"));
+pub(crate) fn choose<'i>(
+    what: &str,
+    entries: &[&'i Descriptor],
+    wanted: &Platform,
+) -> Result<&'i Descriptor> {
+    let images =
+        || entries.iter().copied().filter(|entry| entry.platform.as_ref().is_none_or(|p| p.os != "unknown"));
     let fits = |entry: &&Descriptor| {
         entry.platform.as_ref().is_some_and(|p| p.os == wanted.os && p.architecture == wanted.architecture)
     };
@@ -321,7 +327,7 @@ pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
     Digest::sha256(Sha256::digest(bytes).into())
 }
 
-fn parse<'b, T: Deserialize<'b>>(what: &str, bytes: &'b [u8]) -> Result<T> {
+pub(crate) fn parse<'b, T: Deserialize<'b>>(what: &str, bytes: &'b [u8]) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| malformed(what, cut(&error.to_string())))
 }
 
@@ -350,8 +356,8 @@ struct Probe {
 }
 
 #[derive(Deserialize)]
-struct Index {
-    manifests: Vec<Descriptor>,
+pub(crate) struct Index {
+    pub(crate) manifests: Vec<Descriptor>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -362,13 +368,15 @@ struct Manifest {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Descriptor {
+pub(crate) struct Descriptor {
     #[serde(default)]
-    media_type: String,
-    digest: Digest,
+    pub(crate) media_type: String,
+    pub(crate) digest: Digest,
     #[serde(default)]
     size: u64,
-    platform: Option<Platform>,
+    pub(crate) platform: Option<Platform>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) annotations: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -425,7 +433,9 @@ struct RootFs {
 }
 
 /// A value that tools written in Go leave out or write as `null` when it is empty.
-fn or_default<'d, D: Deserializer<'d>, T: Deserialize<'d> + Default>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn or_default<'d, D: Deserializer<'d>, T: Deserialize<'d> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 

@@ -5,14 +5,19 @@
 
 use std::any::Any;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use pratique_core::facts::Platform;
 use pratique_core::{Digest, Gap};
 
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use crate::archive::{self, ArchiveIndex};
 use crate::oci::{ImageManifest, host_platform};
-use crate::{Error, FileSystem, Layer, Limits, Result};
+use crate::registry::{Registries, RegistryOptions};
+use crate::{Error, FileSystem, FolderFs, Layer, Limits, Result, SingleFile};
 
 /// An image, opened: what its documents say, and its layers for the walk to read.
 pub struct OpenImage {
@@ -187,11 +192,20 @@ pub struct SourceOptions {
     pub platform: Platform,
     /// How much of a layer is read.
     pub limits: Limits,
+    /// The folder for unlinked temporary files: archives that are compressed or come from a pipe, exports of a daemon.
+    pub temporary: PathBuf,
+    /// How registries are reached; platform and limits are those above.
+    pub registry: RegistryOptions,
 }
 
 impl Default for SourceOptions {
     fn default() -> Self {
-        Self { platform: host_platform(), limits: Limits::default() }
+        Self {
+            platform: host_platform(),
+            limits: Limits::default(),
+            temporary: std::env::temp_dir(),
+            registry: RegistryOptions::default(),
+        }
     }
 }
 
@@ -231,30 +245,32 @@ pub struct ListedContainer {
     pub pid: Option<u32>,
 }
 
-/// The order in which a reference without a prefix is looked for.
-const ORDER: [SourceKind; 6] = [
-    SourceKind::File,
-    SourceKind::Folder,
-    SourceKind::Containerd,
-    SourceKind::Docker,
-    SourceKind::ContainersStorage,
-    SourceKind::Registry,
-];
+/// The order in which a reference without a prefix is looked for that is no path.
+const ORDER: [SourceKind; 4] =
+    [SourceKind::Containerd, SourceKind::Docker, SourceKind::ContainersStorage, SourceKind::Registry];
 
-/// Opens what a reference means. Without a prefix the first source that has it is taken: file, folder, containerd,
-/// docker, containers-storage, registry. Its own errors are final then; only a source that does not have it, or that
+/// Opens what a reference means. Without a prefix the first source that has it is taken: a file (an archive of images is
+/// one of images), a folder (with an OCI layout likewise), containerd, docker, containers-storage, registry. A path that
+/// exists is a path, whatever images there are. The errors of the source that has it are final; only a source that does not have it, or that
 /// is not on this machine, is passed over. If none has it, the error says what each said.
 pub fn open(reference: &SourceRef, options: &SourceOptions) -> Result<Source> {
+    let found;
     let kinds = match &reference.kind {
         Some(kind) => std::slice::from_ref(kind),
-        None => &ORDER[..],
+        None => match kind_of_path(&reference.target, options) {
+            Some(kind) => {
+                found = kind;
+                std::slice::from_ref(&found)
+            }
+            None => &ORDER[..],
+        },
     };
     let mut passed_over = Vec::new();
     for &kind in kinds {
         let taken = SourceRef { kind: Some(kind), target: reference.target.clone() };
         match open_one(kind, &reference.target, options) {
             Ok(opened) => return Ok(Source { reference: taken, opened, passed_over }),
-            Err(error) if reference.kind.is_none() && error.is_absence() => {
+            Err(error) if kinds.len() > 1 && (error.is_absence() || kind == SourceKind::Registry) => {
                 passed_over.push(PassedOver { kind, reason: error.to_string() });
             }
             Err(error) => return Err(error),
@@ -264,11 +280,63 @@ pub fn open(reference: &SourceRef, options: &SourceOptions) -> Result<Source> {
     Err(Error::NoSource { query: reference.target.clone(), said })
 }
 
-fn open_one(kind: SourceKind, target: &str, _options: &SourceOptions) -> Result<Opened> {
-    Err(Error::Unsupported {
-        what: format!("{kind}:{target}"),
-        reason: "this build cannot open such a source".to_owned(),
-    })
+fn open_one(kind: SourceKind, target: &str, options: &SourceOptions) -> Result<Opened> {
+    match kind {
+        SourceKind::File => open_file(target),
+        SourceKind::Folder => open_folder(target, options),
+        SourceKind::DockerArchive => archive::open_docker_archive(target, options),
+        SourceKind::OciArchive => archive::open_oci_archive(target, options),
+        SourceKind::OciFolder => archive::open_oci_folder(target, options),
+        SourceKind::Registry => open_registry(target, options),
+        SourceKind::Containerd | SourceKind::Docker | SourceKind::ContainersStorage => Err(Error::NotHere {
+            source_name: kind.to_string(),
+            reason: "this build cannot ask it".to_owned(),
+        }),
+    }
+}
+
+fn open_registry(target: &str, options: &SourceOptions) -> Result<Opened> {
+    let reference = target.parse().map_err(|error: pratique_core::reference::InvalidReference| {
+        Error::NoMatch { query: target.to_owned(), hint: format!(": {error}") }
+    })?;
+    let (platform, limits) = (options.platform.clone(), options.limits);
+    let registries = Registries::new(RegistryOptions { platform, limits, ..options.registry.clone() })?;
+    Ok(Opened::Image(Box::new(registries.open(&reference)?)))
+}
+
+fn open_file(target: &str) -> Result<Opened> {
+    let filesystem = Box::new(SingleFile::open(Path::new(target))?);
+    Ok(Opened::Root { filesystem, name: target.to_owned() })
+}
+
+fn open_folder(target: &str, options: &SourceOptions) -> Result<Opened> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder =
+        openat(CWD, target, flags, Mode::empty()).map_err(|error| Error::io(target, error.into()))?;
+    let filesystem = Box::new(FolderFs::new(folder, options.limits));
+    Ok(Opened::Root { filesystem, name: target.to_owned() })
+}
+
+/// What a path without a prefix is: the kind of its content; none if it leads to nothing.
+fn kind_of_path(target: &str, options: &SourceOptions) -> Option<SourceKind> {
+    let Ok((path, query)) = archive::split_path(target) else { return None };
+    let metadata = std::fs::metadata(&path);
+    if metadata.as_ref().is_ok_and(std::fs::Metadata::is_dir) {
+        let is_layout = path.join("oci-layout").is_file() && path.join("index.json").is_file();
+        return if is_layout {
+            Some(SourceKind::OciFolder)
+        } else {
+            query.is_none().then_some(SourceKind::Folder)
+        };
+    }
+    // A name such as `nginx:1.27` beside a file called `nginx` is the image's.
+    let is_tar = metadata.is_ok_and(|metadata| metadata.is_file()) && archive::is_tar(&path);
+    let index = is_tar.then(|| ArchiveIndex::open(&path, &options.temporary, options.limits).ok()).flatten();
+    match index.as_ref().and_then(archive::kind) {
+        Some(archive::ArchiveKind::Docker) => Some(SourceKind::DockerArchive),
+        Some(archive::ArchiveKind::Oci) => Some(SourceKind::OciArchive),
+        None => query.is_none().then_some(SourceKind::File),
+    }
 }
 
 #[cfg(test)]

@@ -173,6 +173,46 @@ impl BuiltImage {
         tar.into_inner().expect("memory takes everything")
     }
 
+    /// The image as `docker save` writes it (Docker 1.10 to 24): plain layers in folders of their own, and of a layer that
+    /// comes twice a link in the second place.
+    ///
+    /// # Panics
+    /// Never: memory takes everything.
+    pub fn to_docker_archive(&self, name: &str) -> Vec<u8> {
+        let mut tar = tar::Builder::new(Vec::new());
+        let mut file = |path: &str, bytes: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, path, bytes).expect("memory takes everything");
+        };
+        let mut first_of = BTreeMap::new();
+        let mut links = Vec::new();
+        let mut paths = Vec::new();
+        for (number, layer) in self.layers.iter().enumerate() {
+            let path = format!("{}/layer.tar", sha256(format!("{number}").as_bytes()).hex());
+            match first_of.get(&layer.diff_id) {
+                Some(first) => links.push((path.clone(), format!("../{first}"))),
+                None => {
+                    file(&path, &layer.layer.to_tar());
+                    first_of.insert(layer.diff_id.clone(), path.clone());
+                }
+            }
+            paths.push(path);
+        }
+        let config = format!("{}.json", self.config.hex());
+        file(&config, &self.blobs[&self.config]);
+        let manifest = json!([{"Config": config, "RepoTags": [name], "Layers": paths}]);
+        file("manifest.json", manifest.to_string().as_bytes());
+        for (path, target) in links {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(tar::EntryType::Symlink);
+            header.set_size(0);
+            tar.append_link(&mut header, path, target).expect("memory takes everything");
+        }
+        tar.into_inner().expect("memory takes everything")
+    }
+
     fn oci_layout(&self, name: &str) -> Vec<(String, Vec<u8>)> {
         let mut descriptor = self.descriptor();
         descriptor["annotations"] = json!({

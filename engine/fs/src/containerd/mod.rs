@@ -1,7 +1,6 @@
 //! containerd as a source of images and containers, over its socket. Nothing is mounted and nothing of its state is
 //! changed but views and leases of our own.
 
-mod find;
 mod layers;
 mod view;
 
@@ -20,10 +19,10 @@ use containerd_client::tonic::{Code, Request, Status, transport::Channel};
 use pratique_core::Digest;
 use tokio::time::timeout;
 
-pub use find::{Known, find};
 pub use layers::{ImageLayers, LayerChoice, StatePaths, choose};
 pub use view::{LayerFolder, View};
 
+use crate::find::{Known, find};
 use crate::oci::{ImageManifest, Need, Resolver, host_platform};
 use crate::{Error, Result};
 
@@ -217,7 +216,7 @@ impl Containerd {
         }
     }
 
-    /// The image that `query` names, see [`find`]; `namespace` narrows the search.
+    /// The image that `query` names, see [`crate::find::find`]; `namespace` narrows the search.
     pub async fn find(&self, query: &str, namespace: Option<&str>) -> Result<RuntimeImage> {
         let images = self.images().await?;
         let images = images.into_iter().filter(|image| namespace.is_none_or(|only| image.namespace == only));
@@ -225,9 +224,12 @@ impl Containerd {
         for image in images {
             // An image whose documents are not there is still found by its name and target.
             let manifest = self.identify(&image).await.ok();
-            known.push(Known { image, manifest });
+            let mut digests = manifest.as_ref().map(Known::<()>::digests_of).unwrap_or_default();
+            digests.push(image.target.clone());
+            let (names, place) = (vec![image.name.clone()], format!("namespace {}", image.namespace));
+            known.push(Known { names, digests, place, item: image });
         }
-        find(query, &known).map(|known| known.image.clone())
+        find(query, &known).map(|known| known.item.clone())
     }
 
     /// The snapshotters that hold an image unpacked, by the labels of its config.

@@ -3,11 +3,13 @@
 //! Everything goes down from one descriptor name by name, never following a link in the kernel, so that no name and no
 //! race leads out, and paths longer than the kernel takes pass.
 
+mod file;
 mod layer;
 mod root;
 mod stack;
 mod sys;
 mod traverse;
 
+pub use file::SingleFile;
 pub use layer::{FolderLayer, OverlayAttributes};
 pub use root::FolderFs;

@@ -1,7 +1,7 @@
 //! A layer's bytes: opened, hashed, decompressed.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,20 +31,33 @@ impl Blob for Arc<[u8]> {
     }
 }
 
-/// A blob in a file, such as one of a content store.
+/// A blob in a file, such as one of a content store, or in a part of one, such as an entry of an archive.
 #[derive(Debug, Clone)]
-pub struct BlobFile(Arc<File>);
+pub struct BlobFile {
+    file: Arc<File>,
+    start: u64,
+    end: u64,
+}
 
 impl BlobFile {
-    /// A blob in an open regular file. The file's own offset is not used.
+    /// A blob that is a whole open regular file. The file's own offset is not used.
     pub fn new(file: File) -> Self {
-        Self(Arc::new(file))
+        Self { file: Arc::new(file), start: 0, end: u64::MAX }
+    }
+
+    /// A blob of `length` bytes from `start` on. A file that ends before breaks off.
+    pub fn part(file: Arc<File>, start: u64, length: u64) -> Self {
+        Self { file, start, end: start.saturating_add(length) }
+    }
+
+    pub(crate) fn reader(&self) -> FileReader {
+        FileReader { file: self.file.clone(), offset: self.start, end: self.end }
     }
 }
 
 impl Blob for BlobFile {
     fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        Ok(Box::new(FileReader { file: self.0.clone(), offset: 0 }))
+        Ok(Box::new(self.reader()))
     }
 
     fn random_access(&self) -> Option<Arc<dyn ReadAt + Send + Sync>> {
@@ -54,20 +67,42 @@ impl Blob for BlobFile {
 
 impl ReadAt for BlobFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        self.0.read_at(buffer, offset)
+        let start = self.start.saturating_add(offset);
+        let left = usize::try_from(self.end.saturating_sub(start)).unwrap_or(usize::MAX);
+        let most = buffer.len().min(left);
+        self.file.read_at(&mut buffer[..most], start)
     }
 }
 
-struct FileReader {
+/// Reads a part of a file, with an offset of its own.
+pub(crate) struct FileReader {
     file: Arc<File>,
-    offset: u64,
+    pub(crate) offset: u64,
+    end: u64,
 }
 
 impl Read for FileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(buffer, self.offset)?;
+        let left = usize::try_from(self.end.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        let most = buffer.len().min(left);
+        let read = self.file.read_at(&mut buffer[..most], self.offset)?;
+        if read == 0 && most > 0 && self.end != u64::MAX {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         self.offset += read as u64;
         Ok(read)
+    }
+}
+
+impl Seek for FileReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let offset = match to {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::Current(by) => self.offset.checked_add_signed(by),
+            SeekFrom::End(by) => self.file.metadata()?.len().checked_add_signed(by),
+        };
+        self.offset = offset.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.offset)
     }
 }
 
@@ -115,14 +150,22 @@ fn compare(what: &str, hasher: &Hasher, wanted: &Digest) -> Result<()> {
 /// A reader that hashes and counts what passes.
 pub(crate) struct Hashing<R> {
     inner: R,
-    hasher: Hasher,
+    hasher: Option<Hasher>,
     read: u64,
     limit: u64,
 }
 
 impl<R: Read> Hashing<R> {
-    fn new(inner: R, digest: &Digest, limit: u64) -> Self {
-        Self { inner, hasher: Hasher::like(digest), read: 0, limit }
+    fn new(inner: R, digest: Option<&Digest>, limit: u64) -> Self {
+        Self { inner, hasher: digest.map(Hasher::like), read: 0, limit }
+    }
+
+    /// Compares with the digest that it was made for.
+    fn check(&self, what: &str, wanted: Option<&Digest>) -> Result<()> {
+        match (&self.hasher, wanted) {
+            (Some(hasher), Some(wanted)) => compare(what, hasher, wanted),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -133,7 +176,9 @@ impl<R: Read> Read for Hashing<R> {
         if self.read > self.limit {
             return Err(io::Error::other(TooLong));
         }
-        self.hasher.update(&buffer[..read]);
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&buffer[..read]);
+        }
         Ok(read)
     }
 }
@@ -164,11 +209,17 @@ impl<R: Read> Read for Shared<R> {
     }
 }
 
-/// The digests of a layer: of its blob and of what that holds uncompressed.
+/// The digests of a layer: of its blob, if that has one of its own, and of what it holds uncompressed.
 #[derive(Debug, Clone)]
 pub(crate) struct Digests {
-    pub(crate) blob: Digest,
+    pub(crate) blob: Option<Digest>,
     pub(crate) diff_id: Digest,
+}
+
+impl Digests {
+    fn blob_name(&self) -> String {
+        format!("blob {}", self.blob.as_ref().unwrap_or(&self.diff_id))
+    }
 }
 
 /// The uncompressed stream of a blob, with both digests checked at its end.
@@ -183,9 +234,9 @@ impl Uncompressed {
     /// Starts reading. The compression is told by the first bytes, whatever a media type says: a wrong one does not
     /// hide the content.
     pub(crate) fn new(blob: &dyn Blob, digests: &Digests, limit: u64) -> Result<Self> {
-        let what = || format!("blob {}", digests.blob);
+        let what = || digests.blob_name();
         let opened = blob.open().map_err(|error| Error::io(what(), error))?;
-        let compressed = Shared(Arc::new(Mutex::new(Hashing::new(opened, &digests.blob, u64::MAX))));
+        let compressed = Shared(Arc::new(Mutex::new(Hashing::new(opened, digests.blob.as_ref(), u64::MAX))));
         let mut buffered = BufReader::with_capacity(1 << 16, compressed.clone());
         let magic = peek(&mut buffered).map_err(|error| Error::io(what(), error))?;
         let mut random = None;
@@ -207,7 +258,7 @@ impl Uncompressed {
                 Box::new(buffered)
             }
         };
-        Ok(Self { compressed, plain: Hashing::new(plain, &digests.diff_id, limit), random })
+        Ok(Self { compressed, plain: Hashing::new(plain, Some(&digests.diff_id), limit), random })
     }
 
     /// Random access to what was not read yet, and the offset in it where the stream stands now.
@@ -217,12 +268,12 @@ impl Uncompressed {
 
     /// Reads to the end and compares both digests.
     pub(crate) fn finish(mut self, digests: &Digests) -> Result<()> {
-        let (blob, layer) = (format!("blob {}", digests.blob), format!("layer {}", digests.diff_id));
+        let (blob, layer) = (digests.blob_name(), format!("layer {}", digests.diff_id));
         io::copy(&mut self.plain, &mut io::sink()).map_err(|error| stream_error(&layer, error))?;
         // Decoders may leave bytes behind that they have no use for.
         io::copy(&mut self.compressed, &mut io::sink()).map_err(|error| stream_error(&blob, error))?;
-        compare(&blob, &self.compressed.lock().hasher, &digests.blob)?;
-        compare(&layer, &self.plain.hasher, &digests.diff_id)
+        self.compressed.lock().check(&blob, digests.blob.as_ref())?;
+        self.plain.check(&layer, Some(&digests.diff_id))
     }
 }
 

@@ -34,8 +34,10 @@ pub struct TarLayer {
 }
 
 impl TarLayer {
-    /// The layer in `blob`, which is named by `blob_digest` and holds `diff_id`.
+    /// The layer in `blob`, which is named by `blob_digest` and holds `diff_id`. Where both are the same, the blob is
+    /// plain or its own digest is not known: what it holds is checked either way, and hashed once.
     pub fn new(blob: impl Blob + 'static, blob_digest: Digest, diff_id: Digest, limits: Limits) -> Self {
+        let blob_digest = (blob_digest != diff_id).then_some(blob_digest);
         Self { blob: Arc::new(blob), digests: Digests { blob: blob_digest, diff_id }, limits }
     }
 

@@ -9,4 +9,5 @@ mod reader;
 pub use blob::{Blob, BlobFile};
 pub use layer::TarLayer;
 
-pub(crate) use blob::check_digest;
+pub(crate) use blob::{check_digest, stream_error};
+pub(crate) use reader::{TarKind, TarReader};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::blob::stream_error;
+use super::blob::{FileReader, stream_error};
 use super::header::{self, BLOCK, Block, Pax, Pieces, RawHeader};
 use crate::limits::Limits;
 use crate::{Error, Result};
@@ -57,6 +57,17 @@ struct Sparse {
     current: Option<(u64, u64)>,
     offset: u64,
     size: u64,
+}
+
+impl TarReader<FileReader> {
+    /// Where the current entry's data is: offset and length. It is passed over without being read; none if the entry's
+    /// bytes are not stored as they are (a sparse file).
+    pub(crate) fn pass_over(&mut self) -> Option<(u64, u64)> {
+        let place = (self.stream.offset, self.stored);
+        self.stream.offset = self.stream.offset.saturating_add(self.stored);
+        self.stored = 0;
+        self.sparse.is_none().then_some(place)
+    }
 }
 
 impl<R: Read> TarReader<R> {

@@ -1,5 +1,6 @@
 //! One behaviour for every source, and what hostile input does to it.
 
+mod archives;
 mod conformance;
 mod containerd;
 mod documents;
