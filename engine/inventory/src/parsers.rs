@@ -24,7 +24,9 @@ parsers! {
     deno_lock,
     dpkg,
     flatpak,
+    gradle_lock,
     java_archive,
+    maven_pom,
     nix,
     node_modules,
     npm_lock,
@@ -38,6 +40,7 @@ parsers! {
     python_requirements,
     release,
     rpm,
+    sbt_lock,
     snap,
     yarn_lock,
 }
