@@ -3,7 +3,8 @@
 //! committed.
 //!
 //! A file begins with a line `==> etc/os-release`; what follows, up to the next such line, is its text. `==> base64 PATH`
-//! announces content in base64 (binary formats). Lines before the first file are comments.
+//! announces content in base64 (binary formats); in it, a line `zeros N` stands for N zero bytes. Lines before the first
+//! file are comments.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -35,13 +36,20 @@ pub(crate) fn files(text: &str) -> Vec<(String, Vec<u8>)> {
 fn base64(text: &str) -> Vec<u8> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0u32, 0);
-    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=') {
-        let value = ALPHABET.iter().position(|own| *own == byte).expect("base64");
-        bits = bits << 6 | value as u32;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
+    for line in text.lines() {
+        if let Some(zeros) = line.strip_prefix("zeros ") {
+            bytes.resize(bytes.len() + zeros.parse::<usize>().expect("a number"), 0);
+            (bits, count) = (0, 0);
+            continue;
+        }
+        for byte in line.bytes().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=') {
+            let value = ALPHABET.iter().position(|own| *own == byte).expect("base64");
+            bits = bits << 6 | value as u32;
+            count += 6;
+            if count >= 8 {
+                count -= 8;
+                bytes.push((bits >> count) as u8);
+            }
         }
     }
     bytes

@@ -11,6 +11,7 @@
 
 mod api;
 mod assemble;
+mod executable;
 mod formats;
 mod parsers;
 mod purl;
