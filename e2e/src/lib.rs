@@ -4,10 +4,12 @@
 pub mod cluster;
 pub mod fixtures;
 pub mod images;
+pub mod load;
 pub mod reports;
 pub mod wait;
 
 pub use cluster::{Cluster, Run};
 pub use fixtures::{Namespace, Policy, container, pod, stock};
 pub use images::{Image, Pushed};
+pub use load::refused_throughout;
 pub use wait::eventually;

@@ -1,13 +1,12 @@
 //! Each fault that can be caused, caused. What must hold afterwards: nothing is lost, nothing is called clean that nobody looked at,
 //! and no pod waits that need not.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use pratique_e2e::cluster::NAMESPACE;
 use pratique_e2e::images::{base, weak_root};
 use pratique_e2e::reports::{find, report, report_within};
-use pratique_e2e::{Cluster, Image, Namespace, eventually, pod, stock};
+use pratique_e2e::{Cluster, Image, Namespace, eventually, pod, refused_throughout, stock};
 use pratique_testkit::LayerBuilder;
 use serde_json::{Value, json};
 
@@ -306,24 +305,11 @@ fn certificates_rotate_under_a_steady_load_of_admissions() {
     };
     let first = serial();
     assert!(first > 0.0, "the certificate's end is a metric");
-    let stop = AtomicBool::new(false);
-    let refusals = thread::scope(|scope| {
-        let load = scope.spawn(|| {
-            let mut refusals = 0;
-            while !stop.load(Ordering::Relaxed) {
-                // With failurePolicy Ignore a refused connection would show as an admission.
-                let answer = namespace.dry_run(&pod("risky", &image.reference));
-                assert!(answer.is_err(), "admitted while certificates rotate: {answer:?}");
-                refusals += 1;
-            }
-            refusals
-        });
+    let refusals = refused_throughout(&namespace, &pod("risky", &image.reference), || {
         eventually(120, "certificates were renewed three times", || {
             let now = serial();
-            if load.is_finished() || now > first + 60.0 { Ok(()) } else { Err(format!("{first} → {now}")) }
+            if now > first + 60.0 { Ok(()) } else { Err(format!("{first} → {now}")) }
         });
-        stop.store(true, Ordering::Relaxed);
-        load.join().expect("no admission slipped through")
     });
     println!("{refusals} admissions while the certificate was renewed three times, every one answered");
     upgrade("24h");

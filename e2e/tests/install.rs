@@ -2,7 +2,8 @@
 
 use pratique_e2e::cluster::NAMESPACE;
 use pratique_e2e::reports::report;
-use pratique_e2e::{Cluster, Image, Namespace, eventually, stock};
+use pratique_e2e::{Cluster, Image, Namespace, eventually, pod, refused_throughout, stock};
+use serde_json::json;
 
 /// The names of all objects of a kind, cluster-wide, that belong to Pratique.
 fn ours(cluster: &Cluster, kind: &str) -> Vec<String> {
@@ -74,12 +75,21 @@ fn uninstalled_it_leaves_reports_alone_and_installed_again_it_finds_what_is_ther
 #[test]
 fn upgrade_and_rollback_keep_serving() {
     let cluster = Cluster::get();
-    cluster.upgrade("operator.logLevel=debug");
-    let back = cluster.helm(&["rollback", "pratique", "-n", NAMESPACE, "--wait", "--timeout", "3m"]);
-    assert!(back.ok, "helm rollback: {}{}", back.stdout, back.stderr);
-    eventually(60, "the webhook configuration is there", || {
-        cluster.get_json(&["validatingwebhookconfiguration", "pratique"])
+    let namespace = Namespace::new(&cluster, "upgrade");
+    let image = Image::risky("upgrade/app:1").push(&cluster);
+    stock(&namespace, &cluster.nodes(), &[&image.reference]);
+    report(&cluster, image.built.config.as_str());
+    let _policy = namespace.policy(
+        "planted",
+        json!({"enforcement": "Enforce", "deny": [{"name": "planted", "finding": {"categories": ["WeakPassword"]}}]}),
+    );
+    let refusals = refused_throughout(&namespace, &pod("risky", &image.reference), || {
+        cluster.upgrade("operator.logLevel=debug");
+        let back = cluster.helm(&["rollback", "pratique", "-n", NAMESPACE, "--wait", "--timeout", "3m"]);
+        assert!(back.ok, "helm rollback: {}{}", back.stdout, back.stderr);
+        cluster.settle();
     });
+    println!("{refusals} admissions during an upgrade and a rollback, every one answered");
 }
 
 #[test]

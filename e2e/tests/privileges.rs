@@ -162,7 +162,14 @@ fn without_the_folder_the_agent_says_so_and_no_image_is_called_clean() {
     let Some(cluster) = Cluster::own("without_the_folder_the_agent_says_so") else { return };
     let namespace = Namespace::new(&cluster, "no-folder");
     let deprived = Deprived::new(&cluster, |container| unmount(container, "runtime-root"));
-    check_lacks(&cluster, &["broker: runtime's root", "scanner: runtime's root"]);
+    let lacks = [
+        "broker: folders of layers",
+        "broker: runtime's root is mounted",
+        "broker: runtime's root is read-only",
+        "scanner: runtime's root is mounted",
+        "scanner: runtime's root is read-only",
+    ];
+    check_lacks(&cluster, &lacks);
     let image = Image::clean("no-folder/app:1").push(&cluster);
     stock(&namespace, &cluster.nodes()[..1], &[&image.reference]);
     let found = report(&cluster, image.built.config.as_str());
