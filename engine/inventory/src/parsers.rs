@@ -25,6 +25,7 @@ parsers! {
     composer,
     conda,
     deno_lock,
+    dotnet,
     dpkg,
     flatpak,
     gemfile_lock,
