@@ -143,6 +143,30 @@ mod tests {
         }
     }
 
+    fn script(folder: &tempfile::TempDir, text: &str) -> String {
+        use std::os::unix::fs::PermissionsExt;
+        let path = folder.path().join("docker-credential-test");
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_helper_is_asked_with_the_host_on_its_standard_input() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = script(&folder, r#"read -r host; echo "$1 $host"; exit 3"#);
+        let (success, output) = run(&program, "r.example:5000", PATIENCE).unwrap();
+        assert_eq!((success, output.as_slice()), (false, &b"get r.example:5000\n"[..]));
+    }
+
+    #[test]
+    fn a_helper_that_hangs_is_ended_with_what_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = script(&folder, "sleep 1000 & sleep 1000");
+        let error = run(&program, "r.example", Duration::from_millis(100)).unwrap_err();
+        assert!(error.contains("did not answer within 0.1 s"), "{error}");
+    }
+
     #[test]
     fn a_missing_helper_is_named() {
         let error = get("pratique-has-no-such", "r.example", PATIENCE).unwrap_err();

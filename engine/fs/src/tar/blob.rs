@@ -1,7 +1,7 @@
 //! A layer's bytes: opened, hashed, decompressed.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -237,8 +237,9 @@ impl Uncompressed {
         let what = || digests.blob_name();
         let opened = blob.open().map_err(|error| Error::io(what(), error))?;
         let compressed = Shared(Arc::new(Mutex::new(Hashing::new(opened, digests.blob.as_ref(), u64::MAX))));
-        let mut buffered = BufReader::with_capacity(1 << 16, compressed.clone());
-        let magic = peek(&mut buffered).map_err(|error| Error::io(what(), error))?;
+        let (magic, length) = magic(&mut compressed.clone()).map_err(|error| Error::io(what(), error))?;
+        let whole = Cursor::new(magic).take(length).chain(compressed.clone());
+        let buffered = BufReader::with_capacity(1 << 16, whole);
         let mut random = None;
         let plain: Box<dyn Read + Send> = match magic {
             [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
@@ -283,13 +284,13 @@ impl Read for Uncompressed {
     }
 }
 
-/// The first four bytes, fewer if there are no more.
-fn peek<R: Read>(reader: &mut BufReader<R>) -> io::Result<[u8; 4]> {
-    let buffer = reader.fill_buf()?;
-    let mut magic = [0; 4];
-    let length = buffer.len().min(4);
-    magic[..length].copy_from_slice(&buffer[..length]);
-    Ok(magic)
+/// The first four bytes and how many there are, however few a read brings.
+fn magic(reader: &mut impl Read) -> io::Result<([u8; 4], u64)> {
+    let mut magic = Vec::with_capacity(4);
+    reader.take(4).read_to_end(&mut magic)?;
+    let mut padded = [0; 4];
+    padded[..magic.len()].copy_from_slice(&magic);
+    Ok((padded, magic.len() as u64))
 }
 
 /// The error of a blob's stream: its limit, or a damaged or truncated one.

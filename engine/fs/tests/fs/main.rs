@@ -6,4 +6,5 @@ mod containerd;
 mod documents;
 mod hostile;
 mod merging;
+mod registry;
 mod sources;
