@@ -8,6 +8,7 @@
 
 mod archive;
 pub mod containerd;
+mod containers_storage;
 pub mod entry;
 pub mod error;
 pub mod filesystem;
@@ -26,7 +27,7 @@ pub mod tar;
 pub use entry::{EntryKind, Metadata};
 pub use error::{Error, Result};
 pub use filesystem::{DirEntry, File, FileSystem, Walk, WalkEntry};
-pub use folder::{FolderFs, FolderLayer, OverlayAttributes, SingleFile};
+pub use folder::{FolderFs, FolderLayer, OverlayAttributes, SingleFile, TreeLayer};
 pub use image::ImageFs;
 pub use layer::{Change, Content, Layer, LayerEntry, LayerVisitor, Opacity, Stream, UnreadableLayer};
 pub use limits::Limits;

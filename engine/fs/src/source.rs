@@ -18,6 +18,7 @@ use crate::archive::{self, ArchiveIndex};
 use crate::oci::{ImageManifest, host_platform};
 use crate::registry::{Registries, RegistryOptions};
 use crate::{Error, FileSystem, FolderFs, Layer, Limits, Result, SingleFile};
+use crate::{containerd, containers_storage};
 
 /// An image, opened: what its documents say, and its layers for the walk to read.
 pub struct OpenImage {
@@ -194,6 +195,10 @@ pub struct SourceOptions {
     pub limits: Limits,
     /// The folder for unlinked temporary files: archives that are compressed or come from a pipe, exports of a daemon.
     pub temporary: PathBuf,
+    /// Sockets of containerd, in the order in which they are tried.
+    pub containerd_sockets: Vec<PathBuf>,
+    /// Storage folders of Podman, Buildah and CRI-O (`graphroot`), in the order in which they are searched.
+    pub storage_folders: Vec<PathBuf>,
     /// How registries are reached; platform and limits are those above.
     pub registry: RegistryOptions,
 }
@@ -204,8 +209,27 @@ impl Default for SourceOptions {
             platform: host_platform(),
             limits: Limits::default(),
             temporary: std::env::temp_dir(),
+            containerd_sockets: vec![
+                "/run/containerd/containerd.sock".into(),
+                "/run/docker/containerd/containerd.sock".into(),
+                "/run/k3s/containerd/containerd.sock".into(),
+            ],
+            storage_folders: vec!["/var/lib/containers/storage".into()],
             registry: RegistryOptions::default(),
         }
+    }
+}
+
+impl SourceOptions {
+    /// The options that the environment asks for: `TMPDIR`, `CONTAINERD_ADDRESS`, and storage.conf (the system's, the
+    /// user's, or what `CONTAINERS_STORAGE_CONF` names).
+    pub fn from_environment() -> Result<Self> {
+        let mut options = Self::default();
+        if let Some(address) = std::env::var_os("CONTAINERD_ADDRESS").filter(|address| !address.is_empty()) {
+            options.containerd_sockets = vec![address.into()];
+        }
+        options.storage_folders = containers_storage::folders_of_environment()?;
+        Ok(options)
     }
 }
 
@@ -288,7 +312,9 @@ fn open_one(kind: SourceKind, target: &str, options: &SourceOptions) -> Result<O
         SourceKind::OciArchive => archive::open_oci_archive(target, options),
         SourceKind::OciFolder => archive::open_oci_folder(target, options),
         SourceKind::Registry => open_registry(target, options),
-        SourceKind::Containerd | SourceKind::Docker | SourceKind::ContainersStorage => Err(Error::NotHere {
+        SourceKind::Containerd => containerd::open(target, options),
+        SourceKind::ContainersStorage => containers_storage::open(target, options),
+        SourceKind::Docker => Err(Error::NotHere {
             source_name: kind.to_string(),
             reason: "this build cannot ask it".to_owned(),
         }),

@@ -5,12 +5,17 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use containerd_client::services::v1::PluginsRequest;
+use containerd_client::services::v1::introspection_client::IntrospectionClient;
 use pratique_core::{Digest, Gap};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 
 use super::{Containerd, LayerFolder, RuntimeImage, View};
 use crate::oci::{ImageManifest, LayerDescriptor};
-use crate::{BlobFile, Error, FolderLayer, Layer, Limits, OverlayAttributes, Result, TarLayer};
+use crate::{
+    BlobFile, Error, FolderLayer, Layer, Limits, OpenImage, Opened, OverlayAttributes, Result, SourceOptions,
+    TarLayer, UnreadableLayer,
+};
 
 /// How long the folders of one image are held: [`ImageLayers`] is to be dropped before.
 const LIFETIME: Duration = Duration::from_secs(600);
@@ -98,7 +103,96 @@ impl ImageLayers {
     }
 }
 
+/// A view that is let go of when it is dropped.
+struct Held {
+    runtime: tokio::runtime::Runtime,
+    view: Option<View>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(view) = self.view.take() {
+            // What is left after an error goes when the lease expires.
+            let _ = self.runtime.block_on(view.release());
+        }
+    }
+}
+
+impl ImageLayers {
+    /// The image with these layers, which are let go of on `runtime` when it is dropped.
+    fn into_image(
+        self,
+        manifest: ImageManifest,
+        names: Vec<String>,
+        runtime: tokio::runtime::Runtime,
+    ) -> OpenImage {
+        let (mut readable, mut gaps) = (self.layers.into_iter().peekable(), self.gaps);
+        let layers = manifest.layers.iter().map(|layer| -> Box<dyn Layer> {
+            if let Some(found) = readable.next_if(|next| *next.diff_id() == layer.diff_id) {
+                return found;
+            }
+            let gap = gaps.iter().position(|gap| gap.layer.as_ref() == Some(&layer.diff_id));
+            let reason = gap.map_or_else(String::new, |place| gaps.swap_remove(place).reason);
+            let what = "its place in containerd".to_owned();
+            Box::new(UnreadableLayer::new(layer.diff_id.clone(), &Error::Unsupported { what, reason }))
+        });
+        let layers = layers.collect();
+        let hold = Held { runtime, view: Some(self.view) };
+        OpenImage { manifest, names, layers, gaps, hold: Some(Box::new(hold)) }
+    }
+}
+
+/// Opens `REF` or `//NAMESPACE/REF` of the first containerd that answers.
+pub(crate) fn open(target: &str, options: &SourceOptions) -> Result<Opened> {
+    let (namespace, query) = match target.strip_prefix("//").and_then(|rest| rest.split_once('/')) {
+        Some((namespace, query)) => (Some(namespace), query),
+        None => (None, target),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::io("a thread to ask containerd", error))?;
+    let opened = runtime.block_on(async {
+        let containerd = connect_first(&options.containerd_sockets).await?;
+        let found = containerd.find(query, namespace).await?;
+        let manifest = containerd.identify(&found).await?;
+        let state = StatePaths::new(containerd.root().await?);
+        let layers = containerd.open_layers(&found, &manifest, &state, options.limits).await?;
+        Ok::<_, Error>((layers, manifest, found.name))
+    });
+    let (layers, manifest, name) = opened?;
+    Ok(Opened::Image(Box::new(layers.into_image(manifest, vec![name], runtime))))
+}
+
+/// The first containerd that answers.
+async fn connect_first(sockets: &[PathBuf]) -> Result<Containerd> {
+    let mut said = Vec::new();
+    for socket in sockets {
+        if !socket.exists() {
+            said.push(format!("there is no {}", socket.display()));
+            continue;
+        }
+        match Containerd::connect(socket, &format!("command-{}", std::process::id())).await {
+            Ok(containerd) => return Ok(containerd),
+            Err(error) => said.push(error.to_string()),
+        }
+    }
+    Err(Error::NotHere {
+        source_name: "containerd".to_owned(),
+        reason: format!("{}; CONTAINERD_ADDRESS names another socket", said.join("; ")),
+    })
+}
+
 impl Containerd {
+    /// The folder with its content store and snapshots, by its own word.
+    async fn root(&self) -> Result<PathBuf> {
+        let request = PluginsRequest { filters: vec!["id==content".to_owned()] };
+        let request = self.request("default", None, request)?;
+        let mut client = IntrospectionClient::new(self.channel());
+        let plugins = self.call("plugins", client.plugins(request)).await?.plugins;
+        let store = plugins.iter().find_map(|plugin| plugin.exports.get("root"));
+        let root = store.and_then(|store| Path::new(store).parent()).map(Path::to_owned);
+        Ok(root.unwrap_or_else(|| PathBuf::from("/var/lib/containerd")))
+    }
+
     /// Opens the layers of an image for this process to read.
     pub async fn open_layers(
         &self,

@@ -19,6 +19,7 @@ use containerd_client::tonic::{Code, Request, Status, transport::Channel};
 use pratique_core::Digest;
 use tokio::time::timeout;
 
+pub(crate) use layers::open;
 pub use layers::{ImageLayers, LayerChoice, StatePaths, choose};
 pub use view::{LayerFolder, View};
 

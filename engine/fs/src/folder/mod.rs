@@ -9,7 +9,9 @@ mod root;
 mod stack;
 mod sys;
 mod traverse;
+mod tree;
 
 pub use file::SingleFile;
 pub use layer::{FolderLayer, OverlayAttributes};
 pub use root::FolderFs;
+pub use tree::TreeLayer;

@@ -49,6 +49,10 @@ impl Daemon {
         Some(Self { process, scratch })
     }
 
+    fn at(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
     fn socket(&self) -> PathBuf {
         self.scratch.path().join("sock")
     }
@@ -207,4 +211,37 @@ async fn no_socket_is_said_with_its_path() {
         .err()
         .expect("no socket");
     assert!(error.to_string().contains("/nonexistent/containerd.sock"), "{error}");
+}
+
+#[test]
+fn what_people_type_opens_an_image_of_containerd() {
+    let Some(daemon) = Daemon::start() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(daemon.connect("suite"));
+    let built = image(&layers(Extent::Unpackable));
+    daemon.import("first", &built, NAME, &[]);
+    daemon.import("second", &built, NAME, &["--no-unpack"]);
+    daemon.import("native", &built, "docker.io/library/native:1.0", &["--snapshotter", "native"]);
+    let options = pratique_fs::SourceOptions {
+        containerd_sockets: vec![daemon.at("none"), daemon.socket()],
+        ..pratique_fs::SourceOptions::default()
+    };
+    for reference in
+        ["containerd:sample:1.0", "containerd://second/sample:1.0", "containerd://native/native:1.0"]
+    {
+        let reference = pratique_fs::SourceRef::parse(reference).expect("a reference");
+        let found = pratique_fs::open(&reference, &options);
+        let found = found.unwrap_or_else(|error| panic!("{reference}: {error}"));
+        let pratique_fs::Opened::Image(found) = found.opened else { panic!("no image") };
+        assert_eq!(found.manifest.image, built.config);
+        let (merged, gaps) = ImageFs::new(found.layers);
+        assert_eq!(gaps, [], "{reference}");
+        check_filesystem(&merged, Extent::Unpackable);
+    }
+    // Nothing of ours is left in it.
+    let left = runtime.block_on(async { daemon.connect("suite").await.sweep().await });
+    assert_eq!(left.expect("swept"), 0);
+    let other = pratique_fs::SourceRef::parse("containerd:other").expect("a reference");
+    let error = pratique_fs::open(&other, &options).err().expect("there is none");
+    assert!(matches!(error, Error::NoMatch { .. }), "{error}");
 }

@@ -8,3 +8,4 @@ mod hostile;
 mod merging;
 mod registry;
 mod sources;
+mod stores;
