@@ -23,8 +23,10 @@ impl Parser for Opkg {
                 &[
                     "usr/lib/opkg/status",
                     "var/lib/opkg/status",
-                    "usr/lib/opkg/info/*.{list,control}",
-                    "var/lib/opkg/info/*.{list,control}",
+                    "usr/lib/opkg/info/*.list",
+                    "usr/lib/opkg/info/*.control",
+                    "var/lib/opkg/info/*.list",
+                    "var/lib/opkg/info/*.control",
                 ],
                 8 << 20,
             )]

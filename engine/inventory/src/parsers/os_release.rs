@@ -21,7 +21,8 @@ impl Parser for OsRelease {
                 &[
                     "etc/os-release",
                     "usr/lib/os-release",
-                    "*-bottlerocket-linux-gnu/sys-root/usr/lib/os-release",
+                    "x86_64-bottlerocket-linux-gnu/sys-root/usr/lib/os-release",
+                    "aarch64-bottlerocket-linux-gnu/sys-root/usr/lib/os-release",
                 ],
                 64 << 10,
             )]

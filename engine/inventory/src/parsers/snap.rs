@@ -19,7 +19,10 @@ impl Parser for Snap {
     fn interests(&self) -> &'static [Interest] {
         const {
             &[
-                Interest::head(&["{snap,var/lib/snapd/snap}/*/*/meta/snap.yaml"], 1 << 20),
+                Interest::head(
+                    &["snap/*/*/meta/snap.yaml", "var/lib/snapd/snap/*/*/meta/snap.yaml"],
+                    1 << 20,
+                ),
                 Interest::head(&["var/lib/snapd/snaps/*.snap"], 4),
             ]
         }

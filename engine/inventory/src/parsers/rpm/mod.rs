@@ -43,14 +43,24 @@ impl Parser for Rpm {
             &[
                 Interest::whole(
                     &[
-                        "{var/lib,usr/lib/sysimage,usr/share}/rpm/rpmdb.sqlite",
-                        "{var/lib,usr/lib/sysimage,usr/share}/rpm/Packages",
-                        "{var/lib,usr/lib/sysimage,usr/share}/rpm/Packages.db",
+                        "var/lib/rpm/rpmdb.sqlite",
+                        "usr/lib/sysimage/rpm/rpmdb.sqlite",
+                        "usr/share/rpm/rpmdb.sqlite",
+                        "var/lib/rpm/Packages",
+                        "usr/lib/sysimage/rpm/Packages",
+                        "usr/share/rpm/Packages",
+                        "var/lib/rpm/Packages.db",
+                        "usr/lib/sysimage/rpm/Packages.db",
+                        "usr/share/rpm/Packages.db",
                     ],
                     1 << 30,
                 ),
                 Interest {
-                    globs: &["{var/lib,usr/lib/sysimage,usr/share}/rpm/rpmdb.sqlite-wal"],
+                    globs: &[
+                        "var/lib/rpm/rpmdb.sqlite-wal",
+                        "usr/lib/sysimage/rpm/rpmdb.sqlite-wal",
+                        "usr/share/rpm/rpmdb.sqlite-wal",
+                    ],
                     heads: &[],
                     min_size: 1,
                     extent: Extent::Head(0),
