@@ -146,7 +146,9 @@ pub fn build(
     }
     let failed = |error| BuildError::Write { path: out.to_owned(), error };
     let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(parent).map_err(failed)?;
+    // Advisories are no secret, and who builds the database may be another user than who reads it.
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(parent).map_err(failed)?;
     let size = write(&collected, exploits, now, file.as_file_mut()).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     Database::open(file.path())?.verify()?;
