@@ -240,7 +240,7 @@ impl Uncompressed {
         let (magic, length) = magic(&mut compressed.clone()).map_err(|error| Error::io(what(), error))?;
         let whole = Cursor::new(magic).take(length).chain(compressed.clone());
         let buffered = BufReader::with_capacity(1 << 16, whole);
-        let mut random = None;
+        let (mut random, mut hashed) = (None, false);
         let plain: Box<dyn Read + Send> = match magic {
             [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
             [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Box::new(
@@ -256,10 +256,16 @@ impl Uncompressed {
             }
             _ => {
                 random = blob.random_access();
+                // The blob's own hash is that of the same bytes.
+                hashed = digests.blob.as_ref() == Some(&digests.diff_id);
                 Box::new(buffered)
             }
         };
-        Ok(Self { compressed, plain: Hashing::new(plain, Some(&digests.diff_id), limit), random })
+        Ok(Self {
+            compressed,
+            plain: Hashing::new(plain, (!hashed).then_some(&digests.diff_id), limit),
+            random,
+        })
     }
 
     /// Random access to what was not read yet, and the offset in it where the stream stands now.
