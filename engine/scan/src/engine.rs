@@ -107,6 +107,14 @@ pub enum EngineError {
     /// The selection is empty; its result would look clean although nothing was looked for.
     #[error("no detector is selected; name at least one, or `*` for all")]
     NothingSelected,
+    /// A glob that files are excluded by is malformed.
+    #[error("`{glob}` is no glob that files could be excluded by: {reason}")]
+    Exclusion {
+        /// The glob.
+        glob: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A glob is none: an error in whoever declares it.
     #[error("{subject} declares the glob `{glob}`, which is malformed: {reason}")]
     Glob {
@@ -157,6 +165,18 @@ impl Engine {
         let matcher = Matcher::new(&subjects)?;
         let rule_set = RuleSet::of(&subjects);
         Ok(Self { detectors, subjects, matcher, rule_set })
+    }
+
+    /// The same without the files that match one of `globs`, which are relative to the root.
+    ///
+    /// # Errors
+    /// If a glob is malformed.
+    pub fn excluding(mut self, globs: &[String]) -> Result<Self, EngineError> {
+        if !globs.is_empty() {
+            self.matcher = self.matcher.excluding(globs)?;
+            self.rule_set = self.rule_set.excluding(globs);
+        }
+        Ok(self)
     }
 
     /// The selected detectors, sorted by id.

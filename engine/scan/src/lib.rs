@@ -9,6 +9,7 @@
 //!   Its result is a function of the layer's content, how it was read and the detectors' rules, and of nothing else.
 //! - [`merge`] decides from the facts alone what is still visible in the image.
 //! - [`judge_image`] runs the detectors' second step, which may know the image's names, over what is visible.
+//! - [`scan_image`] does all of this for one image, with a cache and several layers at the same time.
 //! - [`scan_root`] does the same for a live container's root.
 //!
 //! What could not be read or judged is a gap in every one of these steps, never silence.
@@ -26,6 +27,7 @@ mod merge;
 mod path_set;
 mod root;
 mod rule_set;
+mod run;
 mod walk;
 mod ways;
 
@@ -43,5 +45,6 @@ pub use matcher::Matcher;
 pub use merge::{HiddenFile, Merged, Redirect, Via, VisibleFile, merge};
 pub use path_set::{PathHash, PathSet};
 pub use rule_set::RuleSet;
+pub use run::{LayerCache, LayerWork, Progress, ScanOptions, ScannedImage, scan_image};
 pub use walk::scan_layer;
 pub use ways::Ways;

@@ -43,20 +43,37 @@ impl Want {
 struct Pattern {
     subject: usize,
     interest: &'static Interest,
-    glob: &'static str,
+    place: Place,
     /// Facts of it speak of the file, wherever it lies: one that a link leads to is enough where it lies.
     of_file: bool,
 }
 
-impl Pattern {
-    /// The path, if the glob has no wildcards.
-    fn exact(&self) -> Option<FsPath> {
-        wildcard(self.glob).is_none().then(|| FsPath::new(self.glob))
+/// Where a glob looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// At one path.
+    Exact(FsPath),
+    /// In a folder and below, for what `tail` describes.
+    Region { folder: FsPath, tail: String },
+}
+
+impl Place {
+    fn of(glob: &str) -> Self {
+        match glob.find(['*', '?', '[', ']', '{', '}', '\\']) {
+            None => Self::Exact(FsPath::new(glob)),
+            Some(wildcard) => {
+                let folder = glob[..wildcard].rfind('/').unwrap_or(0);
+                let tail = glob[folder..].trim_start_matches('/').to_owned();
+                Self::Region { folder: FsPath::new(&glob[..folder]), tail }
+            }
+        }
     }
 
-    /// The folder named before the first wildcard.
-    fn region(&self) -> Option<FsPath> {
-        wildcard(self.glob).map(|at| FsPath::new(&self.glob[..self.glob[..at].rfind('/').unwrap_or(0)]))
+    fn path(&self) -> &FsPath {
+        match self {
+            Self::Exact(path) => path,
+            Self::Region { folder, .. } => folder,
+        }
     }
 }
 
@@ -70,6 +87,8 @@ impl Pattern {
 /// to where the same interest looks anyway (`etc/os-release` to `usr/lib/os-release`).
 pub struct Matcher {
     globs: GlobSet,
+    /// Files that nobody is to look at.
+    excluded: GlobSet,
     /// What stands behind the glob with this place in `globs`.
     patterns: Vec<Pattern>,
     /// Paths of exact interests.
@@ -84,7 +103,7 @@ impl Matcher {
     /// Compiles the interests of `subjects`; [`Want::subject`] is the place in this slice.
     pub(crate) fn new(subjects: &[Subject]) -> Result<Self, EngineError> {
         let mut globs = GlobSetBuilder::new();
-        let mut patterns = Vec::new();
+        let mut patterns: Vec<Pattern> = Vec::new();
         for (subject, declared) in subjects.iter().enumerate() {
             for interest in declared.interests() {
                 for glob in interest.globs {
@@ -94,7 +113,8 @@ impl Matcher {
                         reason: error.kind().to_string(),
                     };
                     globs.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(malformed)?);
-                    patterns.push(Pattern { subject, interest, glob, of_file: declared.is_parser() });
+                    let place = Place::of(glob);
+                    patterns.push(Pattern { subject, interest, place, of_file: declared.is_parser() });
                 }
             }
         }
@@ -103,11 +123,32 @@ impl Matcher {
             glob: error.glob().unwrap_or_default().to_owned(),
             reason: error.kind().to_string(),
         })?;
-        let exact: BTreeSet<FsPath> = patterns.iter().filter_map(Pattern::exact).collect();
-        let regions: BTreeSet<FsPath> = patterns.iter().filter_map(Pattern::region).collect();
+        let (mut exact, mut regions) = (BTreeSet::new(), BTreeSet::new());
+        for pattern in &patterns {
+            match &pattern.place {
+                Place::Exact(path) => exact.insert(path.clone()),
+                Place::Region { folder, .. } => regions.insert(folder.clone()),
+            };
+        }
         let mut gates: BTreeSet<FsPath> = exact.iter().chain(&regions).flat_map(folders_above).collect();
         gates.extend(regions.iter().filter(|region| !region.is_root()).cloned());
-        Ok(Self { globs, patterns, exact, regions, gates })
+        Ok(Self { globs, excluded: GlobSet::empty(), patterns, exact, regions, gates })
+    }
+
+    /// The same without files that match one of `globs`.
+    pub(crate) fn excluding(mut self, globs: &[String]) -> Result<Self, EngineError> {
+        let malformed = |glob: &str, error: globset::Error| EngineError::Exclusion {
+            glob: glob.to_owned(),
+            reason: error.kind().to_string(),
+        };
+        let mut set = GlobSetBuilder::new();
+        for glob in globs {
+            let relative = glob.trim_start_matches('/');
+            let compiled = GlobBuilder::new(relative).literal_separator(true).build();
+            set.add(compiled.map_err(|error| malformed(glob, error))?);
+        }
+        self.excluded = set.build().map_err(|error| malformed("(all together)", error))?;
+        Ok(self)
     }
 
     fn matches(&self, path: &FsPath) -> impl Iterator<Item = &Pattern> {
@@ -118,6 +159,9 @@ impl Matcher {
     /// Puts the interests that a file's path and size satisfy into `candidates`.
     pub(crate) fn candidates(&self, path: &FsPath, size: u64, candidates: &mut Vec<Candidate>) {
         candidates.clear();
+        if self.excluded.is_match_candidate(&PathCandidate::from_bytes(path.as_bytes())) {
+            return;
+        }
         let patterns = self.matches(path).filter(|pattern| size >= pattern.interest.min_size);
         candidates.extend(
             patterns.map(|pattern| Candidate { subject: pattern.subject, interest: pattern.interest }),
@@ -159,15 +203,17 @@ impl Matcher {
                 redirected.insert(path.clone());
             }
         }
+        if !path.is_root() && !self.leads_to_interest(path) {
+            return redirected;
+        }
         for pattern in &self.patterns {
-            let Some(place) = pattern.exact().or_else(|| pattern.region()) else { continue };
-            let is_region = wildcard(pattern.glob).is_some();
-            if !place.is_within(path) || (!is_region && place == *path) {
+            let place = pattern.place.path();
+            if !place.is_within(path) || (place == path && matches!(pattern.place, Place::Exact(_))) {
                 continue;
             }
-            let moved = led.as_ref().map(|led| below(path, &place, led));
+            let moved = led.as_ref().map(|led| below(path, place, led));
             if !moved.is_some_and(|moved| self.is_met(pattern, &moved)) {
-                redirected.insert(place);
+                redirected.insert(place.clone());
             }
         }
         redirected
@@ -179,15 +225,10 @@ impl Matcher {
         if !pattern.of_file {
             return false;
         }
-        let tail = |pattern: &Pattern| {
-            let folder = pattern.region().map_or(0, |region| region.as_bytes().len());
-            pattern.glob[folder..].trim_start_matches('/').to_owned()
-        };
-        match pattern.region() {
-            Some(region) if !region.is_root() => self.patterns.iter().any(|other| {
+        match &pattern.place {
+            Place::Region { folder, tail } if !folder.is_root() => self.patterns.iter().any(|other| {
                 std::ptr::eq(other.interest, pattern.interest)
-                    && other.region().is_some_and(|region| region == *moved)
-                    && tail(other) == tail(pattern)
+                    && matches!(&other.place, Place::Region { folder, tail: own } if folder == moved && own == tail)
             }),
             _ => self.matches(moved).any(|other| std::ptr::eq(other.interest, pattern.interest)),
         }
@@ -249,10 +290,6 @@ pub(crate) fn settle(candidates: &[Candidate], head: &[u8], wants: &mut Vec<Want
         }
     }
     wants.sort_unstable_by_key(|want| want.subject);
-}
-
-fn wildcard(glob: &str) -> Option<usize> {
-    glob.find(['*', '?', '[', ']', '{', '}', '\\'])
 }
 
 /// Where a link leads by its words alone; other links on the way are not known here.

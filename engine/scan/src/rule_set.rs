@@ -23,7 +23,19 @@ impl RuleSet {
                 hasher.update(format!("{interest:?}\n"));
             }
         }
-        let sum = hasher.finalize();
+        Self::digits(&hasher.finalize())
+    }
+
+    /// The rule set of the same subjects when files that match one of `globs` are left out.
+    pub(crate) fn excluding(&self, globs: &[String]) -> Self {
+        let mut globs = globs.to_vec();
+        globs.sort();
+        let mut hasher = Sha256::new();
+        hasher.update(format!("{self}\n{globs:?}"));
+        Self::digits(&hasher.finalize())
+    }
+
+    fn digits(sum: &[u8]) -> Self {
         Self(sum[..16].iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
