@@ -1,0 +1,23 @@
+//! The commands, one file each.
+
+mod completions;
+mod db;
+mod man;
+mod scan;
+
+use crate::args::{Args, Command};
+use crate::exit::{Code, Failure};
+
+/// Runs a command.
+///
+/// # Errors
+/// What ended it early, with the exit code for that.
+pub(crate) fn run(args: Args) -> Result<Code, Failure> {
+    match args.command {
+        Command::Scan(options) => scan::run(*options, scan::What::Everything),
+        Command::Sbom(options) => scan::run(*options, scan::What::Inventory),
+        Command::Db(db) => db::run(db),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Man { folder } => man::run(&folder),
+    }
+}

@@ -1,0 +1,148 @@
+//! `pratique scan` and `pratique sbom`.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+use anyhow::Context;
+use pratique_core::facts::Platform;
+use pratique_fs::SourceOptions;
+use pratique_report::Report;
+use pratique_scan::{Engine, LayerCache};
+
+use crate::args::{FailOn, Layers, Scan};
+use crate::cache::FolderCache;
+use crate::config;
+use crate::exit::{Code, Fail, Failure};
+use crate::output::Outputs;
+use crate::target::{Settings, dictionary};
+
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// Packages, and what the detectors find.
+    Everything,
+    /// Packages alone.
+    Inventory,
+}
+
+pub(super) fn run(mut options: Scan, what: What) -> Result<Code, Failure> {
+    config::complete(&mut options).fail(Code::Usage)?;
+    let default = if what == What::Inventory { "cyclonedx" } else { "table" };
+    let outputs = Outputs::of(&options, default).fail(Code::Usage)?;
+    let engine = engine(&options, what).fail(Code::Usage)?;
+    let words = match &options.dictionary {
+        Some(path) => {
+            dictionary(path).with_context(|| format!("dictionary {}", path.display())).fail(Code::Usage)?
+        }
+        None => Vec::new(),
+    };
+    let mut sources = SourceOptions::default();
+    if let Some(text) = &options.platform {
+        sources.platform = platform(text).fail(Code::Usage)?;
+    }
+    let cache = open_cache(&options).fail(Code::Usage)?;
+    let settings = Settings {
+        engine: &engine,
+        sources,
+        cache: cache.as_ref().map(|cache| cache as &dyn LayerCache),
+        dictionary: words,
+        jobs: options.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from),
+        layers: options.layers.unwrap_or(Layers::Squashed),
+        offline: options.offline,
+        quiet: options.quiet,
+        verbose: options.verbose && !options.quiet,
+    };
+    let mut code = Code::Clean;
+    let mut reports = Vec::new();
+    for source in &options.sources {
+        match settings.scan(source) {
+            Ok(report) => {
+                code = code.worse(verdict(&report, options.fail_on));
+                reports.push(report);
+            }
+            Err(error) => {
+                eprintln!("pratique: {error:#}");
+                code = code.worse(Code::Source);
+            }
+        }
+    }
+    if !reports.is_empty() {
+        outputs.write(&reports).fail(Code::Output)?;
+    }
+    if let Some(cache) = &cache {
+        cache.prune();
+    }
+    Ok(code)
+}
+
+fn engine(options: &Scan, what: What) -> anyhow::Result<Engine> {
+    let detectors = match (what, options.detectors.as_slice()) {
+        (What::Inventory, _) => Vec::new(),
+        (What::Everything, []) => vec!["*".to_owned()],
+        (What::Everything, [none]) if none == "none" => Vec::new(),
+        (What::Everything, list) => list.to_vec(),
+    };
+    Ok(Engine::new(&detectors, pratique_inventory::PARSERS)?.excluding(&options.exclude)?)
+}
+
+/// What a report means for whoever started the command.
+fn verdict(report: &Report, fail_on: Option<FailOn>) -> Code {
+    let FailOn(threshold) = fail_on.unwrap_or(FailOn(Some(pratique_core::Severity::Unknown)));
+    if report.error.is_some() {
+        Code::Source
+    } else if threshold.is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least)) {
+        Code::Findings
+    } else if !report.gaps.is_empty() {
+        Code::Incomplete
+    } else {
+        Code::Clean
+    }
+}
+
+fn platform(text: &str) -> anyhow::Result<Platform> {
+    let parts: Vec<&str> = text.split('/').collect();
+    match parts.as_slice() {
+        [os, architecture] | [os, architecture, _] if !os.is_empty() && !architecture.is_empty() => {
+            Ok(Platform {
+                os: (*os).to_owned(),
+                architecture: (*architecture).to_owned(),
+                variant: parts.get(2).map(|variant| (*variant).to_owned()).unwrap_or_default(),
+            })
+        }
+        _ => anyhow::bail!(
+            "`{text}` is no platform; write it as OS/ARCH or OS/ARCH/VARIANT, such as linux/arm64"
+        ),
+    }
+}
+
+/// The cache, if one is wanted. One that was named must work; the usual one is done without if it does not.
+fn open_cache(options: &Scan) -> anyhow::Result<Option<FolderCache>> {
+    if options.no_cache {
+        return Ok(None);
+    }
+    if let Some(folder) = &options.cache_dir {
+        let opened =
+            FolderCache::open(folder).with_context(|| format!("the cache folder {}", folder.display()));
+        return opened.map(Some);
+    }
+    let Some(folder) = usual_cache() else { return Ok(None) };
+    match FolderCache::open(&folder) {
+        Ok(cache) => Ok(Some(cache)),
+        Err(error) => {
+            if !options.quiet {
+                eprintln!(
+                    "pratique: the cache folder {} cannot be used: {error}; all layers are read anew",
+                    folder.display()
+                );
+            }
+            Ok(None)
+        }
+    }
+}
+
+fn usual_cache() -> Option<PathBuf> {
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))?;
+    Some(cache.join("pratique"))
+}

@@ -1,0 +1,32 @@
+//! The command `pratique`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+mod args;
+mod cache;
+mod commands;
+mod config;
+mod exit;
+mod output;
+mod progress;
+mod target;
+
+fn main() -> ExitCode {
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        // clap's own code for wrong usage is 2, which here means incomplete.
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { exit::Code::Usage.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    match commands::run(args) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            eprintln!("pratique: {:#}", failure.error);
+            failure.code.into()
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The command as people and pipelines use it: arguments in, files, standard output and exit codes out.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use pratique_testkit::{Compression, ImageBuilder, LayerBuilder};
+use serde_json::Value;
+
+/// A hash of `changeme`, which is in the dictionary.
+const WEAK: &str = "root:$1$pratique$JJq3DaiIyvx6Mc8wKWicI/:19000:0:99999:7:::\n";
+
+/// The command, alone with a home of its own.
+fn pratique(home: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pratique"));
+    command.args(arguments).env_clear().env("HOME", home).current_dir(home).stdin(Stdio::null());
+    command.output().expect("the command starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs a command that must end with `code`; what it printed.
+fn ends_with(code: i32, home: &Path, arguments: &[&str]) -> (String, String) {
+    let output = pratique(home, arguments);
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
+    (out, err)
+}
+
+fn debian() -> LayerBuilder {
+    LayerBuilder::new()
+        .file("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n")
+        .file("etc/shadow", "root:*:19000:0:99999:7:::\n")
+        .file(
+            "var/lib/dpkg/status",
+            "Package: dash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 0.5.12-2\nMaintainer: x\n\n",
+        )
+}
+
+/// A folder with an OCI layout of these layers.
+fn layout(folder: &Path, layers: &[LayerBuilder]) {
+    let image =
+        layers.iter().fold(ImageBuilder::new(), |image, layer| image.layer(layer.clone(), Compression::Gzip));
+    image.build().write_oci_layout(folder, "latest");
+}
+
+#[test]
+fn an_images_packages_and_findings_are_printed_and_the_exit_code_says_what_they_mean() {
+    let home = tempfile::tempdir().unwrap();
+    layout(&home.path().join("clean"), &[debian()]);
+    layout(&home.path().join("weak"), &[debian(), LayerBuilder::new().file("etc/shadow", WEAK)]);
+    let (out, err) = ends_with(0, home.path(), &["scan", "oci:clean", "--packages"]);
+    assert!(out.contains("dash") && out.contains("0.5.12-2"), "{out}");
+    assert_eq!(err, "", "in a pipe nothing is said beside the result");
+
+    let (out, _) = ends_with(1, home.path(), &["scan", "oci:weak"]);
+    assert!(out.contains("weak-password") || out.contains("WeakPassword"), "{out}");
+    assert!(!out.contains("changeme"), "passwords are masked: {out}");
+    ends_with(0, home.path(), &["scan", "oci:weak", "--fail-on", "never"]);
+    ends_with(0, home.path(), &["scan", "oci:weak", "--detectors", "none"]);
+    ends_with(0, home.path(), &["sbom", "oci:weak"]);
+}
+
+#[test]
+fn several_formats_go_to_their_files_in_one_run_and_the_same_input_gives_the_same_bytes() {
+    let home = tempfile::tempdir().unwrap();
+    layout(&home.path().join("image"), &[debian()]);
+    let formats = "json=a.json,cyclonedx=a.cdx.json,spdx=a.spdx.json,purls=a.purls,sarif=a.sarif";
+    let (out, _) =
+        ends_with(0, home.path(), &["scan", "oci:image", "-f", formats, "-f", "table", "--no-cache"]);
+    assert!(out.contains("Debian GNU/Linux 12"), "{out}");
+    let read = |name: &str| fs::read_to_string(home.path().join(name)).unwrap();
+    for name in ["a.json", "a.cdx.json", "a.spdx.json", "a.sarif"] {
+        serde_json::from_str::<Value>(&read(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    let purls = read("a.purls");
+    assert_eq!(purls.trim(), "pkg:deb/debian/dash@0.5.12-2?arch=amd64&distro=debian-12");
+    ends_with(0, home.path(), &["scan", "oci:image", "-f", "purls", "-o", "b.purls"]);
+    assert_eq!(read("b.purls"), purls, "read or from the cache");
+}
+
+#[test]
+fn a_layer_that_was_read_once_comes_from_the_cache() {
+    let home = tempfile::tempdir().unwrap();
+    let upper = LayerBuilder::new().file("opt/app", "x");
+    layout(&home.path().join("one"), &[debian()]);
+    layout(&home.path().join("two"), &[debian(), upper]);
+    let (_, err) = ends_with(0, home.path(), &["scan", "-v", "oci:one"]);
+    assert!(err.contains("0 layers from the cache"), "{err}");
+    let (_, err) = ends_with(0, home.path(), &["scan", "-v", "oci:two"]);
+    assert!(err.contains("1 layers from the cache"), "{err}");
+    assert_eq!(err.matches(" files opened").count(), 1, "one layer is read: {err}");
+    let (_, err) = ends_with(0, home.path(), &["scan", "-v", "oci:two", "--no-cache"]);
+    assert!(err.contains("0 layers from the cache"), "{err}");
+    let cached = home.path().join(".cache/pratique/layers");
+    assert_eq!(fs::read_dir(&cached).unwrap().count(), 2);
+    for entry in fs::read_dir(&cached).unwrap() {
+        fs::write(entry.unwrap().path(), "damaged").unwrap();
+    }
+    let (out, _) = ends_with(0, home.path(), &["scan", "oci:two", "--packages"]);
+    assert!(out.contains("dash"), "what is damaged is read again: {out}");
+}
+
+#[test]
+fn what_upper_layers_removed_is_listed_when_asked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let upper = LayerBuilder::new().file("var/lib/dpkg/status", "\n");
+    layout(&home.path().join("image"), &[debian(), upper]);
+    let (squashed, _) = ends_with(0, home.path(), &["scan", "oci:image", "-f", "purls"]);
+    assert!(!squashed.contains("dash"), "{squashed}");
+    let (all, _) = ends_with(0, home.path(), &["scan", "oci:image", "-f", "purls", "--layers", "all"]);
+    assert!(all.contains("dash"), "{all}");
+}
+
+#[test]
+fn excluded_paths_are_not_looked_at_and_not_answered_from_what_was_kept() {
+    let home = tempfile::tempdir().unwrap();
+    layout(&home.path().join("image"), &[debian()]);
+    for (exclude, found) in [("opt/**", true), ("var/lib/dpkg/**", false), ("opt/**", true)] {
+        let (out, _) = ends_with(0, home.path(), &["scan", "oci:image", "-f", "purls", "--exclude", exclude]);
+        assert_eq!(out.contains("dash"), found, "{exclude}: {out}");
+    }
+    let (_, err) = ends_with(3, home.path(), &["scan", "oci:image", "--exclude", "a[b"]);
+    assert!(err.contains("a[b"), "{err}");
+}
+
+#[test]
+fn a_damaged_image_is_incomplete_or_not_scanned_but_never_clean() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("image");
+    layout(&folder, &[debian(), LayerBuilder::new().file("opt/app", "x")]);
+    let blobs = folder.join("blobs/sha256");
+    // The gzip blobs are the layers; the second is cut short.
+    let mut layers: Vec<_> = fs::read_dir(&blobs)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| fs::read(path).unwrap().starts_with(&[0x1f, 0x8b]))
+        .collect();
+    layers.sort_by_key(|path| fs::metadata(path).unwrap().len());
+    let cut = fs::read(&layers[0]).unwrap();
+    fs::write(&layers[0], &cut[..cut.len() / 2]).unwrap();
+    let (out, _) = ends_with(2, home.path(), &["scan", "oci:image"]);
+    assert!(out.to_lowercase().contains("incomplete"), "{out}");
+    for layer in &layers {
+        fs::write(layer, "nothing").unwrap();
+    }
+    ends_with(4, home.path(), &["scan", "oci:image", "--no-cache"]);
+}
+
+#[test]
+fn the_command_line_counts_before_the_environment_and_that_before_the_file() {
+    let home = tempfile::tempdir().unwrap();
+    layout(&home.path().join("image"), &[debian()]);
+    fs::write(home.path().join(".pratique.yaml"), "format: [purls]\n").unwrap();
+    let with = |arguments: &[&str], variable: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pratique"));
+        command.args(["scan", "oci:image"]).args(arguments).env_clear().env("HOME", home.path());
+        command.current_dir(home.path()).envs(variable.map(|value| ("PRATIQUE_FORMAT", value)));
+        text(&command.output().unwrap().stdout)
+    };
+    assert!(with(&[], None).starts_with("pkg:deb/"));
+    assert!(with(&[], Some("spdx-tag")).starts_with("SPDXVersion"));
+    assert!(with(&["-f", "json"], Some("spdx-tag")).starts_with('{'));
+    fs::write(home.path().join(".pratique.yaml"), "formats: [purls]\n").unwrap();
+    let (_, err) = ends_with(3, home.path(), &["scan", "oci:image"]);
+    assert!(
+        err.contains("formats") && err.contains(".pratique.yaml"),
+        "the field and the file are named: {err}"
+    );
+}
+
+#[test]
+fn what_is_wrong_is_said_in_a_sentence_and_ends_with_its_code() {
+    let home = tempfile::tempdir().unwrap();
+    layout(&home.path().join("image"), &[debian()]);
+    for (code, arguments, said) in [
+        (3, &["scan"][..], "SOURCE"),
+        (3, &["scan", "oci:image", "-f", "pdf"], "`pdf`"),
+        (3, &["scan", "oci:image", "-f", "json", "-f", "purls"], "--format"),
+        (3, &["scan", "oci:image", "--detectors", "no-such"], "`no-such`"),
+        (3, &["scan", "oci:image", "--platform", "linux"], "OS/ARCH"),
+        (3, &["scan", "oci:image", "--fail-on", "bad"], "`bad`"),
+        (3, &["scan", "oci:image", "--config", "missing.yaml"], "missing.yaml"),
+        (3, &["scan", "oci:image", "-f", "template"], "--template"),
+        (4, &["scan", "oci:nowhere"], "nowhere"),
+        (4, &["scan", "oci-archive:nowhere.tar"], "nowhere.tar"),
+        (4, &["scan", "--offline", "registry:registry.invalid/x"], "--offline"),
+        (5, &["scan", "oci:image", "-f", "json", "-o", "no/such/folder.json"], "no/such/folder.json"),
+    ] {
+        let (_, err) = ends_with(code, home.path(), arguments);
+        assert!(err.contains(said), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn one_target_that_is_not_there_does_not_hide_the_others() {
+    let home = tempfile::tempdir().unwrap();
+    layout(&home.path().join("image"), &[debian()]);
+    let (out, err) = ends_with(4, home.path(), &["scan", "oci:nowhere", "oci:image", "-f", "purls"]);
+    assert!(out.contains("dash") && err.contains("nowhere"), "{out}{err}");
+}
+
+#[test]
+fn versions_are_compared_by_arguments_or_line_by_line() {
+    let home = tempfile::tempdir().unwrap();
+    for (ecosystem, a, b, answer) in
+        [("Debian", "1.0~rc1", "1.0", "<"), ("PyPI", "1.0", "1.0.0", "="), ("npm", "1.10.0", "1.9.0", ">")]
+    {
+        let (out, _) = ends_with(0, home.path(), &["db", "compare", ecosystem, a, b]);
+        assert_eq!(out.trim(), answer, "{ecosystem} {a} {b}");
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pratique"));
+    command.args(["db", "compare", "Debian", "--stdin"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    std::io::Write::write_all(child.stdin.as_mut().unwrap(), b"1\t2\n2\t2\n3\t2\n").unwrap();
+    drop(child.stdin.take());
+    assert_eq!(text(&child.wait_with_output().unwrap().stdout), "<\n=\n>\n");
+    let (_, err) = ends_with(3, home.path(), &["db", "compare", "Nowhere", "1", "2"]);
+    assert!(err.contains("`Nowhere`"), "{err}");
+}
+
+#[test]
+fn completions_and_manual_pages_are_generated() {
+    let home = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let (out, _) = ends_with(0, home.path(), &["completions", shell]);
+        assert!(out.contains("pratique"), "{shell}");
+    }
+    ends_with(0, home.path(), &["man", "."]);
+    assert!(fs::read_to_string(home.path().join("pratique-scan.1")).unwrap().contains("fail\\-on"));
+}
