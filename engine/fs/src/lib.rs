@@ -9,6 +9,7 @@
 mod archive;
 pub mod containerd;
 mod containers_storage;
+mod docker;
 pub mod entry;
 pub mod error;
 pub mod filesystem;

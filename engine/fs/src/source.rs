@@ -18,7 +18,7 @@ use crate::archive::{self, ArchiveIndex};
 use crate::oci::{ImageManifest, host_platform};
 use crate::registry::{Registries, RegistryOptions};
 use crate::{Error, FileSystem, FolderFs, Layer, Limits, Result, SingleFile};
-use crate::{containerd, containers_storage};
+use crate::{containerd, containers_storage, docker};
 
 /// An image, opened: what its documents say, and its layers for the walk to read.
 pub struct OpenImage {
@@ -197,6 +197,8 @@ pub struct SourceOptions {
     pub temporary: PathBuf,
     /// Sockets of containerd, in the order in which they are tried.
     pub containerd_sockets: Vec<PathBuf>,
+    /// Address of the Docker Engine, `unix://…`.
+    pub docker_host: String,
     /// Storage folders of Podman, Buildah and CRI-O (`graphroot`), in the order in which they are searched.
     pub storage_folders: Vec<PathBuf>,
     /// How registries are reached; platform and limits are those above.
@@ -214,6 +216,7 @@ impl Default for SourceOptions {
                 "/run/docker/containerd/containerd.sock".into(),
                 "/run/k3s/containerd/containerd.sock".into(),
             ],
+            docker_host: "unix:///var/run/docker.sock".to_owned(),
             storage_folders: vec!["/var/lib/containers/storage".into()],
             registry: RegistryOptions::default(),
         }
@@ -221,12 +224,15 @@ impl Default for SourceOptions {
 }
 
 impl SourceOptions {
-    /// The options that the environment asks for: `TMPDIR`, `CONTAINERD_ADDRESS`, and storage.conf (the system's, the
+    /// The options that the environment asks for: `TMPDIR`, `CONTAINERD_ADDRESS`, `DOCKER_HOST`, and storage.conf (the system's, the
     /// user's, or what `CONTAINERS_STORAGE_CONF` names).
     pub fn from_environment() -> Result<Self> {
         let mut options = Self::default();
         if let Some(address) = std::env::var_os("CONTAINERD_ADDRESS").filter(|address| !address.is_empty()) {
             options.containerd_sockets = vec![address.into()];
+        }
+        if let Some(host) = std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()) {
+            options.docker_host = host;
         }
         options.storage_folders = containers_storage::folders_of_environment()?;
         Ok(options)
@@ -314,10 +320,7 @@ fn open_one(kind: SourceKind, target: &str, options: &SourceOptions) -> Result<O
         SourceKind::Registry => open_registry(target, options),
         SourceKind::Containerd => containerd::open(target, options),
         SourceKind::ContainersStorage => containers_storage::open(target, options),
-        SourceKind::Docker => Err(Error::NotHere {
-            source_name: kind.to_string(),
-            reason: "this build cannot ask it".to_owned(),
-        }),
+        SourceKind::Docker => docker::open(target, options),
     }
 }
 

@@ -6,8 +6,8 @@ mod layout;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use docker::open_docker_archive;
-pub(crate) use index::ArchiveIndex;
+pub(crate) use docker::{open as open_index, open_docker_archive};
+pub(crate) use index::{ArchiveIndex, unlinked};
 pub(crate) use layout::{open_oci_archive, open_oci_folder};
 
 use crate::{Error, Result};

@@ -3,6 +3,7 @@
 mod archives;
 mod conformance;
 mod containerd;
+mod docker;
 mod documents;
 mod hostile;
 mod merging;
