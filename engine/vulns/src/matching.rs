@@ -316,18 +316,20 @@ fn upgrade(
         .flat_map(|found| found.iter())
         .filter(|affected| fixable.contains(&affected.advisory))
         .collect();
-    let mut candidates: Vec<&str> = relevant
-        .iter()
-        .flat_map(|affected| affected.spans.iter().filter_map(|span| span.fixed()))
-        .filter(|version| scheme.compare(installed, version).is_ok_and(Ordering::is_lt))
-        .collect();
-    candidates.sort_by(|a, b| scheme.compare(a, b).unwrap_or(Ordering::Equal));
-    let is_clear = |version: &str| {
-        let judged = relevant.iter().map(|affected| judge(affected, scheme, version, module));
-        // What has no fix at all cannot be cleared by any version.
-        !judged.into_iter().any(|judgement| matches!(judgement, Judgement::Affected { fixed: Some(_), .. }))
-    };
-    candidates.into_iter().find(|version| is_clear(version)).map(str::to_owned)
+    // From a version within a range no version before the range's end is clear: each step is the least that can be, and
+    // every step leaves at least one range for good.
+    let mut version = installed.to_owned();
+    for _ in 0..=relevant.iter().map(|affected| affected.spans.len()).sum::<usize>() {
+        let fixes = relevant.iter().filter_map(|affected| match judge(affected, scheme, &version, module) {
+            Judgement::Affected { fixed, .. } => fixed,
+            _ => None,
+        });
+        match fixes.max_by(|a, b| scheme.compare(a, b).unwrap_or(Ordering::Equal)) {
+            Some(next) => version = next,
+            None => break,
+        }
+    }
+    (version != installed).then_some(version)
 }
 
 fn finding(
