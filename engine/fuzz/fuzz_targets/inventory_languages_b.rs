@@ -18,6 +18,10 @@ const FILES: &[(&str, &str)] = &[
     ("composer", "srv/vendor/composer/installed.json"),
     ("dotnet", "app/app.deps.json"),
     ("dotnet", "app/packages.lock.json"),
+    ("binaries", "usr/sbin/nginx"),
+    ("binaries", "usr/bin/python3.12"),
+    ("jdk", "opt/java/release"),
+    ("go-toolchain", "usr/local/go/VERSION"),
 ];
 
 fuzz_target!(|bytes: &[u8]| {

@@ -19,6 +19,7 @@ macro_rules! parsers {
 
 parsers! {
     apk,
+    binaries,
     bun_lock,
     cargo_auditable,
     cargo_lock,
@@ -32,9 +33,11 @@ parsers! {
     gemspec,
     go_binary,
     go_mod,
+    go_toolchain,
     go_vendor,
     gradle_lock,
     java_archive,
+    jdk,
     maven_pom,
     nix,
     node_modules,

@@ -85,7 +85,7 @@ fn replace(package: &mut Package, path: &str, version: &str, sum: &str) {
 
 /// The version as advisories for `stdlib` write it: three numbers, pre-releases as semantic versions have them
 /// (`go1.21rc2` is 1.21.0-rc.2); what makers of other toolchains add behind is dropped.
-fn standard_library(go_version: &str) -> Package {
+pub(in crate::parsers) fn standard_library(go_version: &str) -> Package {
     let numbers = go_version.split_whitespace().find_map(|word| {
         word.strip_prefix("go").filter(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
     });

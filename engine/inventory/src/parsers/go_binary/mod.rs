@@ -12,6 +12,8 @@ use pratique_core::inspect::{Extent, FileInput, Interest};
 use crate::executable::{self, Executable};
 use crate::{Parsed, Parser};
 
+pub(super) use info::standard_library;
+
 /// The parser.
 pub(super) static PARSER: GoBinary = GoBinary;
 
