@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = &[
     ("binaries", "usr/bin/python3.12"),
     ("jdk", "opt/java/release"),
     ("go-toolchain", "usr/local/go/VERSION"),
+    ("sbom", "app/app.cdx.json"),
 ];
 
 fuzz_target!(|bytes: &[u8]| {

@@ -15,6 +15,7 @@ mod executable;
 mod formats;
 mod parsers;
 mod purl;
+mod sbom;
 mod stanza;
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ parsers! {
     python_requirements,
     release,
     rpm,
+    sbom,
     sbt_lock,
     snap,
     yarn_lock,
