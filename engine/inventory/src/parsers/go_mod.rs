@@ -1,12 +1,11 @@
 //! go.mod (<https://go.dev/ref/mod#go-mod-file>): the modules that a project requires, replaced and excluded as it says.
 //!
-//! Limits: from Go 1.17 on the file names every module of the build; an older one names the direct ones alone, and that
-//! is told as a problem. go.sum is not read: it lists versions that were weighed, not those that were taken. A go.mod
+//! Limits: from Go 1.17 on the file names every module of the build; an older one names the direct ones alone. It is a
+//! wish, as requirements.txt is one: what was built says so itself (`go-binary`). go.sum is not read: it lists versions that were weighed, not those that were taken. A go.mod
 //! below Go's module cache or vendor folders, or of the standard library itself, says what others need and is not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, Interest};
 use pratique_core::package::{Ecosystem, Evidence, Package, Record};
 
@@ -44,7 +43,6 @@ type Version<'a> = (&'a str, &'a str);
 #[derive(Default)]
 struct Module<'a> {
     path: &'a str,
-    go: &'a str,
     required: BTreeMap<Version<'a>, bool>,
     excluded: BTreeSet<Version<'a>>,
     /// By path, and version where only that one is replaced.
@@ -72,7 +70,6 @@ impl<'a> Module<'a> {
     fn take(&mut self, directive: &str, words: &[&'a str], comment: &str) {
         match (directive, words) {
             ("module", [path, ..]) => self.path = path,
-            ("go", [version, ..]) => self.go = version,
             ("require", [path, version, ..]) => {
                 self.required.insert((path, version), comment.trim_start().starts_with("indirect"));
             }
@@ -125,10 +122,6 @@ impl<'a> Module<'a> {
             }
             parsed.records.push(Record::from(package));
         }
-        if !self.required.is_empty() && is_before_1_17(self.go) {
-            let reason = "written for Go before 1.17: it does not name the modules that its own need";
-            parsed.problems.push((GapKind::Unsupported, reason.to_owned()));
-        }
         parsed
     }
 }
@@ -141,11 +134,4 @@ fn package(path: &str, version: &str) -> Package {
 
 fn unquoted(word: &str) -> &str {
     word.trim_matches(['"', '`'])
-}
-
-/// Without a version it is 1.16, says the reference.
-fn is_before_1_17(go: &str) -> bool {
-    let mut numbers = go.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
-    let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    (major, minor) < (1, 17)
 }
