@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pratique_fs::containerd::{Containerd, StatePaths};
+use pratique_fs::oci::host_platform;
 use pratique_wire::scanner::{Check, CheckItem, from_scanner, to_scanner};
 
 use crate::args::BrokerArgs;
@@ -107,7 +108,7 @@ async fn layers(containerd: &Containerd, root: &Path) -> CheckItem {
     };
     let Some(image) = images.first() else { return item(NAME, true, "there is no image yet to try one of") };
     let tried = async {
-        let manifest = containerd.identify(image).await?;
+        let manifest = containerd.identify(image, &host_platform()).await?;
         let snapshotters = containerd.snapshotters(&image.namespace, &manifest.image).await?;
         let (Some(layer), Some(snapshotter)) = (manifest.layers.first(), snapshotters.first()) else {
             return Ok(format!("image {} is not unpacked: its blobs are read", image.name));

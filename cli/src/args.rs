@@ -22,6 +22,12 @@ pub(crate) enum Command {
     Scan(Box<Scan>),
     /// List what images, folders or files are made of, and look for nothing else.
     Sbom(Box<Scan>),
+    /// List the images that this machine's runtimes have.
+    Images,
+    /// List the containers that this machine's runtimes have.
+    Containers,
+    /// Say, item by item, what can be done on this machine and why the rest cannot.
+    Check,
     /// Work with versions as advisories order them.
     #[command(subcommand)]
     Db(Db),
@@ -93,6 +99,18 @@ pub(crate) struct Scan {
     /// Ask no registry.
     #[arg(long, env = "PRATIQUE_OFFLINE")]
     pub(crate) offline: bool,
+
+    /// Registries (host, or host:port) that may speak plain HTTP or have certificates nobody vouches for.
+    #[arg(long, value_name = "HOST", env = "PRATIQUE_INSECURE_REGISTRY", value_delimiter = ',')]
+    pub(crate) insecure_registry: Vec<String>,
+
+    /// Other places of a registry's images, asked before it, as REGISTRY=PLACE.
+    #[arg(long, value_name = "REGISTRY=PLACE", env = "PRATIQUE_REGISTRY_MIRROR", value_delimiter = ',')]
+    pub(crate) registry_mirror: Vec<String>,
+
+    /// Files of certificates (PEM) to trust beside the machine's own.
+    #[arg(long, value_name = "FILE", env = "PRATIQUE_REGISTRY_CA", value_delimiter = ',')]
+    pub(crate) registry_ca: Vec<PathBuf>,
 
     /// Layers that are read at the same time [default: one for each processor].
     #[arg(long, value_name = "N", env = "PRATIQUE_JOBS", value_parser = clap::value_parser!(u16).range(1..=256))]

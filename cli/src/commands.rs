@@ -1,7 +1,9 @@
 //! The commands, one file each.
 
+mod check;
 mod completions;
 mod db;
+mod list;
 mod man;
 mod scan;
 
@@ -16,6 +18,9 @@ pub(crate) fn run(args: Args) -> Result<Code, Failure> {
     match args.command {
         Command::Scan(options) => scan::run(*options, scan::What::Everything),
         Command::Sbom(options) => scan::run(*options, scan::What::Inventory),
+        Command::Images => list::images(),
+        Command::Containers => list::containers(),
+        Command::Check => check::run(),
         Command::Db(db) => db::run(db),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { folder } => man::run(&folder),

@@ -25,6 +25,9 @@ struct Config {
     fail_on: Option<String>,
     cache_dir: Option<PathBuf>,
     offline: bool,
+    insecure_registry: Vec<String>,
+    registry_mirror: Vec<String>,
+    registry_ca: Vec<PathBuf>,
     jobs: Option<u16>,
     dictionary: Option<PathBuf>,
 }
@@ -43,6 +46,15 @@ pub(crate) fn complete(scan: &mut Scan) -> anyhow::Result<()> {
     }
     if scan.detectors.is_empty() {
         scan.detectors = config.detectors;
+    }
+    if scan.insecure_registry.is_empty() {
+        scan.insecure_registry = config.insecure_registry;
+    }
+    if scan.registry_mirror.is_empty() {
+        scan.registry_mirror = config.registry_mirror;
+    }
+    if scan.registry_ca.is_empty() {
+        scan.registry_ca = config.registry_ca;
     }
     if scan.exclude.is_empty() {
         scan.exclude = config.exclude;

@@ -25,7 +25,6 @@ pub(crate) struct Settings<'a> {
     pub(crate) dictionary: Vec<String>,
     pub(crate) jobs: usize,
     pub(crate) layers: Layers,
-    pub(crate) offline: bool,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
 }
@@ -37,9 +36,6 @@ impl Settings<'_> {
     /// No source has it, or the one that has cannot open it.
     pub(crate) fn scan(&self, text: &str) -> anyhow::Result<Report> {
         let reference = SourceRef::parse(text)?;
-        if self.offline && reference.kind == Some(SourceKind::Registry) {
-            anyhow::bail!("{text}: --offline is set and this is in a registry; leave one of them out");
-        }
         let Source { reference, opened, passed_over } = pratique_fs::open(&reference, &self.sources)?;
         if self.verbose {
             for asked in &passed_over {

@@ -186,7 +186,8 @@ fn what_is_wrong_is_said_in_a_sentence_and_ends_with_its_code() {
         (3, &["scan", "oci:image", "-f", "template"], "--template"),
         (4, &["scan", "oci:nowhere"], "nowhere"),
         (4, &["scan", "oci-archive:nowhere.tar"], "nowhere.tar"),
-        (4, &["scan", "--offline", "registry:registry.invalid/x"], "--offline"),
+        (4, &["scan", "--offline", "registry:registry.invalid/x"], "offline"),
+        (4, &["scan", "--offline", "no-such-image"], "offline"),
         (5, &["scan", "oci:image", "-f", "json", "-o", "no/such/folder.json"], "no/such/folder.json"),
     ] {
         let (_, err) = ends_with(code, home.path(), arguments);
@@ -200,6 +201,36 @@ fn one_target_that_is_not_there_does_not_hide_the_others() {
     layout(&home.path().join("image"), &[debian()]);
     let (out, err) = ends_with(4, home.path(), &["scan", "oci:nowhere", "oci:image", "-f", "purls"]);
     assert!(out.contains("dash") && err.contains("nowhere"), "{out}{err}");
+}
+
+#[test]
+fn runtimes_are_listed_and_checked_and_what_lacks_says_why() {
+    let home = tempfile::tempdir().unwrap();
+    let with = |command: &str| {
+        let mut pratique = Command::new(env!("CARGO_BIN_EXE_pratique"));
+        pratique.arg(command).env_clear().env("HOME", home.path()).env("TMPDIR", home.path());
+        pratique.env("CONTAINERD_ADDRESS", "/nowhere/c.sock").env("DOCKER_HOST", "unix:///nowhere/d.sock");
+        let storage = home.path().join("storage.conf");
+        fs::write(&storage, "[storage]\ndriver = \"overlay\"\ngraphroot = \"/nowhere\"\n").unwrap();
+        let output = pratique.env("CONTAINERS_STORAGE_CONF", storage).output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    for command in ["images", "containers"] {
+        let (code, out, err) = with(command);
+        assert_eq!((code, out.as_str()), (Some(4), ""), "{err}");
+        assert!(err.contains("/nowhere/c.sock") && err.contains("/nowhere/d.sock"), "{err}");
+    }
+    let (code, out, _) = with("check");
+    assert_eq!(code, Some(0));
+    for item in [
+        "LACKS  containerd",
+        "LACKS  docker",
+        "LACKS  containers-storage",
+        "ok     cache",
+        "ok     temporary",
+    ] {
+        assert!(out.contains(item), "{item}: {out}");
+    }
 }
 
 #[test]

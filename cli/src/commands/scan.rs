@@ -6,7 +6,8 @@ use std::thread::available_parallelism;
 
 use anyhow::Context;
 use pratique_core::facts::Platform;
-use pratique_fs::SourceOptions;
+use pratique_fs::registry::{Mirror, Registries};
+use pratique_fs::{SourceKind, SourceOptions, SourceRef};
 use pratique_report::Report;
 use pratique_scan::{Engine, LayerCache};
 
@@ -37,10 +38,7 @@ pub(super) fn run(mut options: Scan, what: What) -> Result<Code, Failure> {
         }
         None => Vec::new(),
     };
-    let mut sources = SourceOptions::default();
-    if let Some(text) = &options.platform {
-        sources.platform = platform(text).fail(Code::Usage)?;
-    }
+    let sources = sources(&options).fail(Code::Usage)?;
     let cache = open_cache(&options).fail(Code::Usage)?;
     let settings = Settings {
         engine: &engine,
@@ -49,14 +47,13 @@ pub(super) fn run(mut options: Scan, what: What) -> Result<Code, Failure> {
         dictionary: words,
         jobs: options.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from),
         layers: options.layers.unwrap_or(Layers::Squashed),
-        offline: options.offline,
         quiet: options.quiet,
         verbose: options.verbose && !options.quiet,
     };
     let mut code = Code::Clean;
     let mut reports = Vec::new();
-    for source in &options.sources {
-        match settings.scan(source) {
+    for source in options.sources.iter().flat_map(|source| expand(source, &settings)) {
+        match source.and_then(|source| settings.scan(&source)) {
             Ok(report) => {
                 code = code.worse(verdict(&report, options.fail_on));
                 reports.push(report);
@@ -74,6 +71,47 @@ pub(super) fn run(mut options: Scan, what: What) -> Result<Code, Failure> {
         cache.prune();
     }
     Ok(code)
+}
+
+/// What a source means: itself, or the images of a registry that a pattern names.
+fn expand(source: &str, settings: &Settings<'_>) -> Vec<anyhow::Result<String>> {
+    let pattern = match SourceRef::parse(source) {
+        Ok(SourceRef { kind: Some(SourceKind::Registry), target }) if target.contains('*') => target,
+        _ => return vec![Ok(source.to_owned())],
+    };
+    if settings.sources.offline {
+        return vec![Err(anyhow::anyhow!("{source}: a registry would be asked, and --offline is set"))];
+    }
+    let expanded = Registries::new(settings.sources.registry.clone()).and_then(|all| all.expand(&pattern));
+    match expanded {
+        Ok((references, gaps)) if references.is_empty() && gaps.is_empty() => {
+            vec![Err(anyhow::anyhow!("{source}: the registry has nothing that it names"))]
+        }
+        Ok((references, gaps)) => {
+            let failed = gaps.into_iter().map(|gap| Err(anyhow::anyhow!("{source}: {}", gap.reason)));
+            references.iter().map(|found| Ok(format!("registry:{found}"))).chain(failed).collect()
+        }
+        Err(error) => vec![Err(error.into())],
+    }
+}
+
+fn sources(options: &Scan) -> anyhow::Result<SourceOptions> {
+    let mut sources = SourceOptions { offline: options.offline, ..SourceOptions::from_environment()? };
+    if let Some(text) = &options.platform {
+        sources.platform = platform(text)?;
+    }
+    sources.registry.insecure = options.insecure_registry.clone();
+    sources.registry.ca_files = options.registry_ca.clone();
+    for mirror in &options.registry_mirror {
+        let Some((registry, location)) = mirror.split_once('=') else {
+            anyhow::bail!(
+                "`{mirror}` is no mirror; write it as REGISTRY=PLACE, such as docker.io=mirror.example/hub"
+            );
+        };
+        let (registry, location) = (registry.to_owned(), location.to_owned());
+        sources.registry.mirrors.push(Mirror { registry, location });
+    }
+    Ok(sources)
 }
 
 fn engine(options: &Scan, what: What) -> anyhow::Result<Engine> {
@@ -141,7 +179,8 @@ fn open_cache(options: &Scan) -> anyhow::Result<Option<FolderCache>> {
     }
 }
 
-fn usual_cache() -> Option<PathBuf> {
+/// The user's cache folder for this command.
+pub(super) fn usual_cache() -> Option<PathBuf> {
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))?;
     Some(cache.join("pratique"))

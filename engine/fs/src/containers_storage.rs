@@ -14,6 +14,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use serde::Deserialize;
 
 use crate::find::{Known, find};
+use crate::listing::{ListedContainer, ListedImage};
 use crate::oci::{
     DOCUMENT_LIMIT, ImageManifest, LAYER_LIMIT, LayerDescriptor, Need, Resolver, digest_of, or_default, parse,
 };
@@ -35,6 +36,16 @@ struct StoredImage {
     names: Vec<String>,
     #[serde(default, deserialize_with = "or_default")]
     layer: String,
+}
+
+/// A container in `containers.json`.
+#[derive(Debug, Clone, Deserialize)]
+struct StoredContainer {
+    id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    names: Vec<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    image: String,
 }
 
 /// A layer in `layers.json`.
@@ -74,15 +85,7 @@ struct Store {
 
 /// Opens the image that `query` means in any of the storage folders.
 pub(crate) fn open(query: &str, options: &SourceOptions) -> Result<Opened> {
-    let stores = options.storage_folders.iter().flat_map(|path| Store::all(path)).collect::<Vec<_>>();
-    if stores.is_empty() {
-        let paths = options.storage_folders.iter().map(|path| path.display().to_string());
-        let paths = paths.collect::<Vec<_>>().join(", ");
-        return Err(Error::NotHere {
-            source_name: "the storage of Podman, Buildah and CRI-O".to_owned(),
-            reason: format!("{paths}: no images of the overlay or vfs driver can be read there"),
-        });
-    }
+    let stores = stores(options)?;
     let mut known = Vec::new();
     for store in &stores {
         for image in store.images()? {
@@ -108,6 +111,49 @@ pub(crate) fn open(query: &str, options: &SourceOptions) -> Result<Opened> {
         layers.push(layer(&chain, place, descriptor, options));
     }
     Ok(Opened::Image(Box::new(OpenImage::new(manifest, image.names.clone(), layers))))
+}
+
+/// The stores that there are, at least one.
+fn stores(options: &SourceOptions) -> Result<Vec<Store>> {
+    let stores = options.storage_folders.iter().flat_map(|path| Store::all(path)).collect::<Vec<_>>();
+    if stores.is_empty() {
+        let paths = options.storage_folders.iter().map(|path| path.display().to_string());
+        let paths = paths.collect::<Vec<_>>().join(", ");
+        return Err(Error::NotHere {
+            source_name: "the storage of Podman, Buildah and CRI-O".to_owned(),
+            reason: format!("{paths}: no images of the overlay or vfs driver can be read there"),
+        });
+    }
+    Ok(stores)
+}
+
+/// The images of all stores.
+pub(crate) fn list_images(options: &SourceOptions) -> Result<Vec<ListedImage>> {
+    let mut listed = Vec::new();
+    for store in stores(options)? {
+        listed.extend(store.images()?.into_iter().map(|image| ListedImage {
+            place: store.path.display().to_string(),
+            image: format!("sha256:{}", image.id).parse().ok(),
+            names: image.names,
+            size: None,
+        }));
+    }
+    Ok(listed)
+}
+
+/// The containers of all stores. Whether they run is not for the storage to know.
+pub(crate) fn list_containers(options: &SourceOptions) -> Result<Vec<ListedContainer>> {
+    let mut listed = Vec::new();
+    for store in stores(options)? {
+        listed.extend(store.containers()?.into_iter().map(|container| ListedContainer {
+            place: store.path.display().to_string(),
+            id: container.id,
+            names: container.names,
+            image: container.image,
+            running: None,
+        }));
+    }
+    Ok(listed)
 }
 
 /// A layer with the store that has it.
@@ -224,6 +270,15 @@ impl Store {
     fn images(&self) -> Result<Vec<StoredImage>> {
         let name = self.list("images");
         parse(&self.path.join(&name).display().to_string(), &self.document(&name, LIST_LIMIT)?)
+    }
+
+    /// Its containers; a store that never had one has no list.
+    fn containers(&self) -> Result<Vec<StoredContainer>> {
+        let name = self.list("containers");
+        match self.open(&name, OFlags::PATH) {
+            Ok(_) => parse(&self.path.join(&name).display().to_string(), &self.document(&name, LIST_LIMIT)?),
+            Err(_) => Ok(Vec::new()),
+        }
     }
 
     fn layers(&self) -> Result<Vec<StoredLayer>> {

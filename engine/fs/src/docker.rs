@@ -19,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::archive::{self, ArchiveIndex};
 use crate::find::{Known, find};
+use crate::listing::{ListedContainer, ListedImage};
 use crate::oci::{or_default, parse};
 use crate::{Error, Opened, Result, SourceOptions};
 
@@ -40,13 +41,68 @@ struct Listed {
     repo_tags: Vec<String>,
     #[serde(default, deserialize_with = "or_default")]
     repo_digests: Vec<String>,
+    #[serde(default)]
+    size: u64,
+}
+
+impl Listed {
+    fn id_and_names(self) -> (Digest, Vec<String>) {
+        // Images that have lost their name are listed with this.
+        let names =
+            self.repo_tags.into_iter().chain(self.repo_digests).filter(|name| !name.contains("<none>"));
+        (self.id, names.collect())
+    }
+}
+
+/// A container as the engine lists it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedByEngine {
+    id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    names: Vec<String>,
+    #[serde(default, deserialize_with = "or_default")]
+    image: String,
+    #[serde(default, deserialize_with = "or_default")]
+    state: String,
+}
+
+/// A runtime for one conversation.
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Error::io("a thread to ask the Docker Engine", error))
+}
+
+/// The engine's images.
+pub(crate) fn list_images(options: &SourceOptions) -> Result<Vec<ListedImage>> {
+    let engine = Engine::new(&options.docker_host)?;
+    let listed = runtime()?.block_on(engine.listed())?.into_iter().map(|image| {
+        let size = Some(image.size);
+        let (id, names) = image.id_and_names();
+        ListedImage { place: String::new(), names, image: Some(id), size }
+    });
+    Ok(listed.collect())
+}
+
+/// The engine's containers.
+pub(crate) fn list_containers(options: &SourceOptions) -> Result<Vec<ListedContainer>> {
+    let engine = Engine::new(&options.docker_host)?;
+    let bytes = runtime()?.block_on(engine.list("/containers/json?all=true"))?;
+    let listed: Vec<ListedByEngine> = parse("the Docker Engine's list of containers", &bytes)?;
+    let listed = listed.into_iter().map(|container| ListedContainer {
+        place: String::new(),
+        id: container.id,
+        names: container.names.iter().map(|name| name.trim_start_matches('/').to_owned()).collect(),
+        image: container.image,
+        running: Some(container.state == "running"),
+    });
+    Ok(listed.collect())
 }
 
 /// Opens the image that `query` means.
 pub(crate) fn open(query: &str, options: &SourceOptions) -> Result<Opened> {
     let engine = Engine::new(&options.docker_host)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::io("a thread to ask the Docker Engine", error))?;
+    let runtime = runtime()?;
     let (name, id, names) = runtime.block_on(async {
         let known = engine.images().await?;
         let found = find(query, &known)?;
@@ -93,20 +149,26 @@ impl Engine {
     }
 
     async fn images(&self) -> Result<Vec<Known<Digest>>> {
+        let known = self.listed().await?.into_iter().map(|image| {
+            let (id, names) = image.id_and_names();
+            Known { names, digests: vec![id.clone()], place: String::new(), item: id }
+        });
+        Ok(known.collect())
+    }
+
+    async fn listed(&self) -> Result<Vec<Listed>> {
+        parse("the Docker Engine's list of images", &self.list("/images/json").await?)
+    }
+
+    /// Gets a list whole.
+    async fn list(&self, path: &str) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let take = |more: &[u8]| {
             bytes.extend_from_slice(more);
             Ok(())
         };
-        self.get("/images/json", LIST, LIST_LIMIT, take).await?;
-        let listed: Vec<Listed> = parse("the Docker Engine's list of images", &bytes)?;
-        let known = listed.into_iter().map(|image| {
-            // Images that have lost their name are listed with this.
-            let names = image.repo_tags.into_iter().chain(image.repo_digests);
-            let names = names.filter(|name| !name.contains("<none>")).collect();
-            Known { names, digests: vec![image.id.clone()], place: String::new(), item: image.id }
-        });
-        Ok(known.collect())
+        self.get(path, LIST, LIST_LIMIT, take).await?;
+        Ok(bytes)
     }
 
     /// Gets a path, at most `limit` bytes of it.

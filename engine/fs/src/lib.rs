@@ -18,6 +18,7 @@ pub mod folder;
 pub mod image;
 pub mod layer;
 pub mod limits;
+pub mod listing;
 pub mod oci;
 pub mod path;
 pub mod registry;

@@ -8,9 +8,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use pratique_core::Gap;
 use pratique_core::facts::Platform;
-use pratique_core::{Digest, Gap};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
@@ -203,6 +202,8 @@ pub struct SourceOptions {
     pub storage_folders: Vec<PathBuf>,
     /// How registries are reached; platform and limits are those above.
     pub registry: RegistryOptions,
+    /// Ask no registry.
+    pub offline: bool,
 }
 
 impl Default for SourceOptions {
@@ -219,15 +220,19 @@ impl Default for SourceOptions {
             docker_host: "unix:///var/run/docker.sock".to_owned(),
             storage_folders: vec!["/var/lib/containers/storage".into()],
             registry: RegistryOptions::default(),
+            offline: false,
         }
     }
 }
 
 impl SourceOptions {
-    /// The options that the environment asks for: `TMPDIR`, `CONTAINERD_ADDRESS`, `DOCKER_HOST`, and storage.conf (the system's, the
-    /// user's, or what `CONTAINERS_STORAGE_CONF` names).
+    /// The options that the environment asks for: `TMPDIR`, `CONTAINERD_ADDRESS`, `DOCKER_HOST`, storage.conf (the
+    /// system's, the user's, or what `CONTAINERS_STORAGE_CONF` names), and the user's logins and proxies for registries.
+    ///
+    /// # Errors
+    /// A storage.conf that cannot be understood.
     pub fn from_environment() -> Result<Self> {
-        let mut options = Self::default();
+        let mut options = Self { registry: RegistryOptions::of_user(), ..Self::default() };
         if let Some(address) = std::env::var_os("CONTAINERD_ADDRESS").filter(|address| !address.is_empty()) {
             options.containerd_sockets = vec![address.into()];
         }
@@ -237,42 +242,6 @@ impl SourceOptions {
         options.storage_folders = containers_storage::folders_of_environment()?;
         Ok(options)
     }
-}
-
-/// An image as its source lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedImage {
-    /// The source.
-    pub kind: SourceKind,
-    /// The runtime's namespace, where it has such.
-    pub namespace: Option<String>,
-    /// The config digest; none if its documents cannot be read.
-    pub image: Option<Digest>,
-    /// What it is known by; none for an image that has lost its name.
-    pub names: Vec<String>,
-    /// Bytes it takes by the source's word: compressed or not, shared layers included.
-    pub size: Option<u64>,
-    /// When it was built.
-    pub created: Option<Timestamp>,
-}
-
-/// A container as its runtime lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedContainer {
-    /// The runtime.
-    pub kind: SourceKind,
-    /// The runtime's namespace, where it has such.
-    pub namespace: Option<String>,
-    /// Its id.
-    pub id: String,
-    /// Its names.
-    pub names: Vec<String>,
-    /// The image it was made from, as the runtime names it.
-    pub image: String,
-    /// When it was made.
-    pub created: Option<Timestamp>,
-    /// Process id of its first process, as the machine counts; none if it does not run.
-    pub pid: Option<u32>,
 }
 
 /// The order in which a reference without a prefix is looked for that is no path.
@@ -325,6 +294,12 @@ fn open_one(kind: SourceKind, target: &str, options: &SourceOptions) -> Result<O
 }
 
 fn open_registry(target: &str, options: &SourceOptions) -> Result<Opened> {
+    if options.offline {
+        return Err(Error::NotHere {
+            source_name: "a registry".to_owned(),
+            reason: "only what is on this machine is wanted (offline)".to_owned(),
+        });
+    }
     let reference = target.parse().map_err(|error: pratique_core::reference::InvalidReference| {
         Error::NoMatch { query: target.to_owned(), hint: format!(": {error}") }
     })?;

@@ -1,5 +1,6 @@
 //! The layers of one image, each from the best place there is.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,10 @@ use containerd_client::services::v1::PluginsRequest;
 use containerd_client::services::v1::introspection_client::IntrospectionClient;
 use pratique_core::{Digest, Gap};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use tokio::runtime::Runtime;
 
 use super::{Containerd, LayerFolder, RuntimeImage, View};
+use crate::listing::{ListedContainer, ListedImage};
 use crate::oci::{ImageManifest, LayerDescriptor};
 use crate::{
     BlobFile, Error, FolderLayer, Layer, Limits, OpenImage, Opened, OverlayAttributes, Result, SourceOptions,
@@ -148,18 +151,59 @@ pub(crate) fn open(target: &str, options: &SourceOptions) -> Result<Opened> {
         Some((namespace, query)) => (Some(namespace), query),
         None => (None, target),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::io("a thread to ask containerd", error))?;
+    let runtime = runtime()?;
     let opened = runtime.block_on(async {
         let containerd = connect_first(&options.containerd_sockets).await?;
         let found = containerd.find(query, namespace).await?;
-        let manifest = containerd.identify(&found).await?;
+        let manifest = containerd.identify(&found, &options.platform).await?;
         let state = StatePaths::new(containerd.root().await?);
         let layers = containerd.open_layers(&found, &manifest, &state, options.limits).await?;
         Ok::<_, Error>((layers, manifest, found.name))
     });
     let (layers, manifest, name) = opened?;
     Ok(Opened::Image(Box::new(layers.into_image(manifest, vec![name], runtime))))
+}
+
+/// A runtime for one conversation.
+fn runtime() -> Result<Runtime> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Error::io("a thread to ask containerd", error))
+}
+
+/// The images of the first containerd that answers, each once a namespace.
+pub(crate) fn list_images(options: &SourceOptions) -> Result<Vec<ListedImage>> {
+    runtime()?.block_on(async {
+        let containerd = connect_first(&options.containerd_sockets).await?;
+        let mut listed: BTreeMap<(String, Digest), ListedImage> = BTreeMap::new();
+        for image in containerd.images().await? {
+            let key = (image.namespace.clone(), image.target.clone());
+            if let Some(known) = listed.get_mut(&key) {
+                known.names.push(image.name);
+                continue;
+            }
+            let manifest = containerd.identify(&image, &options.platform).await.ok();
+            let size = manifest.as_ref().map(ImageManifest::size);
+            let (place, names) = (image.namespace, vec![image.name]);
+            let config = manifest.map(|manifest| manifest.image);
+            listed.insert(key, ListedImage { place, names, image: config, size });
+        }
+        Ok(listed.into_values().collect())
+    })
+}
+
+/// The containers of the first containerd that answers.
+pub(crate) fn list_containers(options: &SourceOptions) -> Result<Vec<ListedContainer>> {
+    runtime()?.block_on(async {
+        let containerd = connect_first(&options.containerd_sockets).await?;
+        let listed = containerd.containers().await?.into_iter().map(|container| ListedContainer {
+            place: container.namespace,
+            id: container.id,
+            names: container.labels.get("io.kubernetes.pod.name").cloned().into_iter().collect(),
+            image: container.image,
+            running: Some(container.pid.is_some()),
+        });
+        Ok(listed.collect())
+    })
 }
 
 /// The first containerd that answers.

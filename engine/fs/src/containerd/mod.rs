@@ -16,11 +16,11 @@ use containerd_client::services::v1::{
     version_client::VersionClient,
 };
 use containerd_client::tonic::{Code, Request, Status, transport::Channel};
-use pratique_core::Digest;
+use pratique_core::{Digest, Platform};
 use tokio::time::timeout;
 
-pub(crate) use layers::open;
 pub use layers::{ImageLayers, LayerChoice, StatePaths, choose};
+pub(crate) use layers::{list_containers, list_images, open};
 pub use view::{LayerFolder, View};
 
 use crate::find::{Known, find};
@@ -178,10 +178,10 @@ impl Containerd {
         }
     }
 
-    /// What image a listed name means on this machine's platform. [`Error::Gone`] if the name was removed or moved
+    /// What image a listed name means on a platform. [`Error::Gone`] if the name was removed or moved
     /// meanwhile.
-    pub async fn identify(&self, image: &RuntimeImage) -> Result<ImageManifest> {
-        let mut resolver = Resolver::new(image.target.clone(), &image.media_type, host_platform());
+    pub async fn identify(&self, image: &RuntimeImage, platform: &Platform) -> Result<ImageManifest> {
+        let mut resolver = Resolver::new(image.target.clone(), &image.media_type, platform.clone());
         loop {
             match resolver.next() {
                 Need::Ready(manifest) => return Ok(*manifest),
@@ -224,7 +224,7 @@ impl Containerd {
         let mut known = Vec::new();
         for image in images {
             // An image whose documents are not there is still found by its name and target.
-            let manifest = self.identify(&image).await.ok();
+            let manifest = self.identify(&image, &host_platform()).await.ok();
             let mut digests = manifest.as_ref().map(Known::<()>::digests_of).unwrap_or_default();
             digests.push(image.target.clone());
             let (names, place) = (vec![image.name.clone()], format!("namespace {}", image.namespace));

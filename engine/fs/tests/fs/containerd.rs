@@ -136,7 +136,8 @@ async fn an_image_of_containerd_behaves() {
     // Unpacked: from its folders. Not unpacked: from its blobs.
     for (namespace, opacity) in [("first", Opacity::FromFolder), ("second", Opacity::FromBlob)] {
         let found = containerd.find("sample:1.0", Some(namespace)).await.expect("found");
-        let manifest = containerd.identify(&found).await.expect("identified");
+        let manifest =
+            containerd.identify(&found, &pratique_fs::oci::host_platform()).await.expect("identified");
         assert_eq!((&manifest.image, manifest.manifest.as_ref()), (&built.config, Some(&built.manifest)));
         let opened = containerd
             .open_layers(&found, &manifest, &daemon.state(), Limits::default())
@@ -155,7 +156,7 @@ async fn leases_end_and_orphans_are_swept() {
     let (ours, others) = (daemon.connect("ours").await, daemon.connect("others").await);
     daemon.import("ns", &built, NAME, &[]);
     let found = ours.find(NAME, None).await.expect("found");
-    let manifest = ours.identify(&found).await.expect("identified");
+    let manifest = ours.identify(&found, &pratique_fs::oci::host_platform()).await.expect("identified");
     let open = async |containerd: &Containerd| {
         containerd.open_layers(&found, &manifest, &daemon.state(), Limits::default()).await.expect("opened")
     };
@@ -186,7 +187,7 @@ async fn a_layer_without_folder_or_blob_is_a_gap_and_a_deleted_image_is_gone() {
     let containerd = daemon.connect("suite").await;
     daemon.import("ns", &built, NAME, &["--no-unpack"]);
     let found = containerd.find(NAME, None).await.expect("found");
-    let manifest = containerd.identify(&found).await.expect("identified");
+    let manifest = containerd.identify(&found, &pratique_fs::oci::host_platform()).await.expect("identified");
 
     let elsewhere = StatePaths::new(Path::new("/nonexistent"));
     let opened =
@@ -198,7 +199,7 @@ async fn a_layer_without_folder_or_blob_is_a_gap_and_a_deleted_image_is_gone() {
     assert!(matches!(error, Error::Limit { .. }), "{error}");
 
     daemon.ctr("ns", &["images", "remove", "--sync", NAME]);
-    let error = containerd.identify(&found).await.expect_err("deleted");
+    let error = containerd.identify(&found, &pratique_fs::oci::host_platform()).await.expect_err("deleted");
     assert!(matches!(error, Error::Gone { .. }), "{error}");
     let error = containerd.open_layers(&found, &manifest, &daemon.state(), Limits::default()).await.err();
     assert!(matches!(error, Some(Error::Gone { .. })), "{error:?}");
@@ -238,6 +239,16 @@ fn what_people_type_opens_an_image_of_containerd() {
         assert_eq!(gaps, [], "{reference}");
         check_filesystem(&merged, Extent::Unpackable);
     }
+    let listed = pratique_fs::listing::images(pratique_fs::SourceKind::Containerd, &options).expect("listed");
+    let places: Vec<_> = listed.iter().map(|image| (image.place.as_str(), image.names[0].as_str())).collect();
+    assert_eq!(
+        places,
+        [("first", NAME), ("native", "docker.io/library/native:1.0"), ("second", NAME)],
+        "the images of all namespaces"
+    );
+    assert!(listed.iter().all(|image| image.image.as_ref() == Some(&built.config)), "{listed:?}");
+    let containers = pratique_fs::listing::containers(pratique_fs::SourceKind::Containerd, &options);
+    assert_eq!(containers.expect("listed"), []);
     // Nothing of ours is left in it.
     let left = runtime.block_on(async { daemon.connect("suite").await.sweep().await });
     assert_eq!(left.expect("swept"), 0);

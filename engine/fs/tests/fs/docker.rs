@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pratique_fs::{Error, ImageFs, OpenImage, Opened, Result, SourceOptions, SourceRef, open};
+use pratique_fs::{Error, ImageFs, OpenImage, Opened, Result, SourceKind, SourceOptions, SourceRef, open};
 use pratique_testkit::{BuiltImage, Compression, ImageBuilder, ScratchDir};
 
 use super::conformance::{Extent, check_filesystem, layers};
@@ -104,6 +104,20 @@ fn an_image_of_docker_behaves() {
     }
     let error = image("other", &engine.host()).err().expect("there is none");
     assert!(matches!(error, Error::NoMatch { .. }), "{error}");
+    let options = SourceOptions { docker_host: engine.host(), ..SourceOptions::default() };
+    let listed = pratique_fs::listing::images(SourceKind::Docker, &options).expect("listed");
+    assert_eq!(listed.len(), 1);
+    assert_eq!(
+        (&listed[0].names[..], &listed[0].image),
+        (&["sample:1.0".to_owned()][..], &Some(built.config.clone()))
+    );
+    assert!(listed[0].size.is_some_and(|size| size > 0), "{listed:?}");
+    assert!(engine.docker(&["create", "--name", "one", "sample:1.0", "true"]));
+    let containers = pratique_fs::listing::containers(SourceKind::Docker, &options).expect("listed");
+    assert_eq!(containers.len(), 1);
+    assert_eq!((containers[0].names[0].as_str(), containers[0].image.as_str()), ("one", "sample:1.0"));
+    assert_eq!(containers[0].running, Some(false));
+    assert!(engine.docker(&["rm", "one"]));
     // Without a name it still has its ID.
     assert!(engine.docker(&["tag", "sample:1.0", "sample:2.0"]));
     assert!(engine.docker(&["rmi", "sample:1.0"]));
