@@ -23,6 +23,12 @@ const FILES: &[(&str, &str)] = &[
     ("jdk", "opt/java/release"),
     ("go-toolchain", "usr/local/go/VERSION"),
     ("sbom", "app/app.cdx.json"),
+    ("packages-config", "src/packages.config"),
+    ("mix-lock", "srv/mix.lock"),
+    ("rebar-lock", "srv/rebar.lock"),
+    ("pubspec-lock", "app/pubspec.lock"),
+    ("swift-resolved", "app/Package.resolved"),
+    ("podfile-lock", "app/Podfile.lock"),
 ];
 
 fuzz_target!(|bytes: &[u8]| {

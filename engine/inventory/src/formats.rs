@@ -8,6 +8,7 @@ use std::fmt;
 
 use pratique_core::GapKind;
 use pratique_core::inspect::FileInput;
+use pratique_core::package::{Package, Record};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::Parsed;
@@ -82,6 +83,27 @@ pub(crate) fn yaml<'a, T: Deserialize<'a>>(file: &FileInput<'a>) -> Result<T, Pa
         }
         parsed
     })
+}
+
+/// The packages of a file's entries by their names; those that were not understood are counted in one problem.
+pub(crate) fn entries<'a>(entries: impl Iterator<Item = (&'a str, Option<Package>)>) -> Parsed {
+    let mut parsed = Parsed::default();
+    let (mut strange, mut first) = (0, "");
+    for (name, package) in entries {
+        match package {
+            Some(package) => parsed.records.push(Record::from(package)),
+            None => {
+                first = if strange == 0 { name } else { first };
+                strange += 1;
+            }
+        }
+    }
+    if strange > 0 {
+        let first: String = first.chars().take(100).collect();
+        let reason = format!("entries that are not understood: {strange}, the first is {first:?}");
+        parsed.problems.push((GapKind::Malformed, reason));
+    }
+    parsed
 }
 
 fn malformed(format: &str, error: &dyn fmt::Display) -> Parsed {
