@@ -29,6 +29,11 @@ const FILES: &[(&str, &str)] = &[
     ("pubspec-lock", "app/pubspec.lock"),
     ("swift-resolved", "app/Package.resolved"),
     ("podfile-lock", "app/Podfile.lock"),
+    ("conan-lock", "src/conan.lock"),
+    ("renv-lock", "srv/renv.lock"),
+    ("r-library", "usr/lib/R/library/jsonlite/DESCRIPTION"),
+    ("julia-manifest", "srv/Manifest.toml"),
+    ("wordpress", "srv/wp-content/plugins/tide/tide.php"),
 ];
 
 fuzz_target!(|bytes: &[u8]| {
