@@ -99,6 +99,7 @@ pub struct Database {
 struct Cache {
     packages: HashMap<Vec<u8>, Arc<Vec<Affected>>>,
     advisories: HashMap<u32, Arc<Advisory>>,
+    exploits: HashMap<String, Option<Exploit>>,
 }
 
 /// The key of a package: by name first, so that one name's releases lie side by side.
@@ -242,7 +243,16 @@ impl Database {
     /// # Errors
     /// If the file cannot be read or is damaged there.
     pub fn exploit(&self, cve: &str) -> Result<Option<Exploit>, DatabaseError> {
-        self.get(&self.end.exploits, cve.as_bytes())
+        if let Some(known) = self.cache().exploits.get(cve) {
+            return Ok(known.clone());
+        }
+        let found: Option<Exploit> = self.get(&self.end.exploits, cve.as_bytes())?;
+        let mut cache = self.cache();
+        if cache.exploits.len() >= CACHED {
+            cache.exploits.clear();
+        }
+        cache.exploits.insert(cve.to_owned(), found.clone());
+        Ok(found)
     }
 
     fn get<T: DeserializeOwned>(&self, index: &Index, key: &[u8]) -> Result<Option<T>, DatabaseError> {
