@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Containers,
     /// Say, item by item, what can be done on this machine and why the rest cannot.
     Check,
-    /// Work with versions as advisories order them.
+    /// Work with the advisory database, and with versions as advisories order them.
     #[command(subcommand)]
     Db(Db),
     /// Print completions for a shell.
@@ -116,6 +116,11 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "N", env = "PRATIQUE_JOBS", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
 
+    /// Advisory database, made by `pratique db build`: vulnerable packages are findings then. Without it the report says
+    /// nothing of vulnerabilities.
+    #[arg(long, value_name = "FILE", env = "PRATIQUE_DB")]
+    pub(crate) db: Option<PathBuf>,
+
     /// Words to be tried as passwords, one a line.
     #[arg(long, value_name = "FILE", env = "PRATIQUE_DICTIONARY")]
     pub(crate) dictionary: Option<PathBuf>,
@@ -133,9 +138,39 @@ pub(crate) struct Scan {
     pub(crate) verbose: bool,
 }
 
-/// Work with versions as advisories order them.
+/// Work with the advisory database, and with versions as advisories order them.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Db {
+    /// Build a database from a folder that is laid out as OSV publishes: ECOSYSTEM/all.zip.
+    Build {
+        /// The folder.
+        folder: PathBuf,
+        /// The database's file; one that is there is replaced whole or not at all.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// Ecosystems to take, by their folders' names and separated by commas [default: all].
+        #[arg(long, value_name = "LIST", value_delimiter = ',')]
+        ecosystems: Vec<String>,
+    },
+    /// Say what a database holds, and check that it is whole.
+    Status {
+        /// The database.
+        file: PathBuf,
+    },
+    /// List packages of a database whose names begin so.
+    Search {
+        /// The database.
+        file: PathBuf,
+        /// How the names begin.
+        name: String,
+    },
+    /// Show the advisories that a name means: their own, an alias or an upstream one.
+    Show {
+        /// The database.
+        file: PathBuf,
+        /// Such as CVE-2024-3094 or DSA-5649-1.
+        name: String,
+    },
     /// Print `<`, `=` or `>`: how an ecosystem orders two versions.
     Compare {
         /// An ecosystem as OSV names it, such as Debian, AlmaLinux, Alpine, PyPI, npm or crates.io.

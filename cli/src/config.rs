@@ -29,6 +29,7 @@ struct Config {
     registry_mirror: Vec<String>,
     registry_ca: Vec<PathBuf>,
     jobs: Option<u16>,
+    db: Option<PathBuf>,
     dictionary: Option<PathBuf>,
 }
 
@@ -71,6 +72,7 @@ pub(crate) fn complete(scan: &mut Scan) -> anyhow::Result<()> {
     scan.layers = scan.layers.or(config.layers);
     scan.cache_dir = scan.cache_dir.take().or(config.cache_dir);
     scan.jobs = scan.jobs.or(config.jobs);
+    scan.db = scan.db.take().or(config.db);
     scan.dictionary = scan.dictionary.take().or(config.dictionary);
     scan.offline |= config.offline;
     Ok(())

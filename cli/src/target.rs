@@ -10,6 +10,7 @@ use pratique_report::{Image, Report, Target, TargetKind, Tool};
 use pratique_scan::{
     Engine, ImageMeta, JudgeOptions, LayerCache, Limits, ScanOptions, scan_image, scan_root,
 };
+use pratique_vulns::{Database, match_inventory};
 
 use crate::args::Layers;
 use crate::progress::Line;
@@ -22,6 +23,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) sources: SourceOptions,
     pub(crate) cache: Option<&'a dyn LayerCache>,
+    /// Advisories to match the packages with.
+    pub(crate) advisories: Option<Database>,
     pub(crate) dictionary: Vec<String>,
     pub(crate) jobs: usize,
     pub(crate) layers: Layers,
@@ -66,12 +69,26 @@ impl Settings<'_> {
         if kind == SourceKind::File {
             report.target.kind = TargetKind::File;
         }
+        self.judge_packages(&mut report)?;
         if self.layers == Layers::All {
             let removed = std::mem::take(&mut report.inventory.removed);
             report.inventory.packages.extend(removed.into_iter().map(|removed| removed.package));
             report.inventory.packages.sort();
         }
         Ok(report)
+    }
+
+    /// Adds what the advisories say of the packages.
+    fn judge_packages(&self, report: &mut Report) -> anyhow::Result<()> {
+        let Some(database) = &self.advisories else { return Ok(()) };
+        let matches = match_inventory(database, &report.inventory, report.scanned_at)?;
+        report.findings.extend(matches.findings);
+        report.findings.sort();
+        report.gaps.extend(matches.gaps);
+        report.gaps.sort();
+        let state = format!("advisories of {}", database.status().built.strftime("%Y-%m-%d"));
+        report.detectors.insert(pratique_vulns::matching::DETECTOR.to_owned(), state);
+        Ok(())
     }
 
     fn image(&self, text: &str, image: OpenImage) -> Report {

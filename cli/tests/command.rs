@@ -252,6 +252,61 @@ fn versions_are_compared_by_arguments_or_line_by_line() {
     assert!(err.contains("`Nowhere`"), "{err}");
 }
 
+/// A folder as OSV publishes: one advisory on dash of Debian 12, made for this test.
+fn advisories(folder: &Path) {
+    let record = serde_json::json!({
+        "schema_version": "1.6.0", "id": "DSA-0001-1", "modified": "2026-01-02T00:00:00Z",
+        "published": "2026-01-01T00:00:00Z", "summary": "dash forgets", "upstream": ["CVE-2026-0001"],
+        "affected": [{
+            "package": {"ecosystem": "Debian:12", "name": "dash"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "0.5.12-3"}]}],
+        }],
+    });
+    let folder = folder.join("Debian");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("DSA-0001-1.json"), record.to_string()).unwrap();
+    let zipped = Command::new("python3")
+        .args(["-m", "zipfile", "-c", "all.zip", "DSA-0001-1.json"])
+        .current_dir(&folder)
+        .status();
+    assert!(zipped.expect("python3 runs").success());
+}
+
+#[test]
+fn a_database_of_advisories_is_built_and_asked_and_makes_vulnerable_packages_findings() {
+    let home = tempfile::tempdir().unwrap();
+    layout(&home.path().join("image"), &[debian()]);
+    advisories(&home.path().join("osv"));
+    let (out, _) = ends_with(0, home.path(), &["db", "build", "osv", "-o", "db"]);
+    assert!(out.contains("1 advisories"), "{out}");
+    let (out, _) = ends_with(0, home.path(), &["db", "status", "db"]);
+    assert!(out.contains("Debian:12: 1 statements"), "{out}");
+    let (out, _) = ends_with(0, home.path(), &["db", "search", "db", "da"]);
+    assert_eq!(out, "Debian:12\tdash\n");
+    let (out, _) = ends_with(0, home.path(), &["db", "show", "db", "CVE-2026-0001"]);
+    assert!(out.contains("DSA-0001-1: dash forgets"), "{out}");
+
+    let (out, _) = ends_with(1, home.path(), &["scan", "oci:image", "--db", "db", "-f", "json"]);
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert!(out.contains("CVE-2026-0001") && out.contains("0.5.12-3"), "the flaw and its fix: {report}");
+    assert!(out.contains("advisories of "), "the database's age is said: {report}");
+    let (out, _) = ends_with(0, home.path(), &["scan", "oci:image"]);
+    assert!(!out.contains("CVE-"), "{out}");
+
+    // An ecosystem that the database lacks is not clean but not covered.
+    let python = LayerBuilder::new().file(
+        "opt/lib/python3/site-packages/six-1.16.0.dist-info/METADATA",
+        "Metadata-Version: 2.1\nName: six\nVersion: 1.16.0\n",
+    );
+    layout(&home.path().join("python"), &[python]);
+    let (out, _) = ends_with(2, home.path(), &["scan", "oci:python", "--db", "db"]);
+    assert!(out.contains("not covered"), "{out}");
+
+    fs::write(home.path().join("db"), "damaged").unwrap();
+    ends_with(3, home.path(), &["scan", "oci:image", "--db", "db"]);
+    ends_with(4, home.path(), &["db", "status", "db"]);
+}
+
 #[test]
 fn completions_and_manual_pages_are_generated() {
     let home = tempfile::tempdir().unwrap();

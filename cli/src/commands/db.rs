@@ -4,13 +4,76 @@ use std::cmp::Ordering;
 use std::io::{self, BufRead, Write};
 
 use anyhow::{Context, bail};
+use jiff::Timestamp;
 use pratique_core::version::Scheme;
+use pratique_vulns::advisory::Advisory;
+use pratique_vulns::exploits::Exploits;
+use pratique_vulns::{Database, build};
 
 use crate::args::Db;
 use crate::exit::{Code, Fail, Failure};
 
+/// Packages that a search lists at most.
+const SEARCH_LIMIT: usize = 1_000;
+
 pub(super) fn run(db: Db) -> Result<Code, Failure> {
     match db {
+        Db::Build { folder, output, ecosystems } => {
+            let only = (!ecosystems.is_empty()).then_some(ecosystems.as_slice());
+            let stats =
+                build(&folder, only, &Exploits::new(), &output, Timestamp::now()).fail(Code::Source)?;
+            println!(
+                "{}: {} advisories, {} statements on packages, {} bytes",
+                output.display(),
+                stats.advisories,
+                stats.statements,
+                stats.size
+            );
+            println!(
+                "left out: {} withdrawn advisories, {} ranges of commits, {} unreadable records",
+                stats.withdrawn, stats.git_ranges, stats.unreadable_count
+            );
+            if stats.problems > 0 {
+                println!(
+                    "{} statements are readable only in part; reports name them where they matter",
+                    stats.problems
+                );
+            }
+            stats.unreadable.iter().for_each(|reason| eprintln!("pratique: {reason}"));
+            Ok(Code::Clean)
+        }
+        Db::Status { file } => {
+            let database = Database::open(&file).fail(Code::Source)?;
+            database.verify().fail(Code::Source)?;
+            let status = database.status();
+            println!(
+                "built {}, {} advisories",
+                status.built.strftime("%Y-%m-%d %H:%M UTC"),
+                status.advisories
+            );
+            for (ecosystem, held) in &status.ecosystems {
+                let newest =
+                    held.newest.map_or_else(|| "?".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
+                println!("{ecosystem}: {} statements on packages, the last of {newest}", held.statements);
+            }
+            Ok(Code::Clean)
+        }
+        Db::Search { file, name } => {
+            let database = Database::open(&file).fail(Code::Source)?;
+            for (ecosystem, package) in database.search(&name, SEARCH_LIMIT).fail(Code::Source)? {
+                println!("{ecosystem}\t{package}");
+            }
+            Ok(Code::Clean)
+        }
+        Db::Show { file, name } => {
+            let found = Database::open(&file).fail(Code::Source)?.show(&name).fail(Code::Source)?;
+            if found.is_empty() {
+                return Err(anyhow::anyhow!("{}: no advisory is called `{name}`", file.display()))
+                    .fail(Code::Source);
+            }
+            found.iter().for_each(|advisory| print(advisory));
+            Ok(Code::Clean)
+        }
         Db::Compare { ecosystem, versions, stdin } => {
             let scheme = scheme(&ecosystem).fail(Code::Usage)?;
             match (versions.as_slice(), stdin) {
@@ -19,6 +82,22 @@ pub(super) fn run(db: Db) -> Result<Code, Failure> {
             }
             Ok(Code::Clean)
         }
+    }
+}
+
+fn print(advisory: &Advisory) {
+    let date =
+        |at: Option<Timestamp>| at.map_or_else(|| "?".to_owned(), |at| at.strftime("%Y-%m-%d").to_string());
+    println!(
+        "{}: {}",
+        advisory.id,
+        if advisory.summary.is_empty() { "no summary" } else { &advisory.summary }
+    );
+    println!("  published {}, last changed {}", date(advisory.published), date(advisory.modified));
+    let names =
+        [("aliases", &advisory.aliases), ("upstream", &advisory.upstream), ("related", &advisory.related)];
+    for (kind, names) in names.iter().filter(|(_, names)| !names.is_empty()) {
+        println!("  {kind}: {}", names.join(", "));
     }
 }
 

@@ -10,6 +10,7 @@ use pratique_fs::registry::{Mirror, Registries};
 use pratique_fs::{SourceKind, SourceOptions, SourceRef};
 use pratique_report::Report;
 use pratique_scan::{Engine, LayerCache};
+use pratique_vulns::Database;
 
 use crate::args::{FailOn, Layers, Scan};
 use crate::cache::FolderCache;
@@ -38,12 +39,17 @@ pub(super) fn run(mut options: Scan, what: What) -> Result<Code, Failure> {
         }
         None => Vec::new(),
     };
+    let advisories = match (&options.db, what) {
+        (Some(path), What::Everything) => Some(Database::open(path).fail(Code::Usage)?),
+        _ => None,
+    };
     let sources = sources(&options).fail(Code::Usage)?;
     let cache = open_cache(&options).fail(Code::Usage)?;
     let settings = Settings {
         engine: &engine,
         sources,
         cache: cache.as_ref().map(|cache| cache as &dyn LayerCache),
+        advisories,
         dictionary: words,
         jobs: options.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from),
         layers: options.layers.unwrap_or(Layers::Squashed),
