@@ -263,8 +263,8 @@ fn advisories(folder: &Path) {
         }],
     });
     let folder = folder.join("Debian");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("DSA-0001-1.json"), record.to_string()).unwrap();
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("DSA-0001-1.json"), record.to_string()).expect("a record");
     let zipped = Command::new("python3")
         .args(["-m", "zipfile", "-c", "all.zip", "DSA-0001-1.json"])
         .current_dir(&folder)
