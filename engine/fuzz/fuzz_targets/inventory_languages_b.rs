@@ -34,6 +34,10 @@ const FILES: &[(&str, &str)] = &[
     ("r-library", "usr/lib/R/library/jsonlite/DESCRIPTION"),
     ("julia-manifest", "srv/Manifest.toml"),
     ("wordpress", "srv/wp-content/plugins/tide/tide.php"),
+    ("haskell", "src/stack.yaml.lock"),
+    ("haskell", "src/cabal.project.freeze"),
+    ("perl", "srv/cpanfile.snapshot"),
+    ("luarocks", "usr/lib/luarocks/rocks-5.4/tide/1.0-1/tide-1.0-1.rockspec"),
 ];
 
 fuzz_target!(|bytes: &[u8]| {
