@@ -38,6 +38,8 @@ const FILES: &[(&str, &str)] = &[
     ("haskell", "src/cabal.project.freeze"),
     ("perl", "srv/cpanfile.snapshot"),
     ("luarocks", "usr/lib/luarocks/rocks-5.4/tide/1.0-1/tide-1.0-1.rockspec"),
+    ("sbom", "app/app.cdx.xml"),
+    ("sbom", "opt/bitnami/tide/.spdx-tide.spdx"),
 ];
 
 fuzz_target!(|bytes: &[u8]| {

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::Component;
+use super::{Component, is_package};
 
 #[derive(Deserialize)]
 pub(super) struct Document {
@@ -52,7 +52,7 @@ impl Document {
                 purl: item.purl.filter(|purl| !purl.is_empty()),
                 licenses: item.licenses.into_iter().filter_map(Choice::text).collect(),
                 root,
-                counts: matches!(item.kind.as_str(), "library" | "framework" | "application"),
+                counts: is_package(&item.kind),
             });
             open.extend(item.components.into_iter().map(|item| (item, false)));
         }
