@@ -29,6 +29,8 @@ const MAX_SIZE: u64 = 1 << 30;
 const WINDOW: usize = 1 << 20;
 /// Bytes that a window shares with the next one: more than the longest mark with its version.
 const OVERLAP: usize = 256;
+/// Versions in one file: a program has one, rarely a second one that it speaks of.
+const MAX_VERSIONS: usize = 8;
 /// Longest version, in bytes.
 const MAX_VERSION: usize = 32;
 
@@ -73,7 +75,12 @@ impl Parser for Binaries {
                     package.evidence = Evidence::Binary;
                     Record::from(package)
                 };
-                parsed.records.extend(found.into_iter().map(package));
+                if found.len() > MAX_VERSIONS {
+                    let reason =
+                        format!("more than {MAX_VERSIONS} versions in one program, the rest is not read");
+                    parsed.problems.push((GapKind::Limit, reason));
+                }
+                parsed.records.extend(found.into_iter().take(MAX_VERSIONS).map(package));
             }
             Err(error) => parsed.problems.push((GapKind::Unreadable, error.to_string())),
         }
@@ -85,7 +92,7 @@ const fn interest(program: &Program) -> Interest {
     Interest { globs: program.globs, heads: &[b"\x7fELF"], min_size: 0, extent: Extent::Whole(MAX_SIZE) }
 }
 
-/// All that the searches find, read window by window.
+/// What the searches find, read window by window; one more than the limit if there is more.
 fn search(file: &FileInput<'_>, searches: &[Search]) -> io::Result<BTreeSet<(&'static str, String)>> {
     let mut found = BTreeSet::new();
     if searches.is_empty() {
@@ -96,7 +103,12 @@ fn search(file: &FileInput<'_>, searches: &[Search]) -> io::Result<BTreeSet<(&'s
     loop {
         let read = file.content.read_full_at(&mut window, offset)?;
         for search in searches {
-            found.extend(search.versions(&window[..read]).map(|version| (search.program, version)));
+            for version in search.versions(&window[..read]) {
+                found.insert((search.program, version));
+                if found.len() > MAX_VERSIONS {
+                    return Ok(found);
+                }
+            }
         }
         offset += WINDOW.saturating_sub(OVERLAP) as u64;
         if read < WINDOW || offset >= MAX_SIZE {
@@ -154,9 +166,12 @@ fn series(file: &str) -> Option<String> {
 fn forwards<'a>(bytes: &'a [u8], after: &[&str]) -> Option<&'a [u8]> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b".+~_-".contains(byte);
     let longest = bytes.iter().take(MAX_VERSION).take_while(|byte| is_part(byte)).count();
+    let shortest = shortest_version(&bytes[..longest])?;
     let before = |after: &&str| {
-        let mut splits = (1..=longest).rev().map(|length| bytes.split_at(length));
-        splits.find(|(version, rest)| is_version(version) && follows(rest, after))
+        let mut splits = (shortest..=longest).rev().map(|length| bytes.split_at(length));
+        splits.find(|(version, rest)| {
+            version.last().is_some_and(u8::is_ascii_alphanumeric) && follows(rest, after)
+        })
     };
     after.iter().find_map(before).map(|(version, _)| version)
 }
@@ -166,17 +181,15 @@ fn backwards(bytes: &[u8]) -> Option<&[u8]> {
     let is_part = |byte: &&u8| byte.is_ascii_digit() || **byte == b'.';
     let length = bytes.iter().rev().take(MAX_VERSION).take_while(is_part).count();
     let (before, version) = bytes.split_at(bytes.len() - length);
-    (is_version(version) && before.last().is_some_and(|byte| !byte.is_ascii_alphanumeric()))
-        .then_some(version)
+    let is_version = shortest_version(version).is_some() && !version.ends_with(b".");
+    (is_version && before.last().is_some_and(|byte| !byte.is_ascii_alphanumeric())).then_some(version)
 }
 
-/// Begins with a number, has a second one after a dot, and ends with neither dot nor dash.
-fn is_version(text: &[u8]) -> bool {
+/// How many bytes the shortest version at the start has: a number, and a digit after a dot.
+fn shortest_version(text: &[u8]) -> Option<usize> {
     let major = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    major > 0
-        && text.get(major) == Some(&b'.')
-        && text.get(major + 1).is_some_and(u8::is_ascii_digit)
-        && text.last().is_some_and(u8::is_ascii_alphanumeric)
+    let has_minor = text.get(major) == Some(&b'.') && text.get(major + 1).is_some_and(u8::is_ascii_digit);
+    (major > 0 && has_minor).then_some(major + 2)
 }
 
 /// Whether the bytes begin like this; `#` stands for a digit, a space for one or more.

@@ -115,6 +115,16 @@ fn a_version_ends_where_its_limit_is() {
 }
 
 #[test]
+fn more_versions_than_a_program_has_are_a_limit() {
+    let text: String = (0..10_000).map(|minor| format!("\0memcached 1.{minor}\0")).collect();
+    let bytes = program(&text, 100, 4096 + text.len());
+    let mode = FileMode { permissions: 0o755, uid: 0, gid: 0 };
+    let parsed = PARSER.parse(&FileInput::in_memory(b"usr/bin/memcached", mode, &bytes));
+    assert_eq!(parsed.records.len(), MAX_VERSIONS);
+    assert!(matches!(parsed.problems[..], [(GapKind::Limit, _)]), "{:?}", parsed.problems);
+}
+
+#[test]
 fn names_are_of_the_two_forms() {
     for glob in PROGRAMS.iter().flat_map(|program| program.globs) {
         let name = glob.strip_prefix("**/").unwrap();
