@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 
 use pratique_core::package::{
-    Ecosystem, FileFacts, Inventory, LocatedPackage, OwnedFiles, Owner, Package, Record, Release,
+    Ecosystem, Evidence, FileFacts, Inventory, LocatedPackage, OwnedFiles, Owner, Package, Record, Release,
 };
 
 use crate::{LocatedRecord, purl};
@@ -40,6 +40,8 @@ pub fn assemble(mut records: Vec<LocatedRecord>) -> (Inventory, Ownership) {
     for package in packages.iter_mut().filter(|package| !package.package.ecosystem.is_system()) {
         package.owned_by = ownership.owner(&package.path).map(str::to_owned);
     }
+    // What a version string tells of such a file, the package database knows better.
+    packages.retain(|located| located.owned_by.is_none() || located.package.evidence != Evidence::Binary);
     (Inventory { release, packages, removed: Vec::new() }, ownership)
 }
 
@@ -360,6 +362,22 @@ mod tests {
             inventory.packages.iter().filter(|found| found.package.ecosystem == Ecosystem::Nix).collect();
         assert_eq!(nix.len(), 1);
         assert_eq!(nix[0].path, "/nix/store/0-hello-2.12");
+    }
+
+    #[test]
+    fn a_program_that_a_system_package_owns_is_not_guessed_at_and_another_is() {
+        let files = [OwnedFile::new("usr/bin/curl")].into_iter().collect();
+        let record = Record::Package { package: Package::new(Ecosystem::Deb, "curl", "7.88.1-10"), files };
+        let mut guess = Package::new(Ecosystem::Generic, "curl", "7.88.1");
+        guess.evidence = Evidence::Binary;
+        let records = vec![
+            located("/var/lib/dpkg/status", record),
+            located("/usr/bin/curl", guess.clone().into()),
+            located("/opt/curl", guess.into()),
+        ];
+        let (inventory, _) = assemble(records);
+        let paths: Vec<&str> = inventory.packages.iter().map(|located| located.path.as_str()).collect();
+        assert_eq!(paths, ["/var/lib/dpkg/status", "/opt/curl"]);
     }
 
     #[test]
