@@ -3,6 +3,8 @@
 //! A package is a paragraph of lines `X:value`. Folders (`F`) are followed by the files in them (`R`), files by their
 //! owner and mode (`a`) and checksum (`Z`). Virtual packages (`apk add -t .build …`) are no packages: they bring nothing.
 
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use base64::{Engine as _, alphabet};
 use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, Interest};
 use pratique_core::package::{Checksum, Ecosystem, FileFacts, OwnedFile, Package, Record, Source};
@@ -84,6 +86,10 @@ fn package(paragraph: &str) -> Result<Option<Record>, String> {
     Ok(Some(Record::Package { package, files: files.into_iter().collect() }))
 }
 
+/// Without padding; bits behind the last byte say nothing.
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
+
 /// `Q1` and SHA-1, `Q2` and SHA-256, in base64; without the prefix hexadecimal MD5.
 fn checksum(value: &str) -> Option<Checksum> {
     match value.strip_prefix("Q1").or_else(|| value.strip_prefix("Q2")) {
@@ -98,22 +104,5 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     if text.len() > 64 {
         return None;
     }
-    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u32, 0);
-    for byte in text.bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Some(bytes)
+    BASE64.decode(text).ok()
 }

@@ -5,6 +5,8 @@
 //! Names stay as the metadata write them (`Flask-Login`, `zope.interface`); whoever compares them with advisories
 //! normalises both sides (PEP 503). The long description after the headers is not looked at.
 
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use base64::{Engine as _, alphabet};
 use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, Interest};
 use pratique_core::package::{Checksum, Ecosystem, OwnedFile, Owner, Package, Record};
@@ -135,7 +137,9 @@ fn owned(base: &str, line: &str) -> Option<OwnedFile> {
     };
     let hash = rest.split(',').next().unwrap_or_default();
     let checksum = hash.split_once('=').and_then(|(algorithm, digest)| {
-        matches!(algorithm, "sha256" | "sha512").then(|| Checksum::from_bytes(&url_base64(digest)?)).flatten()
+        matches!(algorithm, "sha256" | "sha512")
+            .then(|| Checksum::from_bytes(&URL_BASE64.decode(digest).ok()?))
+            .flatten()
     });
     Some(OwnedFile::with_checksum(resolve(base, &path)?, checksum))
 }
@@ -154,27 +158,9 @@ fn resolve(base: &str, path: &str) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
-/// Base64 with the alphabet for URLs, without padding.
-fn url_base64(text: &str) -> Option<Vec<u8>> {
-    let (mut bytes, mut bits, mut count) = (Vec::with_capacity(text.len() * 3 / 4), 0u32, 0);
-    for character in text.bytes() {
-        let value = match character {
-            b'A'..=b'Z' => character - b'A',
-            b'a'..=b'z' => character - b'a' + 26,
-            b'0'..=b'9' => character - b'0' + 52,
-            b'-' => 62,
-            b'_' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Some(bytes)
-}
+/// Base64 with the alphabet for URLs, without padding; bits behind the last byte say nothing.
+const URL_BASE64: GeneralPurpose =
+    GeneralPurpose::new(&alphabet::URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
 
 #[cfg(test)]
 mod tests {
