@@ -36,6 +36,13 @@ impl LayerBuilder {
             let shown = String::from_utf8_lossy(&item.path).chars().take(80).collect::<String>();
             write(root.as_fd(), item, mark).unwrap_or_else(|error| panic!("cannot write {shown}: {error}"));
         }
+        // What was written into a folder has moved its time.
+        for item in &self.items {
+            if matches!(item.node, Node::Directory | Node::Opaque) {
+                let (parent, name) = parent_of(root.as_fd(), &item.path).expect("the folder is there");
+                stamp(&parent, &name).expect("its time is set");
+            }
+        }
     }
 }
 
@@ -88,11 +95,16 @@ fn write(root: BorrowedFd<'_>, item: &Item, mark: OpaqueMark) -> rustix::io::Res
         Node::Socket => mknodat(&parent, &name, FileType::Socket, mode, 0)?,
         Node::Whiteout => mknodat(&parent, &name, FileType::CharacterDevice, mode, 0)?,
     }
+    stamp(&parent, &name)
+}
+
+/// Gives a name the time that every entry of a test's layer has.
+fn stamp(parent: &OwnedFd, name: &CString) -> rustix::io::Result<()> {
     let stamp = Timespec { tv_sec: MTIME as i64, tv_nsec: 0 };
     let omit = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
     utimensat(
-        &parent,
-        &name,
+        parent,
+        name,
         &Timestamps { last_access: omit, last_modification: stamp },
         AtFlags::SYMLINK_NOFOLLOW,
     )
