@@ -177,7 +177,7 @@ fn meta(manifest: &ImageManifest, names: Vec<String>) -> ImageMeta {
         indexes: manifest.indexes.clone(),
         platform: manifest.platform.clone(),
         created: manifest.created,
-        user: manifest.config.user.clone(),
+        config: manifest.config.clone(),
         layers: manifest.layers.iter().map(|layer| layer.diff_id.clone()).collect(),
         names,
     }

@@ -4,7 +4,7 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use pratique_core::{Digest, Gap, GapKind, ImageFacts, Platform};
+use pratique_core::{Digest, Gap, GapKind, ImageConfig, ImageFacts, Platform};
 use pratique_fs::OverlayAttributes;
 use pratique_scan::{ImageMeta, LayerFacts, LayerState};
 use pratique_wire::facts_proto;
@@ -100,7 +100,7 @@ struct ImageMetaForm {
     indexes: Vec<Digest>,
     platform: Platform,
     created: Option<Timestamp>,
-    user: String,
+    config: ImageConfig,
     layers: Vec<Digest>,
     names: Vec<String>,
 }

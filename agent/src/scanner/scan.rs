@@ -362,7 +362,7 @@ fn meta(image: &ImageManifest, names: Vec<String>) -> ImageMeta {
         indexes: image.indexes.clone(),
         platform: image.platform.clone(),
         created: image.created,
-        user: image.config.user.clone(),
+        config: image.config.clone(),
         layers: image.layers.iter().map(|layer| layer.diff_id.clone()).collect(),
         names,
     }
@@ -376,7 +376,7 @@ fn vouched(facts: ImageFacts, meta: &ImageMeta) -> ImageFacts {
         indexes: meta.indexes.clone(),
         platform: meta.platform.clone(),
         created: meta.created,
-        user: meta.user.clone(),
+        user: meta.config.user.clone(),
         layers: meta.layers.clone(),
         judged_at: Timestamp::now(),
         scanned_by: String::new(),

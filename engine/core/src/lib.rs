@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or is async: time is an argument. `clippy.toml` beside this crate bans the
 //! standard library's file, network, clock and environment functions, so the rule is checked and not only stated.
 
+pub mod config;
 pub mod detector;
 pub mod digest;
 pub mod escape;
@@ -19,6 +20,7 @@ pub mod severity;
 pub mod verdict;
 pub mod version;
 
+pub use config::ImageConfig;
 pub use detector::DetectorInfo;
 pub use digest::Digest;
 pub use facts::{ImageFacts, Platform};

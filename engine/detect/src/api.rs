@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pratique_core::inspect::{FileInput, Interest};
-use pratique_core::{DetectorInfo, Digest, Finding, Gap, GapKind};
+use pratique_core::{DetectorInfo, Digest, Finding, Gap, GapKind, ImageConfig};
 use serde::{Deserialize, Serialize};
 
 /// One detector. Implementations hold no state that outlives a call.
@@ -16,6 +16,12 @@ pub trait Detector: Send + Sync {
 
     /// Facts of one file. A function of `file` alone: no clock, no names, no options.
     fn inspect(&self, file: &FileInput<'_>) -> FileReport;
+
+    /// Whether [`Detector::judge`] is handed facts of files that an upper layer removed or replaced, too: whoever pulls
+    /// the image has their bytes. [`LocatedFact::removed_by`] tells them apart.
+    fn judges_removed(&self) -> bool {
+        false
+    }
 
     /// Findings of an image, from the facts of the files that are visible in it after merging its layers.
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome;
@@ -35,13 +41,16 @@ pub struct FileReport {
     pub problems: Vec<(GapKind, String)>,
 }
 
-/// A fact of a file that is visible in the image.
+/// A fact of a file of the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocatedFact {
     /// Absolute path, escaped as in [`Finding::path`].
     pub path: String,
     /// The layer (diff ID) that brought the file; none for a container's own changes.
     pub layer: Option<Digest>,
+    /// The lowest layer (diff ID) that removed or replaced the file; none for one that is visible. Always none for
+    /// detectors that do not ask for such files ([`Detector::judges_removed`]).
+    pub removed_by: Option<Digest>,
     /// What was noted.
     pub fact: Fact,
 }
@@ -51,6 +60,8 @@ pub struct LocatedFact {
 pub struct ImageInput<'a> {
     /// References the image is known by, such as `docker.io/library/nginx:1.27`.
     pub names: &'a [String],
+    /// How it is to be run, and how it was built; none for a container and a plain root.
+    pub config: Option<&'a ImageConfig>,
     /// Words the user wants to be tried as passwords.
     pub dictionary: &'a [String],
     /// How long one hash may be worked on, on one core.

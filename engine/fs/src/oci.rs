@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use pratique_core::Digest;
+use pratique_core::config::{HistoryEntry, ImageConfig};
 use pratique_core::facts::Platform;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
@@ -48,51 +49,6 @@ pub struct ImageManifest {
     pub config: ImageConfig,
     /// Layers, base first.
     pub layers: Vec<LayerDescriptor>,
-}
-
-/// What an image's config says beside its layers, as written
-/// (<https://github.com/opencontainers/image-spec/blob/main/config.md#properties>).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ImageConfig {
-    /// User, and group after a colon.
-    pub user: String,
-    /// Environment, `NAME=value` each.
-    pub env: Vec<String>,
-    /// Program and arguments that always come first.
-    pub entrypoint: Vec<String>,
-    /// Arguments that a user's replace.
-    pub cmd: Vec<String>,
-    /// Folder the process starts in.
-    pub working_dir: String,
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-    /// Ports it listens on, such as `8080/tcp`, sorted.
-    pub exposed_ports: Vec<String>,
-    /// Folders that become volumes, sorted.
-    pub volumes: Vec<String>,
-    /// Whether a health check is set, and not to `NONE` (Docker's extension).
-    pub healthcheck: bool,
-    /// Who made it, as they say.
-    pub author: String,
-    /// The steps of its build, first step first.
-    pub history: Vec<HistoryEntry>,
-}
-
-/// A step of an image's build.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-pub struct HistoryEntry {
-    /// When, as written.
-    #[serde(default, deserialize_with = "or_default")]
-    pub created: String,
-    /// The instruction.
-    #[serde(default, deserialize_with = "or_default")]
-    pub created_by: String,
-    /// A remark.
-    #[serde(default, deserialize_with = "or_default")]
-    pub comment: String,
-    /// Whether it made no layer.
-    #[serde(default, deserialize_with = "or_default")]
-    pub empty_layer: bool,
 }
 
 impl ImageManifest {
@@ -393,7 +349,7 @@ struct Config {
     #[serde(default, deserialize_with = "or_default")]
     config: Execution,
     #[serde(default, deserialize_with = "or_default")]
-    history: Vec<HistoryEntry>,
+    history: Vec<Step>,
     rootfs: RootFs,
 }
 
@@ -424,6 +380,25 @@ struct Execution {
 struct Healthcheck {
     #[serde(default, deserialize_with = "or_default")]
     test: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Step {
+    #[serde(default, deserialize_with = "or_default")]
+    created: String,
+    #[serde(default, deserialize_with = "or_default")]
+    created_by: String,
+    #[serde(default, deserialize_with = "or_default")]
+    comment: String,
+    #[serde(default, deserialize_with = "or_default")]
+    empty_layer: bool,
+}
+
+impl From<Step> for HistoryEntry {
+    fn from(step: Step) -> Self {
+        let Step { created, created_by, comment, empty_layer } = step;
+        Self { created, created_by, comment, empty_layer }
+    }
 }
 
 #[derive(Deserialize)]
@@ -480,7 +455,7 @@ impl Config {
                 volumes: execution.volumes.into_keys().collect(),
                 healthcheck: execution.healthcheck.is_some_and(is_set),
                 author: self.author,
-                history: self.history,
+                history: self.history.into_iter().map(HistoryEntry::from).collect(),
             },
             layers,
         })

@@ -33,5 +33,5 @@ pub fn scan_root(
             .filter(|region| !covered(region))
             .try_for_each(|region| reader.read_region(region));
     }
-    gathered.judge(engine, names, options)
+    gathered.judge(engine, names, None, options)
 }

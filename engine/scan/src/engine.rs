@@ -189,6 +189,11 @@ impl Engine {
         &self.subjects
     }
 
+    /// Whether a detector judges files that an upper layer removed.
+    pub(crate) fn judges_removed(&self, id: &str) -> bool {
+        self.detectors.iter().any(|detector| detector.info().id == id && detector.judges_removed())
+    }
+
     /// Which paths are of interest.
     pub fn matcher(&self) -> &Matcher {
         &self.matcher

@@ -7,14 +7,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
 use pratique_core::package::Inventory;
-use pratique_core::{Digest, Finding, Gap, GapKind, ImageFacts, Platform};
+use pratique_core::{Digest, Finding, Gap, GapKind, ImageConfig, ImageFacts, Platform};
 use pratique_detect::{ImageInput, LocatedFact};
 use pratique_fs::{FileSystem, Opacity};
 
 use crate::bounds::{GapList, bound_findings};
 use crate::inventory::{inventory, removed};
 use crate::root::{Reading, RootReader};
-use crate::{Engine, FileFacts, LayerFacts, Limits, Redirect, Via, merge};
+use crate::{DetectorFacts, Engine, FileFacts, HiddenFile, LayerFacts, Limits, Redirect, Via, merge};
 
 /// What an image's documents say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +29,8 @@ pub struct ImageMeta {
     pub platform: Platform,
     /// When the config says it was built.
     pub created: Option<Timestamp>,
-    /// `config.User` as written.
-    pub user: String,
+    /// How it is to be run, and how it was built.
+    pub config: ImageConfig,
     /// Layers (diff IDs), base first.
     pub layers: Vec<Digest>,
     /// References it is known by.
@@ -112,9 +112,12 @@ pub fn judge_image(
     for visible in &merged.files {
         gathered.add(Some(visible.layer), visible.file);
     }
+    for hidden in &merged.hidden {
+        gathered.add_removed(engine, hidden);
+    }
     gathered.follow(engine, &merged.redirects, reread, &options.limits);
 
-    let mut judged = gathered.judge(engine, &meta.names, options);
+    let mut judged = gathered.judge(engine, &meta.names, Some(&meta.config), options);
     judged.inventory.removed = removed(&judged.inventory, &merged.hidden);
     let from_blobs =
         usable.len() == meta.layers.len() && usable.iter().all(|facts| facts.opacity == Opacity::FromBlob);
@@ -124,7 +127,7 @@ pub fn judge_image(
         indexes: meta.indexes.clone(),
         platform: meta.platform.clone(),
         created: meta.created,
-        user: meta.user.clone(),
+        user: meta.config.user.clone(),
         layers: meta.layers.clone(),
         detectors: engine.versions(),
         findings: judged.findings,
@@ -216,28 +219,54 @@ impl Gathered {
     pub(crate) fn add(&mut self, layer: Option<&Digest>, file: &FileFacts) {
         let path = file.path.to_string();
         for noted in &file.detectors {
-            let located = noted.facts.iter().map(|fact| LocatedFact {
-                path: path.clone(),
-                layer: layer.cloned(),
-                fact: fact.clone(),
-            });
-            self.facts.entry(noted.detector.clone()).or_default().extend(located);
-            self.gaps.extend(noted.problems.iter().map(|(kind, reason)| Gap {
-                kind: *kind,
-                detector: Some(noted.detector.clone()),
-                path: Some(path.clone()),
-                layer: layer.cloned(),
-                reason: reason.clone(),
-            }));
+            self.note(noted, &path, layer, None);
         }
+    }
+
+    /// Takes in what those who care for removed files know of one.
+    fn add_removed(&mut self, engine: &Engine, hidden: &HiddenFile<'_>) {
+        let path = hidden.file.path.to_string();
+        for noted in hidden.file.detectors.iter().filter(|noted| engine.judges_removed(&noted.detector)) {
+            self.note(noted, &path, Some(hidden.layer), Some(hidden.by));
+        }
+    }
+
+    fn note(
+        &mut self,
+        noted: &DetectorFacts,
+        path: &str,
+        layer: Option<&Digest>,
+        removed_by: Option<&Digest>,
+    ) {
+        let located = noted.facts.iter().map(|fact| LocatedFact {
+            path: path.to_owned(),
+            layer: layer.cloned(),
+            removed_by: removed_by.cloned(),
+            fact: fact.clone(),
+        });
+        self.facts.entry(noted.detector.clone()).or_default().extend(located);
+        self.gaps.extend(noted.problems.iter().map(|(kind, reason)| Gap {
+            kind: *kind,
+            detector: Some(noted.detector.clone()),
+            path: Some(path.to_owned()),
+            layer: layer.cloned(),
+            reason: reason.clone(),
+        }));
     }
 
     /// Puts the inventory together and lets every selected detector judge its facts. Findings and gaps come out sorted,
     /// each once, and bounded.
-    pub(crate) fn judge(self, engine: &Engine, names: &[String], options: &JudgeOptions) -> JudgedRoot {
+    pub(crate) fn judge(
+        self,
+        engine: &Engine,
+        names: &[String],
+        config: Option<&ImageConfig>,
+        options: &JudgeOptions,
+    ) -> JudgedRoot {
         let Self { mut facts, mut gaps } = self;
         let inventory = inventory(&mut facts, &mut gaps);
-        let input = ImageInput { names, dictionary: &options.dictionary, hash_budget: options.hash_budget };
+        let input =
+            ImageInput { names, config, dictionary: &options.dictionary, hash_budget: options.hash_budget };
         let mut findings = Vec::new();
         for detector in engine.detectors() {
             let id = detector.info().id;

@@ -20,15 +20,19 @@ pub(crate) struct Fake {
     pub(crate) version: u32,
     pub(crate) globs: &'static [&'static str],
     pub(crate) window: usize,
+    /// Whether it judges removed files.
+    pub(crate) removed: bool,
 }
 
 impl Fake {
-    pub(crate) const DEFAULT: Self = Self { id: "fake", version: 1, globs: &["etc/shadow"], window: 100 };
+    pub(crate) const DEFAULT: Self =
+        Self { id: "fake", version: 1, globs: &["etc/shadow"], window: 100, removed: false };
 }
 
 struct FakeDetector {
     info: &'static DetectorInfo,
     interests: &'static [Interest],
+    removed: bool,
 }
 
 /// A detector that lives as long as the test process. Each file gives one fact, its bytes, and each fact one finding
@@ -43,7 +47,11 @@ pub(crate) fn detector(fake: Fake) -> &'static dyn Detector {
         summary: "whatever a test wants",
     };
     let interests = vec![Interest::head(fake.globs, fake.window)];
-    Box::leak(Box::new(FakeDetector { info: Box::leak(Box::new(info)), interests: interests.leak() }))
+    Box::leak(Box::new(FakeDetector {
+        info: Box::leak(Box::new(info)),
+        interests: interests.leak(),
+        removed: fake.removed,
+    }))
 }
 
 /// An engine with one such detector.
@@ -71,6 +79,10 @@ impl Detector for FakeDetector {
         report
     }
 
+    fn judges_removed(&self) -> bool {
+        self.removed
+    }
+
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
         let finding = |located: &LocatedFact| {
             let text = String::from_utf8_lossy(&located.fact.0).into_owned();
@@ -83,7 +95,12 @@ impl Detector for FakeDetector {
                 message: format!("{text} in {}", image.names.join(" ")),
                 path: Some(located.path.clone()),
                 layer: located.layer.clone(),
-                attributes: BTreeMap::new(),
+                attributes: image
+                    .config
+                    .map(|config| ("user".to_owned(), config.user.clone()))
+                    .into_iter()
+                    .chain(located.removed_by.as_ref().map(|by| ("removed-by".to_owned(), by.to_string())))
+                    .collect(),
             }
         };
         Outcome { findings: facts.iter().map(finding).collect(), gaps: Vec::new() }

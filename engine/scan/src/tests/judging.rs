@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
-use pratique_core::{Digest, Gap, GapKind, ImageFacts, Platform, Verdict};
+use pratique_core::{Digest, Gap, GapKind, ImageConfig, ImageFacts, Platform, Verdict};
 use pratique_fs::{FileSystem, FsPath, Opacity};
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ fn meta(layers: &[LayerState], count: u8) -> ImageMeta {
         indexes: Vec::new(),
         platform: Platform { os: "linux".into(), architecture: "amd64".into(), variant: String::new() },
         created: None,
-        user: "app".into(),
+        config: ImageConfig { user: "app".into(), ..ImageConfig::default() },
         layers: (1..=count).map(|number| Digest::sha256([number; 32])).collect(),
         names: vec!["shop/web:1".into()],
     }
@@ -263,5 +263,30 @@ proptest! {
             missing => missing.clone(),
         }).collect();
         prop_assert_eq!(from_blobs, judge(&engine, &cached, Some(&root)));
+    }
+}
+
+#[test]
+fn removed_files_are_judged_by_those_who_ask_and_the_config_is_handed_over() {
+    let layers = ["f etc/shadow=gone", "w etc/shadow; f etc/gshadow=odd", "f etc/gshadow=stays"];
+    let globs: &[&str] = &["etc/*"];
+    for removed in [false, true] {
+        let engine = Engine::of(vec![detector(Fake { globs, removed, ..Fake::DEFAULT })], &[]).unwrap();
+        let facts = judge(&engine, &read(&engine, &layers), None);
+        let said: Vec<_> = facts
+            .findings
+            .iter()
+            .map(|finding| (finding.message.as_str(), finding.attributes.get("removed-by").cloned()))
+            .collect();
+        let by = |number| Some(Digest::sha256([number; 32]).to_string());
+        let visible = ("stays in shop/web:1", None);
+        if removed {
+            assert_eq!(said, [("gone in shop/web:1", by(2)), visible]);
+            assert_eq!(facts.gaps.len(), 1, "what was odd of a removed file is a gap: {:?}", facts.gaps);
+        } else {
+            assert_eq!(said, [visible]);
+            assert_eq!(facts.gaps, []);
+        }
+        assert_eq!(facts.findings[0].attributes["user"], "app");
     }
 }

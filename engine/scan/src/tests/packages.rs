@@ -71,7 +71,7 @@ fn judge(layers: Vec<FakeLayer>) -> JudgedImage {
         indexes: Vec::new(),
         platform: Platform::default(),
         created: None,
-        user: String::new(),
+        config: Default::default(),
         layers: ids,
         names: Vec::new(),
     };

@@ -33,7 +33,7 @@ fn meta(builders: &[LayerBuilder]) -> ImageMeta {
         indexes: Vec::new(),
         platform: Platform::default(),
         created: None,
-        user: String::new(),
+        config: Default::default(),
         layers: builders.iter().map(LayerBuilder::diff_id).collect(),
         names: Vec::new(),
     }

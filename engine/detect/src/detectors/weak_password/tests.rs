@@ -45,11 +45,16 @@ fn scan(case: &Case) -> Outcome {
         let bytes = content.clone().into_bytes();
         let report = DETECTOR.inspect(&FileInput::in_memory(path.as_bytes(), mode, &bytes));
         assert_eq!(report.problems, [], "{path}: problems of files are tested beside the parser");
-        let located = |fact| LocatedFact { path: format!("/{path}"), layer: None, fact };
+        let located = |fact| LocatedFact { path: format!("/{path}"), layer: None, removed_by: None, fact };
         facts.extend(report.facts.into_iter().map(located));
     }
     DETECTOR.judge(
-        &ImageInput { names: &case.names, dictionary: &case.dictionary, hash_budget: case.budget },
+        &ImageInput {
+            names: &case.names,
+            config: None,
+            dictionary: &case.dictionary,
+            hash_budget: case.budget,
+        },
         &facts,
     )
 }
@@ -119,8 +124,13 @@ fn a_cut_file_is_told() {
 
 #[test]
 fn facts_that_cannot_be_read_are_a_gap() {
-    let facts = [LocatedFact { path: "/etc/shadow".into(), layer: None, fact: Fact(b"{}".to_vec()) }];
-    let image = ImageInput { names: &[], dictionary: &[], hash_budget: Duration::from_secs(1) };
+    let facts = [LocatedFact {
+        path: "/etc/shadow".into(),
+        layer: None,
+        removed_by: None,
+        fact: Fact(b"{}".to_vec()),
+    }];
+    let image = ImageInput { names: &[], config: None, dictionary: &[], hash_budget: Duration::from_secs(1) };
     let outcome = DETECTOR.judge(&image, &facts);
     assert!(outcome.findings.is_empty());
     assert_eq!(outcome.gaps.iter().map(|gap| gap.kind).collect::<Vec<_>>(), [GapKind::Malformed]);
