@@ -125,6 +125,9 @@ pub enum Error {
         /// What it said, and what to do.
         reason: String,
     },
+    /// A file of certificate authorities cannot be used.
+    #[error(transparent)]
+    Ca(#[from] pratique_http::CaError),
     /// The operating system refused.
     #[error("{what}: {source}")]
     Io {
@@ -160,6 +163,7 @@ impl Error {
             | Self::Gone { .. }
             | Self::Runtime { .. }
             | Self::Registry { .. }
+            | Self::Ca(_)
             | Self::Io { .. } => GapKind::Unreadable,
         }
     }

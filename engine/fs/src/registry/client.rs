@@ -7,16 +7,15 @@ use std::thread;
 use std::time::Instant;
 
 use pratique_core::Digest;
-use ureq::http::{HeaderMap, Uri};
+use pratique_http::{
+    Answer, Failure, HeaderMap, Kind, Origin, StatusCode, Transport, TransportOptions, Uri, retry_after,
+};
 
 use super::challenge::{self, Challenge};
-use super::failure::{Failure, Kind, said};
+use super::failure::{into_error, said};
 use super::login::Credential;
 use super::options::{Place, RegistryOptions, places};
-use super::retry::retry_after;
 use super::token::{self, Grant};
-use super::transport::{Answer, Transport};
-use super::url::Origin;
 use crate::{Error, Result};
 
 /// Bytes that are read of an error's body.
@@ -97,7 +96,12 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(options: RegistryOptions) -> Result<Self> {
-        let transport = Transport::new(&options)?;
+        let transport = Transport::new(TransportOptions {
+            proxies: options.proxies.clone(),
+            insecure: options.insecure.clone(),
+            ca_files: options.ca_files.clone(),
+            patience: options.patience,
+        })?;
         Ok(Self { options, transport, grants: Mutex::default(), tls: Mutex::default() })
     }
 
@@ -187,7 +191,7 @@ impl Client {
 
     /// The error for people.
     pub(super) fn error(&self, failure: Failure, registry: &str, repository: &str, wanted: &Wanted) -> Error {
-        failure.into_error(registry, &wanted.describe(repository), &self.options.logins.places())
+        into_error(failure, registry, &wanted.describe(repository), &self.options.logins.places())
     }
 
     fn uri(&self, place: &Place, wanted: &Wanted) -> Result<Uri, Failure> {
@@ -277,7 +281,7 @@ impl Client {
 }
 
 fn reason(status: u16) -> &'static str {
-    let status = ureq::http::StatusCode::from_u16(status).ok();
+    let status = StatusCode::from_u16(status).ok();
     status.and_then(|status| status.canonical_reason()).unwrap_or("(unknown status)")
 }
 

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use pratique_core::reference::{PatternSet, Reference};
 use pratique_core::{Gap, GapKind};
+use pratique_http::{Origin, Uri, join, next_link, plain};
 use serde::Deserialize;
 
 use super::client::{Client, Document, Wanted};
-use super::failure::plain;
-use super::url::{Origin, join, next_link};
 use crate::{Error, Result};
 
 /// Bytes of one page at most.
@@ -173,7 +172,7 @@ pub(super) fn list(
 }
 
 /// The next page, if there is one. It lies where this one does: a login goes with it.
-fn next(page: &Document) -> Result<Option<ureq::http::Uri>, &'static str> {
+fn next(page: &Document) -> Result<Option<Uri>, &'static str> {
     let links = page.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
     let Some(target) = links.filter_map(next_link).next() else { return Ok(None) };
     let next = join(&page.uri, target).ok_or("its link to the next page is no address")?;

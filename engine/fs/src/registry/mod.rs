@@ -13,11 +13,7 @@ mod failure;
 mod helper;
 mod login;
 mod options;
-mod proxy;
-mod retry;
 mod token;
-mod transport;
-mod url;
 
 use std::sync::Arc;
 
@@ -27,9 +23,8 @@ use pratique_core::{Digest, Gap};
 use client::{Client, Document, Wanted};
 
 pub use login::{Credential, LoginFile, Logins};
-pub use options::{Mirror, Patience, RegistryOptions};
-pub use proxy::Proxies;
-pub use retry::RetryPolicy;
+pub use options::{Mirror, RegistryOptions};
+pub use pratique_http::{Patience, Proxies, RetryPolicy};
 
 use crate::oci::{DOCUMENT_LIMIT, DocumentKind, ImageManifest, LayerDescriptor, Need, Resolver, digest_of};
 use crate::source::OpenImage;
@@ -39,14 +34,13 @@ use crate::{Error, Layer, Result, TarLayer};
 /// The readers of foreign text, for fuzzing.
 #[doc(hidden)]
 pub mod readers {
-    pub use super::blob::content_range;
     pub use super::challenge::parse as challenges;
     pub use super::expand::parse as names;
     pub use super::failure::said;
     pub use super::helper::parse as helper_answer;
     pub use super::login::Config as LoginConfig;
     pub use super::token::parse as token;
-    pub use super::url::{join, next_link};
+    pub use pratique_http::{content_range, join, next_link};
 }
 
 /// A client of registries. Cheap to clone and safe to share; its methods block.

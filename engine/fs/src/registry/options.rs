@@ -1,14 +1,12 @@
 //! What a client of registries is told.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use pratique_core::facts::Platform;
 use pratique_core::reference::Reference;
+use pratique_http::{Patience, Proxies, RetryPolicy};
 
 use super::login::Logins;
-use super::proxy::Proxies;
-use super::retry::RetryPolicy;
 use crate::oci::host_platform;
 use crate::{Error, Limits, Result};
 
@@ -43,27 +41,6 @@ pub struct Mirror {
     pub registry: String,
     /// The place: `host[:port]`, and a prefix for repositories if it wants one: `harbor.example/hub`.
     pub location: String,
-}
-
-/// How long is waited for a registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
-    /// For a connection, name lookup and TLS included. 10 s.
-    pub connect: Duration,
-    /// For the head of an answer. 30 s.
-    pub answer: Duration,
-    /// For the next bytes. A blob that brings less than 16 KiB in such a time counts as broken too. 30 s.
-    pub stall: Duration,
-}
-
-impl Default for Patience {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            answer: Duration::from_secs(30),
-            stall: Duration::from_secs(30),
-        }
-    }
 }
 
 impl Default for RegistryOptions {

@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use pratique_http::{Failure, Kind, Origin, Transport, Uri, encode};
 use serde::Deserialize;
-use ureq::http::Uri;
 
 use super::challenge::Challenge;
-use super::failure::{Failure, Kind, said};
+use super::failure::said;
 use super::login::Credential;
-use super::transport::Transport;
-use super::url::{Origin, encode};
 
 /// Bytes of a token service's answer at most.
 const ANSWER_LIMIT: u64 = 1 << 20;

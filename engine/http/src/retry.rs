@@ -34,12 +34,12 @@ impl RetryPolicy {
 }
 
 /// Whether another try may succeed where a registry answered with `status`.
-pub(super) fn may_pass(status: u16) -> bool {
+pub(crate) fn may_pass(status: u16) -> bool {
     matches!(status, 408 | 425 | 429 | 500..=599) && status != 501 && status != 505
 }
 
 /// The seconds of a `Retry-After`. A date is taken for none: clocks differ, and the pauses grow by themselves.
-pub(super) fn retry_after(header: &str) -> Option<Duration> {
+pub fn retry_after(header: &str) -> Option<Duration> {
     let header = header.trim();
     let is_number = !header.is_empty() && header.bytes().all(|b| b.is_ascii_digit());
     is_number.then(|| Duration::from_secs(header.parse().unwrap_or(u64::MAX)))

@@ -1,20 +1,20 @@
-//! HTTP: connections, TLS, proxies, redirects. Knows nothing of registries.
+//! Connections, TLS, proxies, redirects.
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use ureq::http::{HeaderMap, Request, Response, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Proxy};
 
-use super::failure::{Failure, Kind};
-use super::options::{Patience, RegistryOptions};
-use super::proxy::Proxies;
-use super::url::{Origin, join};
-use crate::{Error, Result};
+use crate::failure::{Failure, Kind};
+use crate::proxy::Proxies;
+use crate::url::{Origin, join};
 
 /// Redirects after one request at most.
 const REDIRECTS: usize = 5;
@@ -23,8 +23,63 @@ const HEAD_LIMIT: usize = 64 << 10;
 /// Bytes of one CA file at most.
 const CA_LIMIT: u64 = 16 << 20;
 
+/// How servers are reached. By default: no proxies, no host is insecure, the machine's own authorities.
+#[derive(Debug, Clone, Default)]
+pub struct TransportOptions {
+    /// Proxies.
+    pub proxies: Proxies,
+    /// Hosts (`host[:port]`) that may have certificates nobody vouches for, or speak plain HTTP.
+    pub insecure: Vec<String>,
+    /// Files of certificates (PEM) to trust beside the machine's own.
+    pub ca_files: Vec<PathBuf>,
+    /// How long is waited.
+    pub patience: Patience,
+}
+
+/// How long is waited for a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// For a connection, name lookup and TLS included. 10 s.
+    pub connect: Duration,
+    /// For the head of an answer. 30 s.
+    pub answer: Duration,
+    /// For the next bytes. A body that brings less than 16 KiB in such a time counts as broken too. 30 s.
+    pub stall: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            answer: Duration::from_secs(30),
+            stall: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why a CA file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CaError {
+    /// It could not be read.
+    #[error("the CA file {}: {error}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It is none.
+    #[error("the CA file {}: {reason}", path.display())]
+    Malformed {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        reason: &'static str,
+    },
+}
+
 /// Connections to whatever hosts, kept for the next request.
-pub(super) struct Transport {
+pub struct Transport {
     proxies: Proxies,
     insecure: Vec<String>,
     patience: Patience,
@@ -41,20 +96,23 @@ struct Route {
 }
 
 /// An answer, its body unread.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Body,
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// What comes after them.
+    pub body: Body,
 }
 
 impl Answer {
     /// A header's value, if it is text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// The whole body, or a failure if it has more than `limit` bytes.
-    pub(super) fn bytes(self, limit: u64) -> Result<Vec<u8>, Failure> {
+    pub fn bytes(self, limit: u64) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         self.body.into_reader().take(limit + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > limit {
@@ -66,14 +124,14 @@ impl Answer {
 
 impl Transport {
     /// Reads the CA files. Connects to nothing yet.
-    pub(super) fn new(options: &RegistryOptions) -> Result<Self> {
+    pub fn new(options: TransportOptions) -> Result<Self, CaError> {
         let mut own = Vec::new();
         for path in &options.ca_files {
             own.extend(certificates(path)?);
         }
         Ok(Self {
-            proxies: options.proxies.clone(),
-            insecure: options.insecure.clone(),
+            proxies: options.proxies,
+            insecure: options.insecure,
             patience: options.patience,
             own,
             roots: OnceLock::new(),
@@ -82,13 +140,13 @@ impl Transport {
     }
 
     /// Whether an origin was named as insecure.
-    pub(super) fn is_insecure(&self, origin: &Origin) -> bool {
+    pub fn is_insecure(&self, origin: &Origin) -> bool {
         self.insecure.iter().any(|name| origin.is_named(name))
     }
 
     /// Asks for a URL, whatever the answer's status. Redirects are followed; `authorization` is sent to the first
     /// host alone, and nothing goes on over plain HTTP that began with TLS, unless that host was named as insecure.
-    pub(super) fn get(
+    pub fn get(
         &self,
         uri: &Uri,
         headers: &[(&str, &str)],
@@ -118,7 +176,7 @@ impl Transport {
     }
 
     /// Sends a form. Redirects are not followed: a secret is in it.
-    pub(super) fn post(&self, uri: &Uri, form: String) -> Result<Answer, Failure> {
+    pub fn post(&self, uri: &Uri, form: String) -> Result<Answer, Failure> {
         let origin = self.allowed(uri)?;
         let request = Request::post(uri)
             .header("content-type", "application/x-www-form-urlencoded")
@@ -192,14 +250,14 @@ fn answer(response: Response<Body>) -> Answer {
     Answer { status: parts.status.as_u16(), headers: parts.headers, body }
 }
 
-fn certificates(path: &PathBuf) -> Result<Vec<Certificate<'static>>> {
-    let what = || format!("the CA file {}", path.display());
-    let failed = |reason: &str| Error::Malformed { what: what(), reason: reason.to_owned() };
-    let length = fs::metadata(path).map_err(|error| Error::io(what(), error))?.len();
+fn certificates(path: &PathBuf) -> Result<Vec<Certificate<'static>>, CaError> {
+    let unread = |error| CaError::Io { path: path.clone(), error };
+    let failed = |reason| CaError::Malformed { path: path.clone(), reason };
+    let length = fs::metadata(path).map_err(unread)?.len();
     if length > CA_LIMIT {
         return Err(failed("it is too large"));
     }
-    let pem = fs::read(path).map_err(|error| Error::io(what(), error))?;
+    let pem = fs::read(path).map_err(unread)?;
     let items = parse_pem(&pem).collect::<Result<Vec<_>, _>>();
     let items = items.map_err(|_| failed("it is no PEM file"))?;
     let found = items.into_iter().filter_map(|item| match item {

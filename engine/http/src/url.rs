@@ -4,18 +4,18 @@ use ureq::http::Uri;
 
 /// Scheme, host in lower case and port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Origin {
+pub struct Origin {
     /// `https`, else `http`.
-    pub(super) tls: bool,
+    pub tls: bool,
     /// Host; IPv6 addresses with brackets.
-    pub(super) host: String,
+    pub host: String,
     /// Port, the scheme's own where none is written.
-    pub(super) port: u16,
+    pub port: u16,
 }
 
 impl Origin {
     /// The origin of an absolute http or https URL without user or password.
-    pub(super) fn of(uri: &Uri) -> Option<Self> {
+    pub fn of(uri: &Uri) -> Option<Self> {
         let tls = match uri.scheme_str()? {
             "https" => true,
             "http" => false,
@@ -37,7 +37,7 @@ impl Origin {
     }
 
     /// Whether `name` (`host` or `host:port`, as people write it) names it.
-    pub(super) fn is_named(&self, name: &str) -> bool {
+    pub fn is_named(&self, name: &str) -> bool {
         let name = name.to_ascii_lowercase();
         let with_port = format!("{}:{}", self.host, self.port);
         name == with_port || (name == self.host && matches!(self.port, 80 | 443))
@@ -86,7 +86,7 @@ pub fn next_link(header: &str) -> Option<&str> {
 }
 
 /// Text as a value in a query or form.
-pub(super) fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {

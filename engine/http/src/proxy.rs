@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::{env, fmt};
 
-use super::url::Origin;
+use crate::url::Origin;
 
 /// Proxies, as `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` name them. Requests go through a tunnel (`CONNECT`), those
 /// over plain HTTP too. Printing it shows no password.
@@ -46,7 +46,7 @@ impl Proxies {
     }
 
     /// The proxy on the way to an origin. This machine itself is never reached through one.
-    pub(super) fn choose(&self, to: &Origin) -> Option<&str> {
+    pub fn choose(&self, to: &Origin) -> Option<&str> {
         let proxy = if to.tls { self.https.as_deref() } else { self.http.as_deref() }?;
         let host = to.host.trim_matches(['[', ']']);
         let address: Option<IpAddr> = host.parse().ok();
