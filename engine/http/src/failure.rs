@@ -26,7 +26,7 @@ pub enum Kind {
     Status(u16),
     /// There is no such host.
     Lookup,
-    /// Nobody listens.
+    /// Nobody listens, or there is no way there.
     Refused,
     /// The certificate is not trusted.
     Certificate,
@@ -95,6 +95,9 @@ impl From<io::Error> for Failure {
         }
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::new(Kind::Refused, "the connection was refused"),
+            io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+                Self::new(Kind::Refused, "there is no way through the network")
+            }
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::new(Kind::Late, "no answer in time"),
             io::ErrorKind::UnexpectedEof => Self::new(Kind::Broken, "the connection broke off"),
             // The standard library has no kind for what the resolver says.
@@ -135,6 +138,7 @@ mod tests {
     fn io_errors_are_told_apart() {
         let of = |kind: io::ErrorKind| Failure::from(io::Error::from(kind)).kind;
         assert_eq!(of(io::ErrorKind::ConnectionRefused), Kind::Refused);
+        assert_eq!(of(io::ErrorKind::NetworkUnreachable), Kind::Refused);
         assert_eq!(of(io::ErrorKind::TimedOut), Kind::Late);
         assert_eq!(of(io::ErrorKind::ConnectionReset), Kind::Broken);
         let lookup = io::Error::other("failed to lookup address information: Name or service not known");

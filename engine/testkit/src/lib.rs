@@ -5,16 +5,21 @@
 //! - [`ImageBuilder`]: layers with manifest and config, in memory or as an OCI layout.
 //! - [`hostile`]: blobs that lie, break off or explode.
 //! - [`ScratchDir`]: a temporary folder that may hold trees deeper than the longest path.
+//! - [`WebServer`]: files over HTTP, and all that goes wrong on the way; [`zip_archive`] for what it gives.
 //!
 //! Builders panic on I/O errors: a test that cannot be set up has failed.
 
+mod archive;
 pub mod hostile;
 mod image;
 mod layer;
 mod overlay;
 mod scratch;
+mod web;
 
+pub use archive::zip_archive;
 pub use image::{BuiltImage, BuiltLayer, ImageBuilder};
 pub use layer::{Compression, LayerBuilder, compress, sha256};
 pub use overlay::OpaqueMark;
 pub use scratch::ScratchDir;
+pub use web::{Asked, Spoil, WebServer};

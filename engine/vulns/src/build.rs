@@ -1,6 +1,6 @@
 //! Building the database from records.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -66,8 +66,10 @@ struct Collected {
     /// Statements by package.
     packages: BTreeMap<Vec<u8>, Vec<Affected>>,
     names: BTreeMap<String, Vec<u32>>,
-    by_id: HashMap<String, u32>,
+    seen: HashSet<String>,
     ecosystems: BTreeMap<String, EcosystemStatus>,
+    /// By ecosystem, when the last of its withdrawn advisories changed: data that have it are as new as that.
+    withdrawn: BTreeMap<String, Option<Timestamp>>,
     stats: BuildStats,
 }
 
@@ -83,13 +85,17 @@ impl Collected {
                 return;
             }
         };
-        // OSV publishes a record under every ecosystem that it speaks of.
-        if self.by_id.contains_key(&record.advisory.id) {
+        // OSV publishes a record under every ecosystem that it speaks of, and of two states of one the newer comes first.
+        if !self.seen.insert(record.advisory.id.clone()) {
             return;
         }
         self.stats.git_ranges += record.git_ranges;
         if record.withdrawn {
             self.stats.withdrawn += 1;
+            for (ecosystem, ..) in record.affected {
+                let last = self.withdrawn.entry(ecosystem).or_default();
+                *last = record.advisory.modified.max(*last);
+            }
             return;
         }
         let Ok(number) = u32::try_from(self.advisories.len()) else { return };
@@ -118,7 +124,6 @@ impl Collected {
                 numbers.push(number);
             }
         }
-        self.by_id.insert(advisory.id.clone(), number);
         self.advisories.push(advisory);
     }
 }
@@ -140,6 +145,9 @@ pub fn build(
         if wanted.is_none_or(|wanted| wanted.contains(&ecosystem)) {
             source::records(folder, &ecosystem, |file, bytes| collected.add(file, bytes, wanted))?;
         }
+    }
+    for (name, status) in &mut collected.ecosystems {
+        status.newest = status.newest.max(collected.withdrawn.get(name).copied().flatten());
     }
     if collected.advisories.is_empty() {
         return Err(BuildError::Empty { path: folder.to_owned() });

@@ -3,6 +3,7 @@
 //! ```text
 //! OSV records ──► advisory, affected ranges ──► database file ──► matching ──► findings, gaps
 //! osv             advisory, range, rating       build, database    matching      VEX suppresses visibly
+//!      fetch: brings records, and keeps the database
 //! ```
 
 pub mod advisory;
@@ -12,6 +13,7 @@ pub mod database;
 pub mod distribution;
 pub mod end_of_life;
 pub mod exploits;
+pub mod fetch;
 pub mod flaw;
 pub mod matching;
 pub mod osv;

@@ -1,5 +1,5 @@
-//! Where records come from: a folder laid out as the OSV project publishes (`<ecosystem>/all.zip`), or with the records
-//! themselves in `<ecosystem>/*.json`.
+//! Where records come from: a folder laid out as the OSV project publishes (`<ecosystem>/all.zip`), with the records
+//! themselves in `<ecosystem>/*.json`, or with both: then the files are what changed since the archive was made.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -56,7 +56,7 @@ pub fn ecosystems(folder: &Path) -> Result<Vec<String>, SourceError> {
     Ok(names)
 }
 
-/// Hands every record of one ecosystem to `each`, with its file's name.
+/// Hands every record of one ecosystem to `each`, with its file's name: those in files of their own first.
 ///
 /// # Errors
 /// If one cannot be read whole: what was handed over until then is not all.
@@ -64,8 +64,9 @@ pub fn records(folder: &Path, ecosystem: &str, mut each: impl FnMut(&str, &[u8])
     let folder = folder.join(ecosystem);
     let path = folder.join("all.zip");
     let failed = |error| SourceError::Io { path: path.clone(), error };
+    loose(&folder, &mut each)?;
     if !path.exists() {
-        return loose(&folder, each);
+        return Ok(());
     }
     let broken = |error| SourceError::Archive { path: path.clone(), error };
     let mut archive = zip::ZipArchive::new(File::open(&path).map_err(failed)?).map_err(broken)?;
@@ -86,7 +87,7 @@ pub fn records(folder: &Path, ecosystem: &str, mut each: impl FnMut(&str, &[u8])
     Ok(())
 }
 
-fn loose(folder: &Path, mut each: impl FnMut(&str, &[u8])) -> Result<(), SourceError> {
+fn loose(folder: &Path, each: &mut impl FnMut(&str, &[u8])) -> Result<(), SourceError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |error| SourceError::Io { path, error }
