@@ -44,7 +44,11 @@ impl Settings<'_> {
             for asked in &passed_over {
                 eprintln!("pratique: {text}: not in {}: {}", asked.kind, asked.reason);
             }
-            eprintln!("pratique: {text}: taken from {reference}");
+            let via = match &opened {
+                Opened::Image(image) if !image.via.is_empty() => format!(", via {}", image.via),
+                _ => String::new(),
+            };
+            eprintln!("pratique: {text}: taken from {reference}{via}");
         }
         let kind = reference.kind.unwrap_or(SourceKind::File);
         let mut report = match opened {

@@ -24,12 +24,13 @@ pub mod path;
 pub mod registry;
 mod resolve;
 pub mod source;
+mod state;
 pub mod tar;
 
 pub use entry::{EntryKind, Metadata};
 pub use error::{Error, Result};
 pub use filesystem::{DirEntry, File, FileSystem, Walk, WalkEntry};
-pub use folder::{FolderFs, FolderLayer, OverlayAttributes, SingleFile, TreeLayer};
+pub use folder::{FolderFs, FolderLayer, OverlayAttributes, Owners, SingleFile, TreeLayer};
 pub use image::ImageFs;
 pub use layer::{Change, Content, Layer, LayerEntry, LayerVisitor, Opacity, Stream, UnreadableLayer};
 pub use limits::Limits;

@@ -7,11 +7,12 @@ use crate::{Result, SourceKind, SourceOptions, containerd, containers_storage, d
 /// An image as its source lists it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ListedImage {
-    /// The runtime's namespace, or the storage folder; empty where there is only one.
+    /// Where it is: the runtime's namespace, the storage folder, or (Docker) how the engine keeps images.
     pub place: String,
     /// What it is known by; none for an image that has lost its name.
     pub names: Vec<String>,
-    /// The config digest; none if its documents cannot be read.
+    /// The ID as the runtime lists it: the config digest (with Docker's containerd image store that of its index or
+    /// manifest); none if its documents cannot be read.
     pub image: Option<Digest>,
     /// Bytes it takes by the source's word: compressed or not, shared layers included; none if it does not say.
     pub size: Option<u64>,

@@ -30,6 +30,8 @@ pub struct OpenImage {
     pub layers: Vec<Box<dyn Layer>>,
     /// What cannot be read beyond single layers.
     pub gaps: Vec<Gap>,
+    /// Where its layers are read, if its source has more than one way; in words for people, else empty.
+    pub via: String,
     /// What keeps the layers from being collected meanwhile: dropped with the image.
     pub hold: Option<Box<dyn Any + Send>>,
 }
@@ -37,7 +39,7 @@ pub struct OpenImage {
 impl OpenImage {
     /// An image that nothing has to be held for.
     pub fn new(manifest: ImageManifest, names: Vec<String>, layers: Vec<Box<dyn Layer>>) -> Self {
-        Self { manifest, names, layers, gaps: Vec::new(), hold: None }
+        Self { manifest, names, layers, gaps: Vec::new(), via: String::new(), hold: None }
     }
 }
 

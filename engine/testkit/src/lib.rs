@@ -4,12 +4,14 @@
 //!   snapshotter would unpack it to.
 //! - [`ImageBuilder`]: layers with manifest and config, in memory or as an OCI layout.
 //! - [`hostile`]: blobs that lie, break off or explode.
+//! - [`daemons`]: real runtimes and registries.
 //! - [`ScratchDir`]: a temporary folder that may hold trees deeper than the longest path.
 //! - [`WebServer`]: files over HTTP, and all that goes wrong on the way; [`zip_archive`] for what it gives.
 //!
 //! Builders panic on I/O errors: a test that cannot be set up has failed.
 
 mod archive;
+pub mod daemons;
 pub mod hostile;
 mod image;
 mod layer;

@@ -141,12 +141,17 @@ impl ImageLayers {
         });
         let layers = layers.collect();
         let hold = Held { runtime, view: Some(self.view) };
-        OpenImage { manifest, names, layers, gaps, hold: Some(Box::new(hold)) }
+        OpenImage { gaps, hold: Some(Box::new(hold)), ..OpenImage::new(manifest, names, layers) }
     }
 }
 
 /// Opens `REF` or `//NAMESPACE/REF` of the first containerd that answers.
 pub(crate) fn open(target: &str, options: &SourceOptions) -> Result<Opened> {
+    open_image(target, options).map(|image| Opened::Image(Box::new(image)))
+}
+
+/// Likewise, the image itself.
+pub(crate) fn open_image(target: &str, options: &SourceOptions) -> Result<OpenImage> {
     let (namespace, query) = match target.strip_prefix("//").and_then(|rest| rest.split_once('/')) {
         Some((namespace, query)) => (Some(namespace), query),
         None => (None, target),
@@ -161,7 +166,7 @@ pub(crate) fn open(target: &str, options: &SourceOptions) -> Result<Opened> {
         Ok::<_, Error>((layers, manifest, found.name))
     });
     let (layers, manifest, name) = opened?;
-    Ok(Opened::Image(Box::new(layers.into_image(manifest, vec![name], runtime))))
+    Ok(layers.into_image(manifest, vec![name], runtime))
 }
 
 /// A runtime for one conversation.

@@ -14,7 +14,8 @@ use super::stack::Stack;
 use super::sys::{self, TooMany};
 use super::traverse::{Met, TooDeep, Traverse};
 use crate::{
-    Change, Content, EntryKind, Error, File, FsPath, Layer, LayerEntry, LayerVisitor, Limits, Opacity, Result,
+    Change, Content, EntryKind, Error, File, FsPath, Layer, LayerEntry, LayerVisitor, Limits, Metadata,
+    Opacity, Result,
 };
 
 /// Which attributes the overlay that uses a folder honours. Not both: an image may carry `user.*` attributes of its
@@ -36,6 +37,26 @@ impl OverlayAttributes {
     }
 }
 
+/// How owners on disk are shifted against those that the image has, where a runtime keeps its images in a user namespace:
+/// the ids of the image's root.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Owners {
+    /// User id on disk of the image's user 0.
+    pub uid: u32,
+    /// Group id on disk of the image's group 0.
+    pub gid: u32,
+}
+
+impl Owners {
+    /// What the kernel shows for an id that has none in the namespace (/proc/sys/kernel/overflowuid).
+    const UNMAPPED: u32 = 65_534;
+
+    fn undo(self, metadata: &mut Metadata) {
+        metadata.uid = metadata.uid.checked_sub(self.uid).unwrap_or(Self::UNMAPPED);
+        metadata.gid = metadata.gid.checked_sub(self.gid).unwrap_or(Self::UNMAPPED);
+    }
+}
+
 /// A layer as an overlay's folder: a character device 0/0 is a whiteout, the attribute `opaque` makes a folder opaque
 /// (<https://docs.kernel.org/filesystems/overlayfs.html#whiteouts-and-opaque-directories>). The content is what is on
 /// disk: nothing is hashed.
@@ -47,6 +68,7 @@ pub struct FolderLayer {
     diff_id: Digest,
     attributes: OverlayAttributes,
     opacity: Opacity,
+    owners: Owners,
     limits: Limits,
 }
 
@@ -56,7 +78,13 @@ impl FolderLayer {
     pub fn new(folder: OwnedFd, diff_id: Digest, attributes: OverlayAttributes, limits: Limits) -> Self {
         let visible = attributes == OverlayAttributes::User || sys::sees_trusted_attributes();
         let opacity = if visible { Opacity::FromFolder } else { Opacity::FromFolderBlind };
-        Self { folder: Arc::new(folder), diff_id, attributes, opacity, limits }
+        let owners = Owners::default();
+        Self { folder: Arc::new(folder), diff_id, attributes, opacity, owners, limits }
+    }
+
+    /// The same layer, with the owners that the image has.
+    pub fn with_owners(self, owners: Owners) -> Self {
+        Self { owners, ..self }
     }
 
     /// Whether this process could see opaque folders of a layer with such attributes.
@@ -151,7 +179,8 @@ impl Layer for FolderLayer {
                     continue;
                 }
             };
-            let metadata = sys::metadata(&stat, Some(&self.diff_id));
+            let mut metadata = sys::metadata(&stat, Some(&self.diff_id));
+            self.owners.undo(&mut metadata);
             let mut target = None;
             let mut content = None;
             let change = match metadata.kind {

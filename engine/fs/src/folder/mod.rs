@@ -12,6 +12,6 @@ mod traverse;
 mod tree;
 
 pub use file::SingleFile;
-pub use layer::{FolderLayer, OverlayAttributes};
+pub use layer::{FolderLayer, OverlayAttributes, Owners};
 pub use root::FolderFs;
 pub use tree::TreeLayer;

@@ -1,104 +1,21 @@
 //! A containerd of our own, where there is one to start.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use pratique_fs::containerd::{Containerd, ImageLayers, StatePaths};
 use pratique_fs::{Error, ImageFs, Limits, Opacity};
-use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder, ScratchDir};
+use pratique_testkit::daemons::ContainerdDaemon;
+use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder};
 
 use super::conformance::{Extent, check_filesystem, layers};
-use super::sources;
 
-/// A containerd with root, state and socket in a temporary folder, stopped when dropped.
-struct Daemon {
-    process: Child,
-    scratch: ScratchDir,
+/// A conversation with it as an owner of leases.
+async fn connect(daemon: &ContainerdDaemon, owner: &str) -> Containerd {
+    Containerd::connect(&daemon.socket(), owner).await.expect("it answers")
 }
 
-impl Daemon {
-    /// Starts one; none where it cannot be, which is said.
-    fn start() -> Option<Self> {
-        if !sources::is_root() {
-            return None;
-        }
-        if Command::new("containerd").arg("--version").stdout(Stdio::null()).status().is_err() {
-            eprintln!("skipped: there is no containerd on the PATH");
-            return None;
-        }
-        let scratch = ScratchDir::new();
-        let at = |name: &str| scratch.path().join(name).display().to_string();
-        let config = format!(
-            "version = 2\nroot = {:?}\nstate = {:?}\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\
-             [grpc]\naddress = {:?}\n[ttrpc]\naddress = {:?}\n",
-            at("root"),
-            at("state"),
-            at("sock"),
-            at("ttrpc"),
-        );
-        fs::write(scratch.path().join("config.toml"), config).expect("a config");
-        let log = fs::File::create(scratch.path().join("log")).expect("a log");
-        let process = Command::new("containerd")
-            .args(["--config", &at("config.toml")])
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("containerd starts");
-        Some(Self { process, scratch })
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.scratch.path().join(name)
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.scratch.path().join("sock")
-    }
-
-    fn state(&self) -> StatePaths {
-        StatePaths::new(self.scratch.path().join("root"))
-    }
-
-    async fn connect(&self, owner: &str) -> Containerd {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            match Containerd::connect(&self.socket(), owner).await {
-                Ok(containerd) => return containerd,
-                Err(error) if Instant::now() > deadline => {
-                    let log = fs::read_to_string(self.scratch.path().join("log")).unwrap_or_default();
-                    panic!("{error}\n{log}");
-                }
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
-    }
-
-    fn ctr(&self, namespace: &str, args: &[&str]) {
-        let output = Command::new("ctr")
-            .arg("--address")
-            .arg(self.socket())
-            .args(["--namespace", namespace])
-            .args(args)
-            .output()
-            .expect("ctr runs");
-        assert!(output.status.success(), "ctr {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    fn import(&self, namespace: &str, image: &BuiltImage, name: &str, more: &[&str]) {
-        let archive = self.scratch.path().join("archive.tar");
-        fs::write(&archive, image.to_oci_archive(name)).expect("an archive");
-        let archive = archive.display().to_string();
-        self.ctr(namespace, &[&["images", "import"], more, &[archive.as_str()]].concat());
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+fn state(daemon: &ContainerdDaemon) -> StatePaths {
+    StatePaths::new(daemon.root())
 }
 
 fn image(layers: &[LayerBuilder]) -> BuiltImage {
@@ -118,9 +35,9 @@ const NAME: &str = "docker.io/library/sample:1.0";
 
 #[tokio::test]
 async fn an_image_of_containerd_behaves() {
-    let Some(daemon) = Daemon::start() else { return };
+    let Some(daemon) = ContainerdDaemon::start() else { return };
     let built = image(&layers(Extent::Unpackable));
-    let containerd = daemon.connect("suite").await;
+    let containerd = connect(&daemon, "suite").await;
     daemon.import("first", &built, NAME, &[]);
     daemon.import("second", &built, NAME, &["--no-unpack"]);
 
@@ -140,7 +57,7 @@ async fn an_image_of_containerd_behaves() {
             containerd.identify(&found, &pratique_fs::oci::host_platform()).await.expect("identified");
         assert_eq!((&manifest.image, manifest.manifest.as_ref()), (&built.config, Some(&built.manifest)));
         let opened = containerd
-            .open_layers(&found, &manifest, &daemon.state(), Limits::default())
+            .open_layers(&found, &manifest, &state(&daemon), Limits::default())
             .await
             .expect("opened");
         assert!(opened.layers.iter().all(|layer| layer.opacity() == opacity), "{namespace}");
@@ -151,14 +68,14 @@ async fn an_image_of_containerd_behaves() {
 
 #[tokio::test]
 async fn leases_end_and_orphans_are_swept() {
-    let Some(daemon) = Daemon::start() else { return };
+    let Some(daemon) = ContainerdDaemon::start() else { return };
     let built = image(&layers(Extent::Unpackable));
-    let (ours, others) = (daemon.connect("ours").await, daemon.connect("others").await);
+    let (ours, others) = (connect(&daemon, "ours").await, connect(&daemon, "others").await);
     daemon.import("ns", &built, NAME, &[]);
     let found = ours.find(NAME, None).await.expect("found");
     let manifest = ours.identify(&found, &pratique_fs::oci::host_platform()).await.expect("identified");
     let open = async |containerd: &Containerd| {
-        containerd.open_layers(&found, &manifest, &daemon.state(), Limits::default()).await.expect("opened")
+        containerd.open_layers(&found, &manifest, &state(&daemon), Limits::default()).await.expect("opened")
     };
     open(&ours).await.release().await.expect("released");
     assert_eq!(ours.sweep().await.expect("swept"), 0, "a released lease leaves nothing");
@@ -170,21 +87,15 @@ async fn leases_end_and_orphans_are_swept() {
 }
 
 /// How many snapshots are views, as ctr lists them.
-fn views(daemon: &Daemon) -> usize {
-    let output = Command::new("ctr")
-        .arg("--address")
-        .arg(daemon.socket())
-        .args(["--namespace", "ns", "snapshots", "list"])
-        .output()
-        .expect("ctr runs");
-    String::from_utf8_lossy(&output.stdout).lines().filter(|line| line.ends_with("View")).count()
+fn views(daemon: &ContainerdDaemon) -> usize {
+    daemon.ctr("ns", &["snapshots", "list"]).lines().filter(|line| line.ends_with("View")).count()
 }
 
 #[tokio::test]
 async fn a_layer_without_folder_or_blob_is_a_gap_and_a_deleted_image_is_gone() {
-    let Some(daemon) = Daemon::start() else { return };
+    let Some(daemon) = ContainerdDaemon::start() else { return };
     let built = image(&layers(Extent::Unpackable));
-    let containerd = daemon.connect("suite").await;
+    let containerd = connect(&daemon, "suite").await;
     daemon.import("ns", &built, NAME, &["--no-unpack"]);
     let found = containerd.find(NAME, None).await.expect("found");
     let manifest = containerd.identify(&found, &pratique_fs::oci::host_platform()).await.expect("identified");
@@ -201,7 +112,7 @@ async fn a_layer_without_folder_or_blob_is_a_gap_and_a_deleted_image_is_gone() {
     daemon.ctr("ns", &["images", "remove", "--sync", NAME]);
     let error = containerd.identify(&found, &pratique_fs::oci::host_platform()).await.expect_err("deleted");
     assert!(matches!(error, Error::Gone { .. }), "{error}");
-    let error = containerd.open_layers(&found, &manifest, &daemon.state(), Limits::default()).await.err();
+    let error = containerd.open_layers(&found, &manifest, &state(&daemon), Limits::default()).await.err();
     assert!(matches!(error, Some(Error::Gone { .. })), "{error:?}");
 }
 
@@ -216,15 +127,15 @@ async fn no_socket_is_said_with_its_path() {
 
 #[test]
 fn what_people_type_opens_an_image_of_containerd() {
-    let Some(daemon) = Daemon::start() else { return };
+    let Some(daemon) = ContainerdDaemon::start() else { return };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(daemon.connect("suite"));
+    runtime.block_on(connect(&daemon, "suite"));
     let built = image(&layers(Extent::Unpackable));
     daemon.import("first", &built, NAME, &[]);
     daemon.import("second", &built, NAME, &["--no-unpack"]);
     daemon.import("native", &built, "docker.io/library/native:1.0", &["--snapshotter", "native"]);
     let options = pratique_fs::SourceOptions {
-        containerd_sockets: vec![daemon.at("none"), daemon.socket()],
+        containerd_sockets: vec![daemon.path().join("none"), daemon.socket()],
         ..pratique_fs::SourceOptions::default()
     };
     for reference in
@@ -250,7 +161,7 @@ fn what_people_type_opens_an_image_of_containerd() {
     let containers = pratique_fs::listing::containers(pratique_fs::SourceKind::Containerd, &options);
     assert_eq!(containers.expect("listed"), []);
     // Nothing of ours is left in it.
-    let left = runtime.block_on(async { daemon.connect("suite").await.sweep().await });
+    let left = runtime.block_on(async { connect(&daemon, "suite").await.sweep().await });
     assert_eq!(left.expect("swept"), 0);
     let other = pratique_fs::SourceRef::parse("containerd:other").expect("a reference");
     let error = pratique_fs::open(&other, &options).err().expect("there is none");

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use pratique_testkit::BuiltImage;
+use crate::BuiltImage;
 
 /// Debian's docker-registry, which `e2e/prerequisites` fetches.
 fn program() -> PathBuf {
@@ -20,15 +20,21 @@ fn program() -> PathBuf {
 }
 
 /// A registry on a port of its own, ended when dropped.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct RegistryDaemon {
     process: Child,
-    pub(crate) port: u16,
-    pub(crate) folder: tempfile::TempDir,
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
+    /// The folder with all that is its own.
+    pub folder: tempfile::TempDir,
 }
 
-impl Server {
+impl RegistryDaemon {
     /// Starts it. `more` is added to its configuration; `http` to the part of that name.
-    pub(crate) fn start(folder: tempfile::TempDir, http: &str, more: &str) -> Self {
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start(folder: tempfile::TempDir, http: &str, more: &str) -> Self {
         let config = format!(
             "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n\
              http: {{addr: \"127.0.0.1:0\", {http}}}\n{more}\n",
@@ -53,11 +59,19 @@ impl Server {
         Self { process, port, folder }
     }
 
-    pub(crate) fn plain() -> Self {
+    /// Starts one that speaks plain HTTP and knows no logins.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn plain() -> Self {
         Self::start(tempfile::tempdir().expect("a folder"), "", "")
     }
 
-    pub(crate) fn push(&self, image: &BuiltImage, name: &str, options: &[&str]) {
+    /// Pushes an image by skopeo, with `options` of its `copy`.
+    ///
+    /// # Panics
+    /// If that fails.
+    pub fn push(&self, image: &BuiltImage, name: &str, options: &[&str]) {
         let layout = tempfile::tempdir().expect("a folder");
         image.write_oci_layout(layout.path(), "image");
         let status = Command::new("skopeo")
@@ -70,7 +84,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for RegistryDaemon {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
@@ -79,20 +93,24 @@ impl Drop for Server {
 
 /// A request as it came.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Seen {
-    pub(crate) path: String,
-    pub(crate) head: String,
+pub struct Seen {
+    /// Path and query.
+    pub path: String,
+    /// The request's line and headers.
+    pub head: String,
 }
 
 impl Seen {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 }
 
 /// What becomes of a request.
-pub(crate) enum Fault {
+#[derive(Debug)]
+pub enum Fault {
     /// The registry's answer as it is.
     Pass,
     /// The registry's answer, broken off after so many bytes of its body.
@@ -110,13 +128,19 @@ pub(crate) enum Fault {
 type Rule = dyn FnMut(&Seen) -> Fault + Send;
 
 /// What stands between the client and a registry.
-pub(crate) struct Between {
-    pub(crate) port: u16,
+#[derive(Debug)]
+pub struct Between {
+    /// Where it listens, on 127.0.0.1.
+    pub port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Between {
-    pub(crate) fn new(registry: u16, rule: impl FnMut(&Seen) -> Fault + Send + 'static) -> Self {
+    /// Stands before a registry's port; `rule` says what becomes of each request.
+    ///
+    /// # Panics
+    /// If no port is to be had.
+    pub fn new(registry: u16, rule: impl FnMut(&Seen) -> Fault + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
@@ -131,12 +155,19 @@ impl Between {
         Self { port, seen }
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    /// The requests so far.
+    ///
+    /// # Panics
+    /// If the rule did.
+    pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("no test panicked in it").clone()
     }
 
     /// How many requests went to paths with `part` in them.
-    pub(crate) fn count(&self, part: &str) -> usize {
+    ///
+    /// # Panics
+    /// If the rule did.
+    pub fn count(&self, part: &str) -> usize {
         self.seen().iter().filter(|seen| seen.path.contains(part)).count()
     }
 }
@@ -187,6 +218,6 @@ fn serve(
 }
 
 /// An answer without a body.
-pub(crate) fn say(status: &str, headers: &str) -> Fault {
+pub fn say(status: &str, headers: &str) -> Fault {
     Fault::Say(format!("HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n"))
 }

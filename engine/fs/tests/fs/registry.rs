@@ -1,7 +1,5 @@
 //! Images of a real registry: plain, with logins, with TLS, and with all that goes wrong on the way.
 
-mod server;
-
 use std::fs;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -11,8 +9,8 @@ use pratique_fs::registry::{
     Credential, LoginFile, Logins, Mirror, Patience, Proxies, Registries, RegistryOptions, RetryPolicy,
 };
 use pratique_fs::{Error, Layer, OpenImage};
+use pratique_testkit::daemons::{Between, Fault, RegistryDaemon, Seen, say};
 use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder};
-use server::{Between, Fault, Server, say};
 
 /// Bytes that no compression makes small, so that there is a middle to break off in.
 fn noise(length: usize) -> Vec<u8> {
@@ -61,8 +59,8 @@ fn open(port: u16) -> pratique_fs::Result<OpenImage> {
 }
 
 /// Opens `shop/web:1` through faults, and reads it whole.
-fn through(rule: impl FnMut(&server::Seen) -> Fault + Send + 'static) -> (Between, pratique_fs::Result<()>) {
-    let server = Server::plain();
+fn through(rule: impl FnMut(&Seen) -> Fault + Send + 'static) -> (Between, pratique_fs::Result<()>) {
+    let server = RegistryDaemon::plain();
     server.push(&image(), "shop/web:1", &[]);
     let between = Between::new(server.port, rule);
     let result = open(between.port).and_then(|mut opened| read_all(&mut opened));
@@ -71,7 +69,7 @@ fn through(rule: impl FnMut(&server::Seen) -> Fault + Send + 'static) -> (Betwee
 
 #[test]
 fn an_image_is_opened_by_tag_and_digest_and_only_what_is_read_is_downloaded() {
-    let (server, built) = (Server::plain(), image());
+    let (server, built) = (RegistryDaemon::plain(), image());
     server.push(&built, "shop/web:1", &[]);
     let between = Between::new(server.port, |_| Fault::Pass);
     let mut opened = open(between.port).unwrap();
@@ -92,7 +90,7 @@ fn an_image_is_opened_by_tag_and_digest_and_only_what_is_read_is_downloaded() {
 
 #[test]
 fn patterns_mean_the_tags_and_repositories_that_there_are() {
-    let server = Server::plain();
+    let server = RegistryDaemon::plain();
     for name in ["team/a:1.0", "team/a:1.1", "team/a:latest", "team/b:latest", "other/c:1.0"] {
         server.push(&image(), name, &[]);
     }
@@ -118,7 +116,7 @@ fn a_login_file_opens_a_registry_with_passwords() {
     let htpasswd = folder.path().join("htpasswd");
     fs::write(&htpasswd, "me:$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e\n").unwrap();
     let auth = format!("auth: {{htpasswd: {{realm: test, path: {}}}}}", htpasswd.display());
-    let server = Server::start(folder, "", &auth);
+    let server = RegistryDaemon::start(folder, "", &auth);
     server.push(&image(), "shop/web:1", &["--dest-creds", "me:correct horse"]);
 
     let error = open(server.port).map(drop).unwrap_err();
@@ -144,7 +142,7 @@ fn a_login_file_opens_a_registry_with_passwords() {
 
 #[test]
 fn tokens_are_bought_for_the_login_and_anew_when_they_expire_in_the_middle_of_a_blob() {
-    let (server, built) = (Server::plain(), image());
+    let (server, built) = (RegistryDaemon::plain(), image());
     server.push(&built, "shop/web:1", &[]);
     let blob = built.layers[0].blob.to_string();
     // The service and the registry are one; each token is good for a few requests only.
@@ -205,7 +203,7 @@ fn an_own_authority_is_trusted_when_it_is_named() {
     let tls =
         format!("tls: {{certificate: {}, key: {}}}", path("cert.pem").display(), path("key.pem").display());
     let authority = path("ca.pem");
-    let server = Server::start(folder, &tls, "");
+    let server = RegistryDaemon::start(folder, &tls, "");
     server.push(&image(), "shop/web:1", &[]);
 
     let open = |more: RegistryOptions| {
@@ -220,7 +218,7 @@ fn an_own_authority_is_trusted_when_it_is_named() {
 
 #[test]
 fn plain_http_wants_to_be_named() {
-    let server = Server::plain();
+    let server = RegistryDaemon::plain();
     let error = Registries::new(options(&[])).unwrap().open(&reference(server.port, "shop/web:1"));
     let error = error.map(drop).unwrap_err().to_string();
     assert!(error.contains("insecure registry"), "{error}");
@@ -232,9 +230,7 @@ fn a_blob_that_breaks_off_anywhere_is_taken_up_again() {
         let blob = image().layers[0].blob.to_string();
         let name = blob.clone();
         let mut cut = false;
-        let rule = move |seen: &server::Seen| match seen.path.contains(&name)
-            && !std::mem::replace(&mut cut, true)
-        {
+        let rule = move |seen: &Seen| match seen.path.contains(&name) && !std::mem::replace(&mut cut, true) {
             true => Fault::Cut(bytes),
             false => Fault::Pass,
         };
@@ -308,7 +304,7 @@ fn a_busy_registry_is_asked_again_when_it_says() {
 
 #[test]
 fn another_host_never_sees_the_login() {
-    let (server, built) = (Server::plain(), image());
+    let (server, built) = (RegistryDaemon::plain(), image());
     server.push(&built, "shop/web:1", &[]);
     let store = Between::new(server.port, |_| Fault::Pass);
     let leads = store.port;
@@ -349,7 +345,7 @@ fn a_registry_that_hangs_is_given_up() {
 
 #[test]
 fn a_mirror_goes_first_and_its_registry_stands_in() {
-    let (server, built) = (Server::plain(), image());
+    let (server, built) = (RegistryDaemon::plain(), image());
     server.push(&built, "hub/shop/web:1", &[]);
     let mirror = |port: u16, prefix: &str| Mirror {
         registry: "registry.invalid".to_owned(),
