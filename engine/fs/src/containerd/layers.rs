@@ -17,7 +17,7 @@ use crate::listing::{ListedContainer, ListedImage};
 use crate::oci::{ImageManifest, LayerDescriptor};
 use crate::{
     BlobFile, Error, FolderLayer, Layer, Limits, OpenImage, Opened, OverlayAttributes, Result, SourceOptions,
-    TarLayer, UnreadableLayer,
+    TarLayer, TreeLayer, UnreadableLayer,
 };
 
 /// How long the folders of one image are held: [`ImageLayers`] is to be dropped before.
@@ -262,6 +262,18 @@ impl Containerd {
             match open_layer(descriptor, folder, bottom, state, limits) {
                 Ok(layer) => layers.push(layer),
                 Err(error) => {
+                    let below = number.checked_sub(1).map(|below| &manifest.layers[below]);
+                    if let Some((with, without)) =
+                        trees(&mut view, &snapshotters, descriptor, below, state).await
+                    {
+                        layers.push(Box::new(TreeLayer::new(
+                            with,
+                            without,
+                            descriptor.diff_id.clone(),
+                            limits,
+                        )));
+                        continue;
+                    }
                     if self.is_gone(image).await {
                         view.release().await?;
                         return Err(Error::Gone { what: format!("image {}", image.name) });
@@ -295,6 +307,31 @@ async fn folder(
         }
     }
     result
+}
+
+/// The files with a layer and those without it, from the first snapshotter that has both.
+async fn trees(
+    view: &mut View,
+    snapshotters: &[String],
+    layer: &LayerDescriptor,
+    below: Option<&LayerDescriptor>,
+    state: &StatePaths,
+) -> Option<(OwnedFd, Option<OwnedFd>)> {
+    for snapshotter in snapshotters {
+        let mut open = async |layer: &LayerDescriptor| {
+            state.open_folder(&view.tree(snapshotter, &layer.chain_id).await?)
+        };
+        let Ok(with) = open(layer).await else { continue };
+        match below {
+            None => return Some((with, None)),
+            Some(below) => {
+                if let Ok(without) = open(below).await {
+                    return Some((with, Some(without)));
+                }
+            }
+        }
+    }
+    None
 }
 
 /// Opens a layer at the best place; an error names why none will do.

@@ -1,8 +1,6 @@
 //! Folders of layers, held against garbage collection.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,8 +36,8 @@ pub struct View {
     containerd: Containerd,
     namespace: String,
     lease: String,
-    /// Snapshotter and key of each view made.
-    made: Vec<(String, String)>,
+    /// The mounts of each view made, by snapshotter and key.
+    made: BTreeMap<(String, String), Vec<Mount>>,
 }
 
 impl Containerd {
@@ -58,7 +56,7 @@ impl Containerd {
         ]);
         let request = self.request(namespace, None, CreateRequest { id: lease.clone(), labels })?;
         self.call("leases", LeasesClient::new(self.channel()).create(request)).await?;
-        Ok(View { containerd: self.clone(), namespace: namespace.to_owned(), lease, made: Vec::new() })
+        Ok(View { containerd: self.clone(), namespace: namespace.to_owned(), lease, made: BTreeMap::new() })
     }
 
     /// Removes leases and views of this owner that an earlier process left behind, in all namespaces. Gives how many
@@ -80,7 +78,7 @@ impl Containerd {
                     self.call("leases", LeasesClient::new(self.channel()).list_resources(request)).await?;
                 let views = listed.resources.into_iter().filter_map(|resource| {
                     let snapshotter = resource.r#type.strip_prefix("snapshots/")?.to_owned();
-                    resource.id.starts_with(&lease.id).then_some((snapshotter, resource.id))
+                    resource.id.starts_with(&lease.id).then_some(((snapshotter, resource.id), Vec::new()))
                 });
                 let (namespace, made) = (namespace.clone(), views.collect());
                 View { containerd: self.clone(), namespace, lease: lease.id, made }.release().await?;
@@ -101,28 +99,40 @@ impl View {
         bottom: bool,
     ) -> Result<LayerFolder> {
         let mounts = self.mounts(snapshotter, chain_id).await?;
-        topmost(snapshotter, &mounts, bottom)
+        topmost(snapshotter, mounts, bottom)
     }
 
-    async fn mounts(&mut self, snapshotter: &str, chain_id: &Digest) -> Result<Vec<Mount>> {
-        let key = format!("{}-{}", self.lease, chain_id.short());
+    /// The folder with all layers of a chain, by the chain's ID. [`Error::Unsupported`] if the snapshotter keeps no such
+    /// folders, [`Error::NotFound`] if the chain is not unpacked.
+    pub async fn tree(&mut self, snapshotter: &str, chain_id: &Digest) -> Result<PathBuf> {
+        whole(snapshotter, self.mounts(snapshotter, chain_id).await?)
+    }
+
+    async fn mounts(&mut self, snapshotter: &str, chain_id: &Digest) -> Result<&[Mount]> {
+        let key = (snapshotter.to_owned(), format!("{}-{}", self.lease, chain_id.short()));
+        let mounts = match self.made.remove(&key) {
+            Some(mounts) => mounts,
+            None => self.make(snapshotter, &key.1, chain_id).await?,
+        };
+        Ok(self.made.entry(key).or_insert(mounts))
+    }
+
+    async fn make(&self, snapshotter: &str, key: &str, chain_id: &Digest) -> Result<Vec<Mount>> {
         let message = ViewSnapshotRequest {
             snapshotter: snapshotter.to_owned(),
-            key: key.clone(),
+            key: key.to_owned(),
             parent: chain_id.to_string(),
             labels: HashMap::new(),
         };
         let request = self.containerd.request(&self.namespace, Some(&self.lease), message)?;
         let mut client = SnapshotsClient::new(self.containerd.channel());
-        let answer = self.containerd.call("snapshots", client.view(request)).await?;
-        self.made.push((snapshotter.to_owned(), key));
-        Ok(answer.mounts)
+        Ok(self.containerd.call("snapshots", client.view(request)).await?.mounts)
     }
 
     /// Removes the views and the lease. What is left after an error goes when the lease expires.
     pub async fn release(self) -> Result<()> {
         let mut result = Ok(());
-        for (snapshotter, key) in &self.made {
+        for (snapshotter, key) in self.made.keys() {
             let message = RemoveSnapshotRequest { snapshotter: snapshotter.clone(), key: key.clone() };
             let request = self.containerd.request(&self.namespace, None, message)?;
             let mut client = SnapshotsClient::new(self.containerd.channel());
@@ -146,17 +156,20 @@ fn ignore_absent(result: Result<()>) -> Result<()> {
     }
 }
 
+fn unsupported(snapshotter: &str, reason: &str) -> Error {
+    Error::Unsupported {
+        what: format!("snapshotter {}", snapshotter.chars().take(64).collect::<String>()),
+        reason: format!("{reason}; the layer's blob is needed"),
+    }
+}
+
 /// The topmost layer's folder, from the mounts that would show its whole chain. Only of snapshotters that are known to
 /// keep plain folders: others mount something of their own in them, and where that is not seen they look empty.
 fn topmost(snapshotter: &str, mounts: &[Mount], bottom: bool) -> Result<LayerFolder> {
-    let unsupported = |reason: &str| Error::Unsupported {
-        what: format!("snapshotter {}", snapshotter.chars().take(64).collect::<String>()),
-        reason: format!("{reason}; the layer's blob is needed"),
-    };
+    let unsupported = |reason| unsupported(snapshotter, reason);
     let [mount] = mounts else {
         return Err(unsupported("it answers other than one mount"));
     };
-    let path = |text: &str| PathBuf::from(OsString::from_vec(text.as_bytes().to_vec()));
     let attributes = match mount.options.iter().any(|option| option == "userxattr") {
         true => OverlayAttributes::User,
         false => OverlayAttributes::Trusted,
@@ -164,19 +177,33 @@ fn topmost(snapshotter: &str, mounts: &[Mount], bottom: bool) -> Result<LayerFol
     let folder = match (snapshotter, mount.r#type.as_str()) {
         ("overlayfs", "overlay") => {
             let lower = mount.options.iter().find_map(|option| option.strip_prefix("lowerdir="));
-            let first = lower.and_then(|list| list.split(':').next());
-            path(first.ok_or_else(|| unsupported("its overlay names no lowerdir"))?)
+            lower
+                .and_then(|list| list.split(':').next())
+                .ok_or_else(|| unsupported("its overlay names no lowerdir"))?
         }
-        ("overlayfs", "bind") => path(&mount.source),
-        // Each folder holds all layers below too.
-        ("native", "bind") if bottom => path(&mount.source),
+        ("overlayfs", "bind") => &mount.source,
+        ("native", _) if bottom => {
+            return whole(snapshotter, mounts).map(|path| LayerFolder { path, attributes });
+        }
         ("native", _) => return Err(unsupported("its folders hold whole chains and not one layer")),
         _ => return Err(unsupported("it answers no folders of layers")),
     };
-    if !folder.is_absolute() {
-        return Err(unsupported("it answers a folder without an absolute path"));
+    Ok(LayerFolder { path: absolute(snapshotter, folder)?, attributes })
+}
+
+/// The folder with a whole chain, from the mounts that would show it.
+fn whole(snapshotter: &str, mounts: &[Mount]) -> Result<PathBuf> {
+    match (snapshotter, mounts) {
+        ("native", [mount]) if mount.r#type == "bind" => absolute(snapshotter, &mount.source),
+        _ => Err(unsupported(snapshotter, "it answers no folders of whole chains")),
     }
-    Ok(LayerFolder { path: folder, attributes })
+}
+
+fn absolute(snapshotter: &str, folder: &str) -> Result<PathBuf> {
+    match PathBuf::from(folder) {
+        path if path.is_absolute() => Ok(path),
+        _ => Err(unsupported(snapshotter, "it answers a folder without an absolute path")),
+    }
 }
 
 #[cfg(test)]
@@ -211,6 +238,23 @@ mod tests {
             ("overlayfs", vec![mount("bind", "relative", &[])], true),
         ] {
             let error = topmost(snapshotter, &mounts, bottom).expect_err(snapshotter);
+            assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn whole_trees_are_those_of_native() {
+        assert_eq!(
+            whole("native", &[mount("bind", "/s/1", &["ro"])]).expect("a folder"),
+            PathBuf::from("/s/1")
+        );
+        for (snapshotter, mounts) in [
+            ("native", vec![]),
+            ("native", vec![mount("bind", "s/1", &["ro"])]),
+            ("native", vec![mount("overlay", "/s/1", &[])]),
+            ("overlayfs", vec![mount("bind", "/s/1", &[])]),
+        ] {
+            let error = whole(snapshotter, &mounts).expect_err(snapshotter);
             assert!(matches!(error, Error::Unsupported { .. }), "{error}");
         }
     }

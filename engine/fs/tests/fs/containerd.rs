@@ -86,9 +86,35 @@ async fn leases_end_and_orphans_are_swept() {
     assert_eq!(views(&daemon), 0);
 }
 
+/// The snapshotter `native` keeps whole trees: upper layers come from blobs, and where those are not kept
+/// (`discard_unpacked_layers`) from what the trees differ in.
+#[tokio::test]
+async fn an_image_of_the_native_snapshotter_behaves_with_blobs_and_without() {
+    let Some(daemon) = ContainerdDaemon::start() else { return };
+    let built = image(&layers(Extent::Unpackable));
+    let containerd = connect(&daemon, "suite").await;
+    daemon.import("ns", &built, NAME, &["--snapshotter", "native"]);
+    let found = containerd.find(NAME, None).await.expect("found");
+    let manifest = containerd.identify(&found, &pratique_fs::oci::host_platform()).await.expect("identified");
+    for opacity in [Opacity::FromBlob, Opacity::FromFolder] {
+        let opened = containerd.open_layers(&found, &manifest, &state(&daemon), Limits::default()).await;
+        let opened = opened.expect("opened");
+        assert_eq!(opened.layers[1].opacity(), opacity);
+        check_filesystem(&merge(opened), Extent::Unpackable);
+        let blobs = daemon.root().join("io.containerd.content.v1.content/blobs/sha256");
+        for layer in &built.layers {
+            // There in the first round alone.
+            let _ = std::fs::remove_file(blobs.join(layer.blob.hex()));
+        }
+    }
+    assert_eq!(containerd.sweep().await.expect("swept"), 2, "both leases, with their views");
+    assert_eq!(views(&daemon), 0);
+}
+
 /// How many snapshots are views, as ctr lists them.
 fn views(daemon: &ContainerdDaemon) -> usize {
-    daemon.ctr("ns", &["snapshots", "list"]).lines().filter(|line| line.ends_with("View")).count()
+    let list = |snapshotter| daemon.ctr("ns", &["snapshots", "--snapshotter", snapshotter, "list"]);
+    [list("overlayfs"), list("native")].concat().lines().filter(|line| line.ends_with("View")).count()
 }
 
 #[tokio::test]
