@@ -7,7 +7,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
-/// Files that somebody wants: regular files that satisfy every field.
+/// Files that somebody wants: those that satisfy every field. Regular files, unless [`Extent::Metadata`] is all that is
+/// wanted: then entries of every kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Interest {
     /// Globs over the path relative to the root, without a leading slash; `*` stops at `/`, `**` does not. The path
@@ -24,6 +25,8 @@ pub struct Interest {
 /// How much of a file is handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
+    /// Nothing: its metadata are enough, and it is never opened. The entry itself is meant, so links are not followed.
+    Metadata,
     /// So many bytes from its start, in memory. A longer file arrives cut, and [`FileInput::is_cut`] says so.
     Head(usize),
     /// Random access to the whole file, if it has at most so many bytes; of a larger one nothing is read, which is a
@@ -35,6 +38,11 @@ pub enum Extent {
 pub const HEAD: usize = 4096;
 
 impl Interest {
+    /// Entries at these paths, of which nothing is read.
+    pub const fn metadata(globs: &'static [&'static str]) -> Self {
+        Self { globs, heads: &[], min_size: 0, extent: Extent::Metadata }
+    }
+
     /// Files at these paths, as far as `window` bytes from their start.
     pub const fn head(globs: &'static [&'static str], window: usize) -> Self {
         Self { globs, heads: &[], min_size: 0, extent: Extent::Head(window) }
@@ -104,13 +112,30 @@ impl ReadAt for Vec<u8> {
     }
 }
 
-/// One regular file of a layer.
+/// What kind of entry something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind<'a> {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link, and where it leads, as it is written.
+    Link(&'a [u8]),
+    /// A device, a pipe or a socket.
+    Special,
+}
+
+/// One file of a layer.
 #[derive(Clone, Copy)]
 pub struct FileInput<'a> {
     /// Path relative to the root, without a leading slash, as the bytes the layer has.
     pub path: &'a [u8],
+    /// What it is; a regular file to everybody who wants more than its metadata.
+    pub kind: Kind<'a>,
     /// Its mode and owner.
     pub mode: FileMode,
+    /// Its attribute `security.capability` as it is stored (capabilities(7), `struct vfs_cap_data`), if it has one.
+    pub capability: Option<&'a [u8]>,
     /// Its whole size in bytes.
     pub size: u64,
     /// The bytes from its start, as many as the interest's [`Extent`] says.
@@ -122,7 +147,8 @@ pub struct FileInput<'a> {
 impl<'a> FileInput<'a> {
     /// A file that is wholly in memory.
     pub fn in_memory(path: &'a [u8], mode: FileMode, bytes: &'a Vec<u8>) -> Self {
-        Self { path, mode, size: bytes.len() as u64, bytes, content: bytes }
+        let size = bytes.len() as u64;
+        Self { path, kind: Kind::File, mode, capability: None, size, bytes, content: bytes }
     }
 
     /// Whether the file is longer than what is in memory.

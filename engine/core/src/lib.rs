@@ -13,6 +13,7 @@ pub mod gap;
 pub mod inspect;
 pub mod mask;
 mod owned;
+mod ownership;
 pub mod package;
 pub mod policy;
 pub mod reference;

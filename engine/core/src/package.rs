@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Digest;
 pub use crate::owned::{Checksum, FileFacts, OwnedFile, OwnedFiles};
+pub use crate::ownership::Ownership;
 
 /// The world a package comes from: it decides how its versions are ordered and whose advisories speak of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pratique_core::inspect::{FileInput, Interest};
+use pratique_core::package::Ownership;
 use pratique_core::{DetectorInfo, Digest, Finding, Gap, GapKind, ImageConfig};
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,8 @@ pub struct ImageInput<'a> {
     pub names: &'a [String],
     /// How it is to be run, and how it was built; none for a container and a plain root.
     pub config: Option<&'a ImageConfig>,
+    /// Which package brought which file. Empty where there is no package database, or none was looked for.
+    pub ownership: &'a Ownership,
     /// Words the user wants to be tried as passwords.
     pub dictionary: &'a [String],
     /// How long one hash may be worked on, on one core.

@@ -14,4 +14,4 @@ pub mod crypt;
 pub mod detectors;
 
 pub use api::{Detector, Fact, FileReport, ImageInput, LocatedFact, Outcome};
-pub use pratique_core::inspect::{Extent, FileInput, FileMode, Interest};
+pub use pratique_core::inspect::{Extent, FileInput, FileMode, Interest, Kind};

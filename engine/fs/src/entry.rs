@@ -34,6 +34,8 @@ pub struct Metadata {
     pub size: u64,
     /// Last change of the content, in seconds since 1970.
     pub mtime: i64,
+    /// Of a regular file that may be executed: its attribute `security.capability`, as it is stored.
+    pub capability: Option<Box<[u8]>>,
     /// The layer (diff ID) the entry comes from; none in a live container and in a plain folder.
     pub layer: Option<Digest>,
 }

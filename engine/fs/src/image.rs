@@ -233,6 +233,7 @@ impl Node {
             gid: 0,
             size: 0,
             mtime: 0,
+            capability: None,
             layer: layer.cloned(),
         };
         Self { metadata, parent, children: BTreeMap::new(), target: None, content: None }

@@ -63,7 +63,7 @@ fn is_wanted(parser: &dyn Parser, path: &str, bytes: &[u8]) -> bool {
             glob.compile_matcher().is_match(path)
         };
         let fits = match interest.extent {
-            Extent::Head(_) => true,
+            Extent::Metadata | Extent::Head(_) => true,
             Extent::Whole(limit) => bytes.len() as u64 <= limit,
         };
         interest.globs.iter().any(glob)

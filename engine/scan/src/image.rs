@@ -264,9 +264,14 @@ impl Gathered {
         options: &JudgeOptions,
     ) -> JudgedRoot {
         let Self { mut facts, mut gaps } = self;
-        let inventory = inventory(&mut facts, &mut gaps);
-        let input =
-            ImageInput { names, config, dictionary: &options.dictionary, hash_budget: options.hash_budget };
+        let (inventory, ownership) = inventory(&mut facts, &mut gaps);
+        let input = ImageInput {
+            names,
+            config,
+            ownership: &ownership,
+            dictionary: &options.dictionary,
+            hash_budget: options.hash_budget,
+        };
         let mut findings = Vec::new();
         for detector in engine.detectors() {
             let id = detector.info().id;

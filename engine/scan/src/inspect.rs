@@ -7,9 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pratique_core::GapKind;
-use pratique_core::inspect::{FileInput, FileMode, HEAD, ReadAt};
+use pratique_core::inspect::{Extent, FileInput, FileMode, HEAD, Kind, ReadAt};
 use pratique_detect::FileReport;
-use pratique_fs::{Content, FsPath, Metadata};
+use pratique_fs::{Content, EntryKind, FsPath, Metadata};
 
 use crate::matcher::{Candidate, Want, settle};
 use crate::{DetectorFacts, Engine, FileFacts};
@@ -44,9 +44,10 @@ impl<'e> Inspector<'e> {
         candidates: &[Candidate],
         content: &mut dyn Content,
     ) -> Option<FileFacts> {
-        self.opened += 1;
         self.buffer.clear();
         let by_content = candidates.iter().any(|candidate| !candidate.interest.heads.is_empty());
+        let reads = |candidate: &Candidate| candidate.interest.extent != Extent::Metadata;
+        self.opened += u64::from(candidates.iter().any(reads));
         let mut read = Ok(());
         if by_content {
             read = self.fill(content, HEAD);
@@ -74,8 +75,28 @@ impl<'e> Inspector<'e> {
             Some(_) if problem.is_none() => self.access(content, size, &counted),
             _ => Ok(Access::Buffer),
         };
-        let detectors = self.ask(path, metadata, size, problem.as_deref(), access);
+        let detectors = self.ask(path, metadata, Kind::File, size, problem.as_deref(), access);
         self.bytes += counted.0.get();
+        (!detectors.is_empty()).then(|| self.facts(path, metadata, detectors))
+    }
+
+    /// Asks those who want nothing but metadata. None if none of them noted anything.
+    pub(crate) fn inspect_metadata(
+        &mut self,
+        path: &FsPath,
+        metadata: &Metadata,
+        target: Option<&[u8]>,
+        candidates: &[Candidate],
+    ) -> Option<FileFacts> {
+        self.buffer.clear();
+        settle(candidates, &[], &mut self.wants);
+        let kind = match metadata.kind {
+            EntryKind::File => Kind::File,
+            EntryKind::Directory => Kind::Folder,
+            EntryKind::Symlink => Kind::Link(target.unwrap_or_default()),
+            EntryKind::Device | EntryKind::Fifo | EntryKind::Socket => Kind::Special,
+        };
+        let detectors = self.ask(path, metadata, kind, metadata.size, None, Ok(Access::Buffer));
         (!detectors.is_empty()).then(|| self.facts(path, metadata, detectors))
     }
 
@@ -146,6 +167,7 @@ impl<'e> Inspector<'e> {
         &self,
         path: &FsPath,
         metadata: &Metadata,
+        kind: Kind<'_>,
         size: u64,
         problem: Option<&str>,
         access: Result<Access<'_>, (GapKind, String)>,
@@ -171,7 +193,9 @@ impl<'e> Inspector<'e> {
                         Ok(Access::Buffer) if want.whole.is_some() => &self.buffer,
                         _ => &bytes,
                     };
-                    let input = FileInput { path: path.as_bytes(), mode, size, bytes, content };
+                    let capability = metadata.capability.as_deref();
+                    let path = path.as_bytes();
+                    let input = FileInput { path, kind, mode, capability, size, bytes, content };
                     catch_unwind(AssertUnwindSafe(|| subject.inspect(&input))).unwrap_or_else(|_| {
                         // The panic's message may quote the file, so it is not repeated.
                         let reason = "the detector failed on this file: an error in Pratique".to_owned();
@@ -179,6 +203,7 @@ impl<'e> Inspector<'e> {
                     })
                 }
             };
+            let problem = problem.filter(|_| want.window > 0);
             report.problems.extend(problem.map(|reason| (GapKind::Unreadable, reason.to_owned())));
             if !report.facts.is_empty() || !report.problems.is_empty() {
                 detectors.push(DetectorFacts {

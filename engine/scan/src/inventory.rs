@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pratique_core::package::{Inventory, LocatedPackage, Package, Record, RemovedPackage};
+use pratique_core::package::{Inventory, LocatedPackage, Ownership, Package, Record, RemovedPackage};
 use pratique_core::{Gap, GapKind};
 use pratique_detect::{Fact, LocatedFact};
 use pratique_inventory::{LocatedRecord, assemble, purl};
@@ -12,8 +12,11 @@ use crate::bounds::GapList;
 use crate::engine::{INVENTORY, is_inventory};
 use crate::merge::HiddenFile;
 
-/// Takes the parsers' facts out of `facts` and puts the inventory together.
-pub(crate) fn inventory(facts: &mut BTreeMap<String, Vec<LocatedFact>>, gaps: &mut GapList) -> Inventory {
+/// Takes the parsers' facts out of `facts` and puts the inventory together, and which package brought which file.
+pub(crate) fn inventory(
+    facts: &mut BTreeMap<String, Vec<LocatedFact>>,
+    gaps: &mut GapList,
+) -> (Inventory, Ownership) {
     let ids: Vec<String> = facts.keys().filter(|id| is_inventory(id)).cloned().collect();
     let mut records = Vec::new();
     for located in ids.iter().flat_map(|id| facts.remove(id).unwrap_or_default()) {
@@ -28,10 +31,10 @@ pub(crate) fn inventory(facts: &mut BTreeMap<String, Vec<LocatedFact>>, gaps: &m
     }
     // The panic's message may quote foreign text, so it is not repeated.
     match catch_unwind(AssertUnwindSafe(|| assemble(records))) {
-        Ok((inventory, _)) => inventory,
+        Ok(assembled) => assembled,
         Err(_) => {
             gaps.push(failed("the inventory could not be put together: an error in Pratique"));
-            Inventory::default()
+            Default::default()
         }
     }
 }

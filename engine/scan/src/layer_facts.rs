@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{PathSet, RuleSet, Ways};
 
 /// Version of [`LayerFacts`] and their encoding. Raised with every change of either; older facts are made anew.
-pub const SCHEMA_VERSION: u16 = 3;
+pub const SCHEMA_VERSION: u16 = 4;
 
 /// Bytes of encoded facts that are decoded at most: far above what [`crate::Limits`] lets a layer have.
 const MAX_ENCODED: usize = 256 << 20;

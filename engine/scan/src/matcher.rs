@@ -32,6 +32,7 @@ pub(crate) struct Want {
 impl Want {
     fn of(candidate: &Candidate) -> Self {
         let (window, whole) = match candidate.interest.extent {
+            Extent::Metadata => (0, None),
             Extent::Head(window) => (window, None),
             Extent::Whole(limit) => (HEAD, Some(limit)),
         };
@@ -46,6 +47,13 @@ struct Pattern {
     place: Place,
     /// Facts of it speak of the file, wherever it lies: one that a link leads to is enough where it lies.
     of_file: bool,
+}
+
+impl Pattern {
+    /// Whether links are followed for it.
+    fn follows(&self) -> bool {
+        self.interest.extent != Extent::Metadata
+    }
 }
 
 /// Where a glob looks.
@@ -84,7 +92,8 @@ impl Place {
 /// follow them; links to folders within a region are not, because what they lead to is met where it lies.
 ///
 /// What package parsers read is about the file and not about its path. So a link is not followed for them if it leads
-/// to where the same interest looks anyway (`etc/os-release` to `usr/lib/os-release`).
+/// to where the same interest looks anyway (`etc/os-release` to `usr/lib/os-release`). Who wants metadata means the entry
+/// itself: links are never followed for those.
 pub struct Matcher {
     globs: GlobSet,
     /// Files that nobody is to look at.
@@ -114,7 +123,8 @@ impl Matcher {
                     };
                     globs.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(malformed)?);
                     let place = Place::of(glob);
-                    patterns.push(Pattern { subject, interest, place, of_file: declared.is_parser() });
+                    let of_file = declared.is_parser() || interest.extent == Extent::Metadata;
+                    patterns.push(Pattern { subject, interest, place, of_file });
                 }
             }
         }
@@ -123,15 +133,16 @@ impl Matcher {
             glob: error.glob().unwrap_or_default().to_owned(),
             reason: error.kind().to_string(),
         })?;
-        let (mut exact, mut regions) = (BTreeSet::new(), BTreeSet::new());
+        let (mut exact, mut regions, mut gates) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for pattern in &patterns {
-            match &pattern.place {
-                Place::Exact(path) => exact.insert(path.clone()),
-                Place::Region { folder, .. } => regions.insert(folder.clone()),
-            };
+            let path = pattern.place.path();
+            let is_exact = matches!(pattern.place, Place::Exact(_));
+            if is_exact && pattern.follows() { &mut exact } else { &mut regions }.insert(path.clone());
+            if pattern.follows() {
+                gates.extend(folders_above(path));
+                gates.extend((!is_exact && !path.is_root()).then(|| path.clone()));
+            }
         }
-        let mut gates: BTreeSet<FsPath> = exact.iter().chain(&regions).flat_map(folders_above).collect();
-        gates.extend(regions.iter().filter(|region| !region.is_root()).cloned());
         Ok(Self { globs, excluded: GlobSet::empty(), patterns, exact, regions, gates })
     }
 
@@ -173,6 +184,12 @@ impl Matcher {
         self.globs.is_match_candidate(&PathCandidate::from_bytes(path.as_bytes()))
     }
 
+    /// Puts those who want nothing but the metadata of an entry at `path` into `candidates`.
+    pub(crate) fn metadata_candidates(&self, path: &FsPath, candidates: &mut Vec<Candidate>) {
+        self.candidates(path, u64::MAX, candidates);
+        candidates.retain(|candidate| candidate.interest.extent == Extent::Metadata);
+    }
+
     /// Whether the content of a hard link at `path` must be read although its target's is met: somebody wants it by this
     /// name who does not want it by the other.
     pub(crate) fn wants_hard_link(&self, path: &FsPath, target: &FsPath) -> bool {
@@ -198,7 +215,7 @@ impl Matcher {
     pub(crate) fn redirected_by(&self, path: &FsPath, target: Option<&[u8]>) -> BTreeSet<FsPath> {
         let led = target.map(|target| follow(path, target));
         let mut redirected = BTreeSet::new();
-        for pattern in self.matches(path) {
+        for pattern in self.matches(path).filter(|pattern| pattern.follows()) {
             if !led.as_ref().is_some_and(|led| self.is_met(pattern, led)) {
                 redirected.insert(path.clone());
             }
@@ -206,7 +223,7 @@ impl Matcher {
         if !path.is_root() && !self.leads_to_interest(path) {
             return redirected;
         }
-        for pattern in &self.patterns {
+        for pattern in self.patterns.iter().filter(|pattern| pattern.follows()) {
             let place = pattern.place.path();
             if !place.is_within(path) || (place == path && matches!(pattern.place, Place::Exact(_))) {
                 continue;

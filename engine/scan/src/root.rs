@@ -5,7 +5,7 @@ use std::fs::File as DiskFile;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
-use pratique_core::inspect::ReadAt;
+use pratique_core::inspect::{Extent, ReadAt};
 use pratique_core::{Digest, Gap, GapKind};
 use pratique_fs::{Content, EntryKind, Error, File, FileSystem, FsPath};
 
@@ -74,19 +74,25 @@ impl<'a> RootReader<'a> {
     /// nothing gives a program nothing either. `met`: where the same file is met by another name.
     fn read(&mut self, path: &FsPath, met: Option<&FsPath>) -> ControlFlow<()> {
         match self.facts(path, met) {
-            Ok(None) => {}
-            Ok(Some((layer, facts))) => match self.room.checked_sub(facts.weight()) {
-                Some(room) => {
-                    self.room = room;
-                    self.gathered.add(layer.as_ref(), &facts);
-                }
-                None => return self.stop(path, "the facts take too many bytes"),
-            },
+            Ok(facts) => return self.take(path, facts),
             // The kernel follows no more links than the file system does, and opens no device for these readers.
             Err(Error::NotFound { .. } | Error::WrongKind { .. } | Error::LinkLoop { .. }) => {}
             Err(error) => self.gathered.gaps.push(unreadable(path, &error)),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Takes facts in.
+    fn take(&mut self, path: &FsPath, facts: Option<(Option<Digest>, FileFacts)>) -> ControlFlow<()> {
+        let Some((layer, facts)) = facts else { return ControlFlow::Continue(()) };
+        match self.room.checked_sub(facts.weight()) {
+            Some(room) => {
+                self.room = room;
+                self.gathered.add(layer.as_ref(), &facts);
+                ControlFlow::Continue(())
+            }
+            None => self.stop(path, "the facts take too many bytes"),
+        }
     }
 
     fn facts(
@@ -102,6 +108,7 @@ impl<'a> RootReader<'a> {
         matcher.candidates(path, metadata.size, &mut self.candidates);
         if let Some(met) = met {
             matcher.drop_met(met, &mut self.candidates);
+            self.candidates.retain(|candidate| candidate.interest.extent != Extent::Metadata);
         }
         if metadata.kind != EntryKind::File || self.candidates.is_empty() {
             return Ok(None);
@@ -178,8 +185,38 @@ impl<'a> RootReader<'a> {
         }
         match kind {
             EntryKind::File => self.read(path, (path != place).then_some(place)),
-            EntryKind::Symlink => self.read_exact(path),
-            _ => ControlFlow::Continue(()),
+            EntryKind::Symlink => {
+                self.note_metadata(path, place)?;
+                self.read_exact(path)
+            }
+            _ => self.note_metadata(path, place),
+        }
+    }
+
+    /// Asks those who want the metadata of an entry itself, which is no regular file.
+    fn note_metadata(&mut self, path: &FsPath, place: &FsPath) -> ControlFlow<()> {
+        self.engine.matcher().metadata_candidates(path, &mut self.candidates);
+        if self.candidates.is_empty() || path != place {
+            return ControlFlow::Continue(());
+        }
+        let read = self.root.symlink_metadata(path).and_then(|metadata| {
+            let target = match metadata.kind {
+                EntryKind::Symlink => Some(self.root.read_link(path)?),
+                _ => None,
+            };
+            Ok((metadata, target))
+        });
+        match read {
+            Ok((metadata, target)) => {
+                let facts =
+                    self.inspector.inspect_metadata(path, &metadata, target.as_deref(), &self.candidates);
+                self.take(path, facts.map(|facts| (metadata.layer, facts)))
+            }
+            Err(Error::NotFound { .. } | Error::WrongKind { .. }) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.gathered.gaps.push(unreadable(path, &error));
+                ControlFlow::Continue(())
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::ops::ControlFlow;
 
+use pratique_core::inspect::Extent;
 use pratique_core::{Gap, GapKind};
 use pratique_fs::{Change, Content, EntryKind, FsPath, Layer, LayerEntry, Metadata, Result};
 
@@ -39,6 +40,9 @@ struct Walk<'e> {
     entries: u64,
     files: BTreeMap<FsPath, Vec<FileFacts>>,
     links: BTreeMap<FsPath, Vec<u8>>,
+    /// Metadata of files of which who wants metadata alone may have noted something: what they note of a hard link is
+    /// told from these.
+    noted: BTreeMap<FsPath, Metadata>,
     /// Hard links of interest: the layer visits them again, with content, after everything else.
     hard_links: BTreeSet<FsPath>,
     /// Bytes kept in the maps above.
@@ -65,6 +69,7 @@ impl<'e> Walk<'e> {
             entries: 0,
             files: BTreeMap::new(),
             links: BTreeMap::new(),
+            noted: BTreeMap::new(),
             hard_links: BTreeSet::new(),
             weight: 0,
             whiteouts: Vec::new(),
@@ -121,8 +126,11 @@ impl<'e> Walk<'e> {
                 }
                 match metadata.kind {
                     EntryKind::File => self.file(path, metadata, content),
-                    EntryKind::Symlink => self.link(path, target.unwrap_or_default()),
-                    _ => {}
+                    EntryKind::Symlink => {
+                        self.link(path, target.unwrap_or_default());
+                        self.entry_itself(path, metadata, target);
+                    }
+                    _ => self.entry_itself(path, metadata, None),
                 }
             }
         }
@@ -143,9 +151,27 @@ impl<'e> Walk<'e> {
                 "the layer gives no content for it",
             )),
         };
-        if let Some(facts) = facts
-            && self.has_room(path, facts.weight())
-        {
+        let by_metadata =
+            self.candidates.iter().any(|candidate| candidate.interest.extent == Extent::Metadata);
+        if let Some(facts) = facts {
+            if by_metadata && self.has_room(path, path.as_bytes().len() + 100) {
+                self.noted.insert(path.clone(), metadata.clone());
+            }
+            self.keep(path, facts);
+        }
+    }
+
+    /// An entry whose metadata may be wanted.
+    fn entry_itself(&mut self, path: &FsPath, metadata: &Metadata, target: Option<&[u8]>) {
+        self.engine.matcher().metadata_candidates(path, &mut self.candidates);
+        let facts = self.inspector.inspect_metadata(path, metadata, target, &self.candidates);
+        if let Some(facts) = facts {
+            self.keep(path, facts);
+        }
+    }
+
+    fn keep(&mut self, path: &FsPath, facts: FileFacts) {
+        if self.has_room(path, facts.weight()) {
             self.files.entry(path.clone()).or_default().push(facts);
         }
     }
@@ -158,8 +184,8 @@ impl<'e> Walk<'e> {
         }
     }
 
-    /// Notes at a hard link what package parsers noted at its target: an upper layer may remove the one and leave the
-    /// other.
+    /// Notes at a hard link what package parsers noted at its target, and what its metadata tell: an upper layer may
+    /// remove the one and leave the other.
     fn repeat(&mut self, path: &FsPath, target: &FsPath) {
         let of_target = self.files.get(target).into_iter().flatten();
         let repeated: Vec<FileFacts> = of_target
@@ -170,9 +196,11 @@ impl<'e> Walk<'e> {
             })
             .collect();
         for facts in repeated {
-            if self.has_room(path, facts.weight()) {
-                self.files.entry(path.clone()).or_default().push(facts);
-            }
+            self.keep(path, facts);
+        }
+        if let Some(metadata) = self.noted.get(target).cloned() {
+            self.entry_itself(path, &metadata, None);
+            self.noted.insert(path.clone(), metadata);
         }
     }
 
@@ -181,6 +209,7 @@ impl<'e> Walk<'e> {
     fn forget(&mut self, path: &FsPath) {
         if !self.hard_links.contains(path) {
             self.files.remove(path);
+            self.noted.remove(path);
             self.links.remove(path);
         }
     }

@@ -202,6 +202,10 @@ impl Layer for FolderLayer {
                     } else if metadata.size == 0 && self.is_marked_whiteout(folder, &name) {
                         Some(Change::Whiteout)
                     } else {
+                        match sys::capability(folder, &name, &stat) {
+                            Ok(read) => metadata.capability = read,
+                            Err(error) => gaps.push(self.gap(&path, &error)),
+                        }
                         content = Some(LazyContent { layer: self, folder, name: &name, file: None });
                         None
                     }

@@ -1,7 +1,7 @@
 //! A whole root on disk: an unpacked image, or `/proc/PID/root` of a container.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use super::stack::Stack;
@@ -33,12 +33,12 @@ impl FolderFs {
 
     fn stat(&self, path: &FsPath, follow: bool) -> Result<Metadata> {
         let (mut cursor, _, found) = self.find(path, follow)?;
-        let stat = match found {
-            Found::Folder => cursor.0.top().and_then(sys::stat_folder),
-            Found::Entry(name) => cursor.0.top().and_then(|folder| sys::stat(folder, &name)),
+        let metadata = match found {
+            Found::Folder => cursor.0.top().and_then(sys::stat_folder).map(|stat| sys::metadata(&stat, None)),
+            Found::Entry(name) => cursor.0.top().and_then(|folder| entry(folder, &name)),
             Found::Missing => return Err(not_found(path)),
         };
-        Ok(sys::metadata(&stat.map_err(|error| failed(path, error))?, None))
+        metadata.map_err(|error| failed(path, error))
     }
 
     /// The folder at a path, as a root of its own.
@@ -108,8 +108,8 @@ impl FileSystem for FolderFs {
         let names = sys::names(folder, self.limits.entries).map_err(|error| failed(path, error))?;
         let mut entries = Vec::with_capacity(names.len());
         for name in names {
-            match sys::stat(folder, &name) {
-                Ok(stat) => entries.push(DirEntry { name, metadata: sys::metadata(&stat, None) }),
+            match entry(folder, &name) {
+                Ok(metadata) => entries.push(DirEntry { name, metadata }),
                 // Removed between listing and asking: it is not in the folder.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(failed(&path.join(&name), error)),
@@ -135,7 +135,11 @@ impl FileSystem for FolderFs {
             }
             match traverse.next()? {
                 Met::Entry { path, name, stat } => {
-                    let metadata = sys::metadata(&stat, None);
+                    let mut metadata = sys::metadata(&stat, None);
+                    match traverse.folder().and_then(|folder| sys::capability(folder, &name, &stat)) {
+                        Ok(capability) => metadata.capability = capability,
+                        Err(error) => return Some(Err(failed(&path, error))),
+                    }
                     if metadata.kind == EntryKind::Directory {
                         entered = Some((path.clone(), name));
                     }
@@ -145,6 +149,13 @@ impl FileSystem for FolderFs {
             }
         })))
     }
+}
+
+/// Metadata of a name in a folder.
+fn entry(folder: BorrowedFd<'_>, name: &[u8]) -> io::Result<Metadata> {
+    let stat = sys::stat(folder, name)?;
+    let capability = sys::capability(folder, name, &stat)?;
+    Ok(Metadata { capability, ..sys::metadata(&stat, None) })
 }
 
 struct DiskCursor(Stack);

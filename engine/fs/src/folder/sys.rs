@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use pratique_core::Digest;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, openat, readlinkat, statat};
@@ -124,7 +124,23 @@ pub(super) fn kind(stat: &Stat) -> EntryKind {
     }
 }
 
-/// Metadata in our words.
+/// The attribute `security.capability` of a name in a folder; none of what nobody executes. It is asked for by a path
+/// through /proc, as an attribute of a descriptor could be had only of files that may be read.
+pub(super) fn capability(folder: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> io::Result<Option<Box<[u8]>>> {
+    if kind(stat) != EntryKind::File || stat.st_mode & 0o111 == 0 {
+        return Ok(None);
+    }
+    // Its longest form has 24 bytes; the kernel stores no other.
+    let mut value = [0; 24];
+    let path = [format!("/proc/self/fd/{}/", folder.as_raw_fd()).as_bytes(), name].concat();
+    match rustix::fs::lgetxattr(path, "security.capability", &mut value) {
+        Ok(length) => Ok(Some(value[..length].into())),
+        Err(Errno::NODATA | Errno::NOTSUP) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Metadata in our words, without the capabilities that only [`capability`] tells.
 pub(super) fn metadata(stat: &Stat, layer: Option<&Digest>) -> Metadata {
     let kind = kind(stat);
     Metadata {
@@ -134,6 +150,7 @@ pub(super) fn metadata(stat: &Stat, layer: Option<&Digest>) -> Metadata {
         gid: stat.st_gid,
         size: if kind == EntryKind::File { u64::try_from(stat.st_size).unwrap_or(0) } else { 0 },
         mtime: stat.st_mtime,
+        capability: None,
         layer: layer.cloned(),
     }
 }

@@ -244,12 +244,15 @@ impl TreeLayer {
         gaps: &mut Vec<Gap>,
         visitor: &mut LayerVisitor<'_>,
     ) -> ControlFlow<()> {
-        let metadata = sys::metadata(stat, Some(&self.diff_id));
+        let mut metadata = sys::metadata(stat, Some(&self.diff_id));
         let (mut target, mut content) = (None, None);
         let read = upper.folder().and_then(|folder| {
             match metadata.kind {
                 EntryKind::Symlink => target = Some(sys::read_link(folder, name)?),
-                EntryKind::File => content = Some(Lazy { folder, name, file: None, offset: 0 }),
+                EntryKind::File => {
+                    content = Some(Lazy { folder, name, file: None, offset: 0 });
+                    metadata.capability = sys::capability(folder, name, stat)?;
+                }
                 _ => {}
             }
             Ok(())

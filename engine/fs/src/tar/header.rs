@@ -141,6 +141,8 @@ pub(crate) struct Pax {
     pub(crate) mtime: Option<i64>,
     /// The name of an attribute that an overlay takes for its own, if the entry has one.
     pub(crate) overlay: Option<Vec<u8>>,
+    /// The attribute `security.capability`.
+    pub(crate) capability: Option<Box<[u8]>>,
     pub(crate) sparse: PaxSparse,
 }
 
@@ -185,6 +187,7 @@ pub(crate) fn pax(mut body: &[u8]) -> Result<Pax, &'static str> {
             b"uid" => pax.uid = Some(count()?),
             b"gid" => pax.gid = Some(count()?),
             b"mtime" => pax.mtime = seconds(value),
+            b"SCHILY.xattr.security.capability" => pax.capability = Some(value.into()),
             b"GNU.sparse.major" => pax.sparse.major = count()?,
             b"GNU.sparse.minor" => pax.sparse.minor = count()?,
             b"GNU.sparse.name" => pax.sparse.name = Some(named(value)?),

@@ -252,6 +252,7 @@ fn metadata(entry: &TarEntry, kind: EntryKind, layer: &Digest) -> Metadata {
         gid: entry.gid as u32,
         size: entry.size,
         mtime: entry.mtime,
+        capability: entry.capability.clone().filter(|_| kind == EntryKind::File),
         layer: Some(layer.clone()),
     }
 }

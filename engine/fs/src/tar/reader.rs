@@ -37,6 +37,8 @@ pub(crate) struct TarEntry {
     pub(crate) device: (u64, u64),
     /// The name of an attribute that an overlay takes for its own, if the entry has one.
     pub(crate) overlay: Option<Vec<u8>>,
+    /// The attribute `security.capability`.
+    pub(crate) capability: Option<Box<[u8]>>,
 }
 
 /// Reads entries from an uncompressed stream.
@@ -205,6 +207,7 @@ impl<R: Read> TarReader<R> {
             mtime: pax.mtime.unwrap_or(raw.mtime),
             device: raw.device,
             overlay: pax.overlay,
+            capability: pax.capability,
         })
     }
 

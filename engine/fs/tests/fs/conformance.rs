@@ -270,3 +270,43 @@ fn a_layer_changes_the_same_however_it_is_read() {
         }
     }
 }
+
+/// The attribute is the kernel's: only root sets it, and it takes a file system that keeps it.
+#[test]
+fn capabilities_are_read_from_folders_and_roots() {
+    if !sources::is_root() {
+        return;
+    }
+    // struct vfs_cap_data of revision 2 with cap_net_raw, effective.
+    let capability = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let tree = LayerBuilder::new().file("tool", "x").owned(0o711, 0, 0).file("data", "x").owned(0o644, 0, 0);
+    let scratch = ScratchDir::new();
+    let root = sources::root(&tree, &scratch);
+    for name in ["tool", "data"] {
+        let path = scratch.path().join(name);
+        rustix::fs::setxattr(&path, "security.capability", &capability, rustix::fs::XattrFlags::empty())
+            .expect("an attribute");
+    }
+    let seen = |name: &str| root.metadata(&FsPath::new(name)).expect(name).capability;
+    assert_eq!(seen("tool").as_deref(), Some(&capability[..]));
+    assert_eq!(seen("data"), None, "nobody executes it");
+    for entry in root.walk(&FsPath::root()).expect("a walk").map(|entry| entry.expect("an entry")) {
+        assert_eq!(entry.metadata.capability.is_some(), entry.path == FsPath::new("tool"));
+    }
+    let mut layer = pratique_fs::FolderLayer::new(
+        sources::open_folder(scratch.path()),
+        tree.diff_id(),
+        pratique_fs::OverlayAttributes::Trusted,
+        pratique_fs::Limits::default(),
+    );
+    let mut with = Vec::new();
+    let gaps = layer.visit(&mut |entry| {
+        if let Change::Entry { metadata, .. } = entry.change
+            && metadata.capability.as_deref() == Some(&capability)
+        {
+            with.push(entry.path.clone());
+        }
+        ControlFlow::Continue(())
+    });
+    assert_eq!((with, gaps.expect("a layer")), (vec![FsPath::new("tool")], Vec::new()));
+}

@@ -171,7 +171,7 @@ impl FakeLayer {
 }
 
 fn metadata(kind: EntryKind, size: u64) -> Metadata {
-    Metadata { kind, permissions: 0o640, uid: 0, gid: 42, size, mtime: 0, layer: None }
+    Metadata { kind, permissions: 0o640, uid: 0, gid: 42, size, mtime: 0, capability: None, layer: None }
 }
 
 fn entry<R: Read>(

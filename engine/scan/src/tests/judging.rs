@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::fake::{Fake, FakeLayer, FakeRoot, Item, detector, engine};
 use crate::{Engine, ImageMeta, JudgeOptions, LayerState, Limits, Via, judge_image, merge, scan_root};
 
-fn options() -> JudgeOptions {
+pub(super) fn options() -> JudgeOptions {
     JudgeOptions {
         dictionary: Vec::new(),
         hash_budget: Duration::from_secs(1),
@@ -34,12 +34,12 @@ fn meta(layers: &[LayerState], count: u8) -> ImageMeta {
     }
 }
 
-fn read(engine: &Engine, layers: &[&str]) -> Vec<LayerState> {
+pub(super) fn read(engine: &Engine, layers: &[&str]) -> Vec<LayerState> {
     let facts = |(lines, number): (&&str, u8)| LayerState::Read(FakeLayer::of(number, lines).facts(engine));
     layers.iter().zip(1..).map(facts).collect()
 }
 
-fn judge(engine: &Engine, layers: &[LayerState], root: Option<&dyn FileSystem>) -> ImageFacts {
+pub(super) fn judge(engine: &Engine, layers: &[LayerState], root: Option<&dyn FileSystem>) -> ImageFacts {
     judge_image(engine, &meta(layers, layers.len() as u8), layers, root, &options()).facts
 }
 

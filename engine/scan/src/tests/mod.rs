@@ -5,6 +5,7 @@ pub(crate) mod fake;
 mod caching;
 mod judging;
 mod merging;
+mod metadata;
 mod packages;
 mod sources;
 mod walking;

@@ -97,6 +97,7 @@ fn a_file_that_ends_early_is_a_problem() {
         gid: 0,
         size: 7,
         mtime: 0,
+        capability: None,
         layer: None,
     };
     let facts = inspector.inspect(&path, &metadata, &candidates, &mut Stream(Short)).unwrap();

@@ -6,6 +6,8 @@
 
 use std::{fmt::Write as _, path::Path, time::Duration};
 
+use pratique_core::package::Ownership;
+
 use super::*;
 use crate::FileMode;
 
@@ -52,6 +54,7 @@ fn scan(case: &Case) -> Outcome {
         &ImageInput {
             names: &case.names,
             config: None,
+            ownership: &Ownership::default(),
             dictionary: &case.dictionary,
             hash_budget: case.budget,
         },
@@ -130,7 +133,13 @@ fn facts_that_cannot_be_read_are_a_gap() {
         removed_by: None,
         fact: Fact(b"{}".to_vec()),
     }];
-    let image = ImageInput { names: &[], config: None, dictionary: &[], hash_budget: Duration::from_secs(1) };
+    let image = ImageInput {
+        names: &[],
+        config: None,
+        ownership: &Ownership::default(),
+        dictionary: &[],
+        hash_budget: Duration::from_secs(1),
+    };
     let outcome = DETECTOR.judge(&image, &facts);
     assert!(outcome.findings.is_empty());
     assert_eq!(outcome.gaps.iter().map(|gap| gap.kind).collect::<Vec<_>>(), [GapKind::Malformed]);

@@ -8,13 +8,8 @@ fn found(path: &str, bytes: &[u8]) -> Vec<String> {
     let mode = FileMode { permissions: 0o755, uid: 0, gid: 0 };
     let bytes = bytes.to_vec();
     // As the walk hands it over: the head in memory, the rest behind `content`.
-    let file = FileInput {
-        path: path.as_bytes(),
-        mode,
-        size: bytes.len() as u64,
-        bytes: &bytes[..bytes.len().min(4096)],
-        content: &bytes,
-    };
+    let whole = FileInput::in_memory(path.as_bytes(), mode, &bytes);
+    let file = FileInput { bytes: &bytes[..bytes.len().min(4096)], ..whole };
     let parsed = PARSER.parse(&file);
     assert_eq!(parsed.problems, []);
     let text = |record: &Record| match record {
