@@ -192,6 +192,7 @@ fn what_is_wrong_is_said_in_a_sentence_and_ends_with_its_code() {
     ] {
         let (_, err) = ends_with(code, home.path(), arguments);
         assert!(err.contains(said), "{arguments:?}: {err}");
+        assert!(err.matches("No such file").count() <= 1, "a reason is said once: {err}");
     }
 }
 

@@ -231,7 +231,7 @@ impl Desk<'_> {
 fn is_missing(error: &Error) -> bool {
     match error {
         Error::NotFound { .. } | Error::Gone { .. } => true,
-        Error::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+        Error::Io { error, .. } => error.kind() == std::io::ErrorKind::NotFound,
         _ => false,
     }
 }

@@ -129,19 +129,20 @@ pub enum Error {
     #[error(transparent)]
     Ca(#[from] pratique_http::CaError),
     /// The operating system refused.
-    #[error("{what}: {source}")]
+    /// The answer stands in the message, so it is no `source`: a chain of causes would say it twice.
+    #[error("{what}: {error}")]
     Io {
         /// What was read.
         what: String,
         /// The system's answer.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
 impl Error {
     /// An I/O error on `what`.
-    pub fn io(what: impl Into<String>, source: io::Error) -> Self {
-        Self::Io { what: what.into(), source }
+    pub fn io(what: impl Into<String>, error: io::Error) -> Self {
+        Self::Io { what: what.into(), error }
     }
 
     /// Whether it says that a source does not have something, or is not there itself: another may have it.
