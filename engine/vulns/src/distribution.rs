@@ -172,8 +172,89 @@ fn system(package: &Package, release: Option<&Release>) -> Result<Scope, String>
 /// Whether a package only describes the kernel to compilers: no kernel runs from it.
 pub fn is_kernel_headers(package: &Package) -> bool {
     let name = package.name.as_str();
-    name == "linux-libc-dev"
-        || ["linux-headers", "linux-kbuild", "kernel-headers", "kernel-devel", "linux-compiler"]
-            .iter()
-            .any(|start| name.starts_with(start))
+    let is_one_of = |names: &[&str]| names.iter().any(|known| name == *known || begins(name, known));
+    match package.ecosystem {
+        Ecosystem::Deb => {
+            let is_headers =
+                is_one_of(&["linux-headers", "linux-kbuild", "linux-compiler", "linux-libc-dev"]);
+            // Ubuntu's of one flavour: `linux-aws-headers-…`, `linux-hwe-6.8-headers-…`.
+            is_headers || name.starts_with("linux-") && name.contains("-headers-")
+        }
+        Ecosystem::Apk => {
+            // Not every `linux-…-dev` is a kernel's: `linux-pam-dev`.
+            let flavours =
+                ["linux-lts-dev", "linux-virt-dev", "linux-edge-dev", "linux-stable-dev", "linux-rpi-dev"];
+            name == "linux-headers" || flavours.contains(&name)
+        }
+        Ecosystem::Rpm => {
+            let is_kernels =
+                ["kernel-", "kernel6.", "kernel-uek-"].iter().any(|start| name.starts_with(start));
+            let tells = ["devel", "headers", "macros", "source", "syms"];
+            is_one_of(&["linux-glibc-devel", "glibc-kernheaders"])
+                || is_kernels && name.split('-').any(|part| tells.contains(&part))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a name is another one with more after a dash.
+fn begins(name: &str, start: &str) -> bool {
+    name.strip_prefix(start).is_some_and(|rest| rest.starts_with('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_describe_a_kernel_and_are_none() {
+        for (kind, headers, others) in [
+            (
+                Ecosystem::Deb,
+                &[
+                    "linux-libc-dev",
+                    "linux-libc-dev-arm64-cross",
+                    "linux-headers-6.1.0-18-amd64",
+                    "linux-headers-generic",
+                    "linux-kbuild-6.1",
+                    "linux-compiler-gcc-12-x86",
+                    "linux-aws-headers-6.8.0-1008",
+                ][..],
+                &[
+                    "linux-image-amd64",
+                    "linux-image-6.1.0-18-amd64",
+                    "linux-modules-6.8.0-31-generic",
+                    "curl",
+                ][..],
+            ),
+            (
+                Ecosystem::Apk,
+                &["linux-headers", "linux-lts-dev", "linux-virt-dev"],
+                &["linux-lts", "linux-pam-dev", "linux-virt"],
+            ),
+            (
+                Ecosystem::Rpm,
+                &[
+                    "kernel-headers",
+                    "kernel-devel",
+                    "kernel-devel-matched",
+                    "kernel-rt-devel",
+                    "kernel-64k-devel-matched",
+                    "kernel-default-devel",
+                    "kernel-macros",
+                    "kernel6.12-headers",
+                    "kernel-uek-devel",
+                    "linux-glibc-devel",
+                ],
+                &["kernel", "kernel-core", "kernel-modules", "kernel-default", "kernel-tools", "glibc-devel"],
+            ),
+            (Ecosystem::PyPi, &[], &["linux-headers", "kernel-headers"]),
+        ] {
+            for (names, expected) in [(headers, true), (others, false)] {
+                for name in names {
+                    assert_eq!(is_kernel_headers(&Package::new(kind, *name, "1")), expected, "{name}");
+                }
+            }
+        }
+    }
 }

@@ -110,7 +110,7 @@ pub fn read(bytes: &[u8]) -> Result<Record, serde_json::Error> {
         };
         let name = distribution::normal_name(&package.ecosystem, &package.name);
         let ecosystem = package.ecosystem.clone();
-        let read = read_affected(entry, &ecosystem, &summary, &mut git_ranges);
+        let read = read_affected(entry, &raw.id, &ecosystem, &summary, &mut git_ranges);
         affected.push((ecosystem, name, read));
     }
     Ok(Record {
@@ -130,7 +130,13 @@ pub fn read(bytes: &[u8]) -> Result<Record, serde_json::Error> {
     })
 }
 
-fn read_affected(entry: RawAffected, ecosystem: &str, summary: &str, git_ranges: &mut usize) -> Affected {
+fn read_affected(
+    entry: RawAffected,
+    id: &str,
+    ecosystem: &str,
+    summary: &str,
+    git_ranges: &mut usize,
+) -> Affected {
     let base = distribution::base(ecosystem);
     let mut ratings = ratings(entry.severity, base);
     let mut verdict = Verdict::Affected;
@@ -154,6 +160,11 @@ fn read_affected(entry: RawAffected, ecosystem: &str, summary: &str, git_ranges:
         // AlmaLinux and its kin write the rating, and the module stream, into the summary alone.
         let (word, rest) = summary.split_once(": ").unwrap_or(("", summary));
         ratings.extend(Rating::from_word(Origin::Distribution, base, word));
+        // Errata that mend bugs or bring features are published beside those on flaws.
+        if id.starts_with("ALBA-") || id.starts_with("ALEA-") {
+            let source = format!("{base}, no security advisory");
+            ratings.extend(Rating::from_word(Origin::Distribution, &source, "none"));
+        }
         modules = rest.split([' ', ',']).filter(|word| is_stream(word)).map(str::to_owned).collect();
     }
     let mut problem = scheme.is_none().then(|| format!("nobody has said how {ecosystem} orders versions"));
@@ -240,6 +251,22 @@ mod tests {
             (Severity::High, "AlmaLinux")
         );
         assert_eq!(record.advisory.published, None);
+    }
+
+    #[test]
+    fn errata_on_no_flaw_are_negligible() {
+        let severity = |id: &str, summary: &str| {
+            let record = format!(
+                r#"{{"id":"{id}","summary":"{summary}","affected":[{{"package":{{"ecosystem":"AlmaLinux:9","name":"sos"}},
+                "ranges":[{{"type":"ECOSYSTEM","events":[{{"introduced":"0"}},{{"fixed":"4-1.el9"}}]}}]}}]}}"#
+            );
+            let record = read(record.as_bytes()).unwrap();
+            crate::rating::preferred(&record.affected[0].2.ratings).map(|rating| rating.severity)
+        };
+        assert_eq!(severity("ALBA-2024:1", "sos bug fix update"), Some(Severity::Negligible));
+        assert_eq!(severity("ALEA-2024:1", "sos bug fix and enhancement update"), Some(Severity::Negligible));
+        assert_eq!(severity("ALSA-2024:1", "Low: sos security update"), Some(Severity::Low));
+        assert_eq!(severity("ALSA-2024:1", "sos security update"), None);
     }
 
     #[test]
