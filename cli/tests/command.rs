@@ -184,7 +184,7 @@ fn what_is_wrong_is_said_in_a_sentence_and_ends_with_its_code() {
         (3, &["scan", "oci:image", "--fail-on", "bad"], "`bad`"),
         (3, &["scan", "oci:image", "--config", "missing.yaml"], "missing.yaml"),
         (3, &["scan", "oci:image", "-f", "template"], "--template"),
-        (4, &["scan", "oci:nowhere"], "nowhere"),
+        (4, &["scan", "oci:nowhere"], "nowhere: No such file or directory"),
         (4, &["scan", "oci-archive:nowhere.tar"], "nowhere.tar"),
         (4, &["scan", "--offline", "registry:registry.invalid/x"], "offline"),
         (4, &["scan", "--offline", "no-such-image"], "offline"),

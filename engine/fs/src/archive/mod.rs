@@ -45,9 +45,10 @@ pub(crate) fn split_path(target: &str) -> Result<(PathBuf, Option<&str>)> {
     {
         return Ok((PathBuf::from("-"), rest.get(1..).filter(|query| !query.is_empty())));
     }
-    if PathBuf::from(target).exists() {
-        return Ok((PathBuf::from(target), None));
-    }
+    let reason = match std::fs::metadata(target) {
+        Ok(_) => return Ok((PathBuf::from(target), None)),
+        Err(reason) => reason,
+    };
     let ends = target.char_indices().rev().filter(|(_, c)| matches!(c, ':' | '@')).map(|(at, _)| at);
     for at in ends {
         let path = PathBuf::from(&target[..at]);
@@ -55,7 +56,7 @@ pub(crate) fn split_path(target: &str) -> Result<(PathBuf, Option<&str>)> {
             return Ok((path, Some(&target[at + 1..]).filter(|query| !query.is_empty())));
         }
     }
-    Err(Error::io(target, std::io::ErrorKind::NotFound.into()))
+    Err(Error::io(target, reason))
 }
 
 #[cfg(test)]
