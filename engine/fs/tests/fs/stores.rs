@@ -1,12 +1,11 @@
 //! The stores of real runtimes, opened by what people type.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use pratique_fs::{
     Error, ImageFs, Layer, OpenImage, Opened, Result, SourceKind, SourceOptions, SourceRef, TreeLayer, open,
 };
+use pratique_testkit::daemons::store;
 use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder, OpaqueMark, ScratchDir};
 use rstest::rstest;
 
@@ -27,27 +26,6 @@ fn image(reference: &str, options: &SourceOptions) -> Result<OpenImage> {
     }
 }
 
-fn run(program: &str, args: &[&str]) {
-    let output = Command::new(program).args(args).output().expect(program);
-    assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Brings an image into a store as Podman would.
-fn store(driver: &str, scratch: &Path, image: &BuiltImage) {
-    let layout = scratch.join("layout");
-    image.write_oci_layout(&layout, NAME);
-    let (graph, run_root) = (scratch.join("graph"), scratch.join("run"));
-    let to = format!("containers-storage:[{driver}@{}+{}]{NAME}", graph.display(), run_root.display());
-    let policy = scratch.join("policy.json");
-    fs::write(&policy, r#"{"default": [{"type": "insecureAcceptAnything"}]}"#).expect("a policy");
-    let from = format!("oci:{}", layout.display());
-    run("skopeo", &["--policy", &policy.display().to_string(), "copy", "--quiet", &from, &to]);
-    if driver == "overlay" {
-        // It leaves the folder mounted on itself.
-        run("umount", &[&graph.join("overlay").display().to_string()]);
-    }
-}
-
 /// A folder on a real disk: an overlay cannot be mounted in memory everywhere.
 fn disk() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
@@ -61,8 +39,9 @@ fn an_image_of_podmans_storage_behaves(#[case] driver: &str) {
         return;
     }
     let (scratch, built) = (disk(), built());
-    store(driver, scratch.path(), &built);
-    let graph = scratch.path().join("graph");
+    let layout = scratch.path().join("layout");
+    built.write_oci_layout(&layout, NAME);
+    let graph = store(driver, &format!("oci:{}", layout.display()), NAME, scratch.path());
     for folders in [vec![graph.clone()], vec![scratch.path().join("run"), graph.clone()]] {
         let options = SourceOptions { storage_folders: folders, ..SourceOptions::default() };
         for query in [NAME, "sample:1.0", built.config.hex(), &built.config.hex()[..8]] {

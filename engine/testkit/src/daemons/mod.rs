@@ -1,8 +1,9 @@
-//! Real runtimes and registries for tests: Debian's, each with all it writes in a temporary folder.
+//! Real runtimes, stores and registries for tests: Debian's, each with all it writes in a temporary folder.
 
 mod containerd;
 mod docker;
 mod registry;
+mod storage;
 
 use std::fs;
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 pub use containerd::ContainerdDaemon;
 pub use docker::{DockerDaemon, DockerRoot};
 pub use registry::{Between, Fault, RegistryDaemon, Seen, say};
+pub use storage::store;
 
 /// How long a daemon may take to answer: it may be cold, and the machine loaded.
 const START: Duration = Duration::from_secs(60);
