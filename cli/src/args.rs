@@ -23,9 +23,18 @@ pub(crate) enum Command {
     /// List what images, folders or files are made of, and look for nothing else.
     Sbom(Box<Scan>),
     /// List the images that this machine's runtimes have.
-    Images,
+    Images {
+        /// Only these: names, IDs or first digits of one, names with wildcards; with a prefix only of that runtime.
+        #[arg(value_name = "IMAGE")]
+        images: Vec<String>,
+    },
     /// List the containers that this machine's runtimes have.
-    Containers,
+    Containers {
+        /// Only these: names, ids or first digits of one, their images, names with wildcards; with a prefix only of that
+        /// runtime.
+        #[arg(value_name = "CONTAINER")]
+        containers: Vec<String>,
+    },
     /// Say, item by item, what can be done on this machine and why the rest cannot.
     Check,
     /// Work with the advisory database, and with versions as advisories order them.
@@ -47,7 +56,8 @@ pub(crate) enum Command {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Scan {
     /// What to scan: an image, a folder or a file. Prefixes name the source: containerd:, docker:, containers-storage:,
-    /// docker-archive:, oci-archive:, oci:, registry:, dir:, file:. Without one the first that has it is taken.
+    /// docker-archive:, oci-archive:, oci:, registry:, dir:, file:. Without one the first that has it is taken. Wildcards
+    /// (`*`, `?`, `**` between slashes) mean all images of a runtime or registry whose names fit.
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<String>,
 

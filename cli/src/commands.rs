@@ -18,8 +18,8 @@ pub(crate) fn run(args: Args) -> Result<Code, Failure> {
     match args.command {
         Command::Scan(options) => scan::run(*options, scan::What::Everything),
         Command::Sbom(options) => scan::run(*options, scan::What::Inventory),
-        Command::Images => list::images(),
-        Command::Containers => list::containers(),
+        Command::Images { images } => list::images(&images),
+        Command::Containers { containers } => list::containers(&containers),
         Command::Check => check::run(),
         Command::Db(db) => db::run(db),
         Command::Completions { shell } => completions::run(shell),

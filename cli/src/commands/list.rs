@@ -1,65 +1,85 @@
 //! `pratique images` and `pratique containers`.
 
-use pratique_fs::listing::{self, RUNTIMES};
-use pratique_fs::{SourceKind, SourceOptions};
+use std::collections::BTreeSet;
+
+use pratique_fs::listing::{self, ListedContainer, ListedImage, RUNTIMES};
+use pratique_fs::{SourceKind, SourceOptions, SourceRef, select};
 
 use crate::exit::{Code, Fail, Failure};
 
-/// Lists images.
-pub(super) fn images() -> Result<Code, Failure> {
-    table(&["SOURCE", "PLACE", "IMAGE", "SIZE", "NAMES"], |kind, options| {
-        let listed = listing::images(kind, options)?.into_iter().map(|image| {
-            vec![
-                image.place,
-                image.image.map_or_else(|| "?".to_owned(), |image| image.short().to_owned()),
-                image.size.map_or_else(|| "?".to_owned(), size),
-                if image.names.is_empty() { "-".to_owned() } else { image.names.join(", ") },
-            ]
-        });
-        Ok(listed.collect())
-    })
+/// Lists images: all, or those that the arguments mean.
+pub(super) fn images(wanted: &[String]) -> Result<Code, Failure> {
+    let row = |image: ListedImage| {
+        vec![
+            image.place,
+            image.image.map_or_else(|| "?".to_owned(), |image| image.short().to_owned()),
+            image.size.map_or_else(|| "?".to_owned(), size),
+            if image.names.is_empty() { "-".to_owned() } else { image.names.join(", ") },
+        ]
+    };
+    let head = ["SOURCE", "PLACE", "IMAGE", "SIZE", "NAMES"];
+    table(&head, wanted, Lister { list: listing::images, select: select::images, row })
 }
 
-/// Lists containers.
-pub(super) fn containers() -> Result<Code, Failure> {
-    table(&["SOURCE", "PLACE", "CONTAINER", "STATE", "IMAGE", "NAMES"], |kind, options| {
-        let listed = listing::containers(kind, options)?.into_iter().map(|container| {
-            let state = match container.running {
-                Some(true) => "running",
-                Some(false) => "stopped",
-                None => "?",
-            };
-            let id: String = container.id.chars().take(12).collect();
-            let names = if container.names.is_empty() { "-".to_owned() } else { container.names.join(", ") };
-            vec![container.place, id, state.to_owned(), container.image, names]
-        });
-        Ok(listed.collect())
-    })
+/// Lists containers: all, or those that the arguments mean.
+pub(super) fn containers(wanted: &[String]) -> Result<Code, Failure> {
+    let row = |container: ListedContainer| {
+        let state = match container.running {
+            Some(true) => "running",
+            Some(false) => "stopped",
+            None => "?",
+        };
+        let id: String = container.id.chars().take(12).collect();
+        let names = if container.names.is_empty() { "-".to_owned() } else { container.names.join(", ") };
+        vec![container.place, id, state.to_owned(), container.image, names]
+    };
+    let head = ["SOURCE", "PLACE", "CONTAINER", "STATE", "IMAGE", "NAMES"];
+    table(&head, wanted, Lister { list: listing::containers, select: select::containers, row })
 }
 
-type Rows = Vec<Vec<String>>;
+/// How one kind of thing is listed.
+struct Lister<T> {
+    list: fn(SourceKind, &SourceOptions) -> pratique_fs::Result<Vec<T>>,
+    select: fn(&SourceRef, SourceKind, Vec<T>) -> pratique_fs::Result<Vec<T>>,
+    row: fn(T) -> Vec<String>,
+}
 
-/// Prints what the runtimes have, and on standard error which of them could not be asked. An error if none could.
-fn table(
-    head: &[&str],
-    list: impl Fn(SourceKind, &SourceOptions) -> pratique_fs::Result<Rows>,
-) -> Result<Code, Failure> {
+/// Prints what the runtimes have, and on standard error which of them could not be asked and what none has. An error if
+/// none could be asked, or something is missing.
+fn table<T: Clone + Ord>(head: &[&str], wanted: &[String], lister: Lister<T>) -> Result<Code, Failure> {
     let options = SourceOptions::from_environment().fail(Code::Usage)?;
-    let mut rows: Rows = vec![head.iter().map(|name| (*name).to_owned()).collect()];
+    let wanted = wanted.iter().map(|text| SourceRef::parse(text)).collect::<Result<Vec<_>, _>>();
+    let wanted = wanted.fail(Code::Usage)?;
+    let mut rows = vec![head.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()];
+    let mut missing = wanted.iter().collect::<Vec<_>>();
     let mut asked = 0;
     for kind in RUNTIMES {
-        match list(kind, &options) {
-            Ok(found) => {
-                asked += 1;
-                rows.extend(found.into_iter().map(|row| {
-                    let cells = std::iter::once(kind.prefix().to_owned()).chain(row);
-                    cells.map(|cell| if cell.is_empty() { "-".to_owned() } else { shown(&cell) }).collect()
-                }));
+        let listed = match (lister.list)(kind, &options) {
+            Ok(listed) => listed,
+            Err(error) => {
+                eprintln!("pratique: {error}");
+                continue;
             }
-            Err(error) => eprintln!("pratique: {error}"),
+        };
+        asked += 1;
+        let mut chosen = BTreeSet::new();
+        for reference in &wanted {
+            let found = (lister.select)(reference, kind, listed.clone()).fail(Code::Usage)?;
+            if !found.is_empty() {
+                missing.retain(|other| *other != reference);
+            }
+            chosen.extend(found);
         }
+        let shown_ones = if wanted.is_empty() { listed } else { chosen.into_iter().collect() };
+        rows.extend(shown_ones.into_iter().map(|item| {
+            let cells = std::iter::once(kind.prefix().to_owned()).chain((lister.row)(item));
+            cells.map(|cell| if cell.is_empty() { "-".to_owned() } else { shown(&cell) }).collect()
+        }));
     }
-    if asked == 0 {
+    for reference in &missing {
+        eprintln!("pratique: nothing here answers to `{reference}`");
+    }
+    if asked == 0 || rows.len() == 1 && !missing.is_empty() {
         return Ok(Code::Source);
     }
     let columns = head.len();
@@ -70,7 +90,7 @@ fn table(
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
         println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
-    Ok(Code::Clean)
+    Ok(if missing.is_empty() { Code::Clean } else { Code::Source })
 }
 
 /// Names are whatever somebody pushed: control characters are escaped.

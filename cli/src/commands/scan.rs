@@ -6,8 +6,10 @@ use std::thread::available_parallelism;
 
 use anyhow::Context;
 use pratique_core::facts::Platform;
+use pratique_fs::find::is_pattern;
+use pratique_fs::listing::RUNTIMES;
 use pratique_fs::registry::{Mirror, Registries};
-use pratique_fs::{SourceKind, SourceOptions, SourceRef};
+use pratique_fs::{SourceKind, SourceOptions, SourceRef, select};
 use pratique_report::Report;
 use pratique_scan::{Engine, LayerCache};
 use pratique_vulns::Database;
@@ -79,16 +81,29 @@ pub(super) fn run(mut options: Scan, what: What) -> Result<Code, Failure> {
     Ok(code)
 }
 
-/// What a source means: itself, or the images of a registry that a pattern names.
+/// What a source means: itself, or the images of a runtime or registry that a pattern names.
 fn expand(source: &str, settings: &Settings<'_>) -> Vec<anyhow::Result<String>> {
-    let pattern = match SourceRef::parse(source) {
-        Ok(SourceRef { kind: Some(SourceKind::Registry), target }) if target.contains('*') => target,
+    let reference = match SourceRef::parse(source) {
+        Ok(reference) if is_pattern(&reference.target) => reference,
         _ => return vec![Ok(source.to_owned())],
     };
+    match reference.kind {
+        Some(SourceKind::Registry) => expand_in_registry(source, &reference.target, settings),
+        Some(kind) if !RUNTIMES.contains(&kind) => vec![Ok(source.to_owned())],
+        // A path that exists is a path.
+        None if Path::new(source).exists() => vec![Ok(source.to_owned())],
+        _ => match select::expand(&reference, &settings.sources) {
+            Ok(references) => references.iter().map(|reference| Ok(reference.to_string())).collect(),
+            Err(error) => vec![Err(error.into())],
+        },
+    }
+}
+
+fn expand_in_registry(source: &str, pattern: &str, settings: &Settings<'_>) -> Vec<anyhow::Result<String>> {
     if settings.sources.offline {
         return vec![Err(anyhow::anyhow!("{source}: a registry would be asked, and --offline is set"))];
     }
-    let expanded = Registries::new(settings.sources.registry.clone()).and_then(|all| all.expand(&pattern));
+    let expanded = Registries::new(settings.sources.registry.clone()).and_then(|all| all.expand(pattern));
     match expanded {
         Ok((references, gaps)) if references.is_empty() && gaps.is_empty() => {
             vec![Err(anyhow::anyhow!("{source}: the registry has nothing that it names"))]

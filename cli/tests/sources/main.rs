@@ -1,5 +1,6 @@
 //! One image, made by umoci and brought by skopeo to every place where images lie: the command says the same of it.
 
+mod naming;
 mod sample;
 mod tokens;
 

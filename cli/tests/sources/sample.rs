@@ -101,6 +101,23 @@ impl Sample {
         format!("oci:{}:latest", self.at("layout"))
     }
 
+    /// The digits of the manifest's digest.
+    pub(crate) fn manifest(&self) -> String {
+        let index = self.document("index.json");
+        digits(&index["manifests"][0]["digest"])
+    }
+
+    /// The digits of the config's digest: the image's ID.
+    pub(crate) fn config(&self) -> String {
+        let manifest = self.document(&format!("blobs/sha256/{}", self.manifest()));
+        digits(&manifest["config"]["digest"])
+    }
+
+    fn document(&self, name: &str) -> Value {
+        let bytes = fs::read(self.path().join("layout").join(name)).expect("a document");
+        serde_json::from_slice(&bytes).expect("JSON")
+    }
+
     /// The image's files.
     pub(crate) fn rootfs(&self) -> PathBuf {
         self.path().join("bundle/rootfs")
@@ -211,6 +228,10 @@ impl Root {
         self.put(&format!("{folder}/RECORD"), &format!("{name}.py,,\n"));
         self.put(&format!("usr/lib/python3/dist-packages/{name}.py"), &format!("version = '{version}'\n"));
     }
+}
+
+fn digits(digest: &Value) -> String {
+    digest.as_str().expect("a digest").trim_start_matches("sha256:").to_owned()
 }
 
 fn run(program: &str, arguments: &[&str]) {

@@ -132,6 +132,7 @@ pub(crate) fn list_images(options: &SourceOptions) -> Result<Vec<ListedImage>> {
         listed.extend(store.images()?.into_iter().map(|image| ListedImage {
             place: store.state.path.display().to_string(),
             image: format!("sha256:{}", image.id).parse().ok(),
+            others: image.digest.parse().into_iter().collect(),
             names: image.names,
             size: None,
         }));

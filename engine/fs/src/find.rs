@@ -1,7 +1,7 @@
 //! Finding an image by what people type, the same for every source that has several.
 
 use pratique_core::Digest;
-use pratique_core::reference::Reference;
+use pratique_core::reference::{PatternSet, Reference};
 
 use crate::oci::ImageManifest;
 use crate::{Error, Result};
@@ -58,6 +58,29 @@ type Rule<'r, T> = dyn Fn(&Known<T>) -> bool + 'r;
 ///
 /// Several names of one image are one answer; several images are an error that names them.
 pub fn find<'k, T>(query: &str, known: &'k [Known<T>]) -> Result<&'k Known<T>> {
+    let hits = hits(query, known);
+    let Some(first) = hits.first().copied() else {
+        let listed =
+            known.iter().filter_map(|known| known.names.first()).take(5).cloned().collect::<Vec<_>>();
+        let more = if known.len() > listed.len() { "…" } else { "" };
+        let hint = if listed.is_empty() {
+            String::new()
+        } else {
+            format!(": there are {}{more}", listed.join(", "))
+        };
+        return Err(Error::NoMatch { query: query.to_owned(), hint });
+    };
+    match hits.iter().any(|other| other.identity() != first.identity()) {
+        false => Ok(first),
+        true => {
+            let others = hits.iter().copied().filter(|other| other.identity() != first.identity());
+            Err(ambiguous(query, std::iter::once(first).chain(others)))
+        }
+    }
+}
+
+/// The images that the first rule takes which takes any; see [`find`].
+pub(crate) fn hits<'k, T>(query: &str, known: &'k [Known<T>]) -> Vec<&'k Known<T>> {
     let local = format!("localhost/{query}");
     let rules: [&Rule<'_, T>; 5] = [
         &|known| known.names.iter().any(|name| name == query),
@@ -68,20 +91,38 @@ pub fn find<'k, T>(query: &str, known: &'k [Known<T>]) -> Result<&'k Known<T>> {
             is_prefix(query) && known.any_digest(|own| own.starts_with(query) || hex(own).starts_with(query))
         },
     ];
-    for rule in rules {
-        let mut hits = known.iter().filter(|known| rule(known));
-        let Some(first) = hits.next() else { continue };
-        let mut others = hits.filter(|other| other.identity() != first.identity()).peekable();
-        if others.peek().is_none() {
-            return Ok(first);
-        }
-        return Err(ambiguous(query, std::iter::once(first).chain(others)));
+    let hits = rules.iter().map(|rule| known.iter().filter(|known| rule(known)).collect::<Vec<_>>());
+    hits.into_iter().find(|hits| !hits.is_empty()).unwrap_or_default()
+}
+
+/// Whether a query has wildcards, and so means any number of images by their names.
+pub fn is_pattern(query: &str) -> bool {
+    query.contains(['*', '?'])
+}
+
+/// A query with wildcards, as a [`PatternSet`]: read as a name is read, it may lack the registry of Docker Hub or
+/// `localhost`. Without a tag it means any.
+///
+/// # Errors
+/// It fits no name at all.
+pub(crate) fn pattern(query: &str) -> Result<PatternSet> {
+    let mut candidates = vec![query.to_owned(), format!("docker.io/{query}"), format!("localhost/{query}")];
+    if !query.contains('/') {
+        candidates.push(format!("docker.io/library/{query}"));
     }
-    let listed = known.iter().filter_map(|known| known.names.first()).take(5).cloned().collect::<Vec<_>>();
-    let more = if known.len() > listed.len() { "…" } else { "" };
-    let hint =
-        if listed.is_empty() { String::new() } else { format!(": there are {}{more}", listed.join(", ")) };
-    Err(Error::NoMatch { query: query.to_owned(), hint })
+    candidates.retain(|candidate| PatternSet::new(&[candidate]).is_ok());
+    if candidates.is_empty() {
+        candidates.push(query.to_owned());
+    }
+    PatternSet::new(&candidates).map_err(|error| Error::Malformed {
+        what: format!("the pattern `{}`", query.escape_debug()),
+        reason: error.to_string(),
+    })
+}
+
+/// Whether a name, as a runtime lists it, fits a pattern.
+pub(crate) fn fits(pattern: &PatternSet, name: &str) -> bool {
+    name.parse().is_ok_and(|name| pattern.matches(&name))
 }
 
 /// The error that says that a query means each of these.
@@ -180,5 +221,36 @@ mod tests {
         assert!(matches!(error, Error::Ambiguous { .. }), "{error}");
         let error = error.to_string();
         assert!(error.contains("nginx:latest") && error.contains("other:latest"), "{error}");
+    }
+
+    #[test]
+    fn a_pattern_is_read_as_a_name_is() {
+        for (query, fitting) in [
+            ("nginx*", &["nginx", "nginx:1.27", "nginx-exporter:1", "localhost/nginx:2"][..]),
+            ("nginx:1.*", &["nginx:1.27"]),
+            ("*", &["nginx", "nginx:1.27", "nginx-exporter:1", "localhost/nginx:2"]),
+            ("shop/*", &["shop/web:1"]),
+            ("*/web", &["shop/web:1"]),
+            ("**/web", &["shop/web:1", "registry.example.com:5000/shop/web:1"]),
+            ("registry.example.com:5000/**", &["registry.example.com:5000/shop/web:1"]),
+            ("docker.io/library/ngin?:*", &["nginx", "nginx:1.27"]),
+            ("apache*", &[]),
+        ] {
+            let pattern = pattern(query).unwrap_or_else(|error| panic!("{query}: {error}"));
+            let names = [
+                "nginx",
+                "nginx:1.27",
+                "nginx-exporter:1",
+                "shop/web:1",
+                "localhost/nginx:2",
+                "registry.example.com:5000/shop/web:1",
+                "not a name",
+            ];
+            let found = names.into_iter().filter(|name| fits(&pattern, name)).collect::<Vec<_>>();
+            assert_eq!(found, fitting, "{query}");
+        }
+        for wrong in ["a**b", "a b*", "a//*"] {
+            assert!(matches!(pattern(wrong), Err(Error::Malformed { .. })), "{wrong}");
+        }
     }
 }

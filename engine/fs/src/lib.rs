@@ -23,6 +23,7 @@ pub mod oci;
 pub mod path;
 pub mod registry;
 mod resolve;
+pub mod select;
 pub mod source;
 mod state;
 pub mod tar;

@@ -14,6 +14,8 @@ pub struct ListedImage {
     /// The ID as the runtime lists it: the config digest (with Docker's containerd image store that of its index or
     /// manifest); none if its documents cannot be read.
     pub image: Option<Digest>,
+    /// Its other digests: of its manifests and the indexes that lead to them, as far as the source knows them.
+    pub others: Vec<Digest>,
     /// Bytes it takes by the source's word: compressed or not, shared layers included; none if it does not say.
     pub size: Option<u64>,
 }

@@ -277,8 +277,13 @@ pub fn open(reference: &SourceRef, options: &SourceOptions) -> Result<Source> {
             Err(error) => return Err(error),
         }
     }
+    Err(no_source(&reference.target, &passed_over))
+}
+
+/// The error that says what each source said.
+pub(crate) fn no_source(query: &str, passed_over: &[PassedOver]) -> Error {
     let said = passed_over.iter().map(|asked| format!("\n  {}: {}", asked.kind, asked.reason)).collect();
-    Err(Error::NoSource { query: reference.target.clone(), said })
+    Error::NoSource { query: query.to_owned(), said }
 }
 
 fn open_one(kind: SourceKind, target: &str, options: &SourceOptions) -> Result<Opened> {

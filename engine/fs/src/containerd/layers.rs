@@ -13,6 +13,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use tokio::runtime::Runtime;
 
 use super::{Containerd, LayerFolder, RuntimeImage, View};
+use crate::find::Known;
 use crate::listing::{ListedContainer, ListedImage};
 use crate::oci::{ImageManifest, LayerDescriptor};
 use crate::{
@@ -145,6 +146,14 @@ impl ImageLayers {
     }
 }
 
+/// The namespace and the rest of `//NAMESPACE/REF`; of anything else, itself.
+pub(crate) fn split_namespace(target: &str) -> (Option<&str>, &str) {
+    match target.strip_prefix("//").and_then(|rest| rest.split_once('/')) {
+        Some((namespace, query)) => (Some(namespace), query),
+        None => (None, target),
+    }
+}
+
 /// Opens `REF` or `//NAMESPACE/REF` of the first containerd that answers.
 pub(crate) fn open(target: &str, options: &SourceOptions) -> Result<Opened> {
     open_image(target, options).map(|image| Opened::Image(Box::new(image)))
@@ -152,10 +161,7 @@ pub(crate) fn open(target: &str, options: &SourceOptions) -> Result<Opened> {
 
 /// Likewise, the image itself.
 pub(crate) fn open_image(target: &str, options: &SourceOptions) -> Result<OpenImage> {
-    let (namespace, query) = match target.strip_prefix("//").and_then(|rest| rest.split_once('/')) {
-        Some((namespace, query)) => (Some(namespace), query),
-        None => (None, target),
-    };
+    let (namespace, query) = split_namespace(target);
     let runtime = runtime()?;
     let opened = runtime.block_on(async {
         let containerd = connect_first(&options.containerd_sockets).await?;
@@ -189,8 +195,11 @@ pub(crate) fn list_images(options: &SourceOptions) -> Result<Vec<ListedImage>> {
             let manifest = containerd.identify(&image, &options.platform).await.ok();
             let size = manifest.as_ref().map(ImageManifest::size);
             let (place, names) = (image.namespace, vec![image.name]);
+            // Without its documents its target is all that is known.
+            let digests = manifest.as_ref().map(Known::<()>::digests_of);
+            let others = digests.map_or_else(|| vec![image.target], |digests| digests[1..].to_vec());
             let config = manifest.map(|manifest| manifest.image);
-            listed.insert(key, ListedImage { place, names, image: config, size });
+            listed.insert(key, ListedImage { place, names, image: config, others, size });
         }
         Ok(listed.into_values().collect())
     })

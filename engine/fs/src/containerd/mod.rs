@@ -20,7 +20,7 @@ use pratique_core::{Digest, Platform};
 use tokio::time::timeout;
 
 pub use layers::{ImageLayers, LayerChoice, StatePaths, choose};
-pub(crate) use layers::{list_containers, list_images, open, open_image};
+pub(crate) use layers::{list_containers, list_images, open, open_image, split_namespace};
 pub use view::{LayerFolder, View};
 
 use crate::find::{Known, find};

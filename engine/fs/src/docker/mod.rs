@@ -108,7 +108,7 @@ pub(crate) fn list_images(options: &SourceOptions) -> Result<Vec<ListedImage>> {
     let listed = listed.into_iter().map(|image| {
         let size = Some(image.size);
         let (id, names) = image.id_and_names();
-        ListedImage { place: place.clone(), names, image: Some(id), size }
+        ListedImage { place: place.clone(), names, image: Some(id), others: Vec::new(), size }
     });
     Ok(listed.collect())
 }
