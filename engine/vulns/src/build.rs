@@ -1,6 +1,6 @@
 //! Building the database from records.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::database::{Database, DatabaseError, EcosystemStatus, End, HEAD, MAGIC
 use crate::exploits::Exploits;
 use crate::source::{self, SourceError};
 use crate::table::{Index, Writer};
-use crate::{distribution, osv};
+use crate::{distribution, flaw, nvd, osv};
 
 /// What a build met.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -70,6 +70,8 @@ struct Collected {
     ecosystems: BTreeMap<String, EcosystemStatus>,
     /// By ecosystem, when the last of its withdrawn advisories changed: data that have it are as new as that.
     withdrawn: BTreeMap<String, Option<Timestamp>>,
+    /// NVD's, by CVE.
+    vectors: HashMap<String, String>,
     stats: BuildStats,
 }
 
@@ -77,13 +79,7 @@ impl Collected {
     fn add(&mut self, file: &str, bytes: &[u8], wanted: Option<&[String]>) {
         let record = match osv::read(bytes) {
             Ok(record) => record,
-            Err(error) => {
-                self.stats.unreadable_count += 1;
-                if self.stats.unreadable.len() < 100 {
-                    self.stats.unreadable.push(format!("{file}: {error}"));
-                }
-                return;
-            }
+            Err(error) => return self.count_unreadable(file, &error),
         };
         // OSV publishes a record under every ecosystem that it speaks of, and of two states of one the newer comes first.
         if !self.seen.insert(record.advisory.id.clone()) {
@@ -126,10 +122,37 @@ impl Collected {
         }
         self.advisories.push(advisory);
     }
+
+    fn add_vectors(&mut self, file: &str, bytes: &[u8]) {
+        if let Err(error) = nvd::add(&mut self.vectors, bytes) {
+            self.count_unreadable(file, &error);
+        }
+    }
+
+    fn count_unreadable(&mut self, file: &str, error: &serde_json::Error) {
+        self.stats.unreadable_count += 1;
+        if self.stats.unreadable.len() < 100 {
+            self.stats.unreadable.push(format!("{file}: {error}"));
+        }
+    }
+
+    /// What is known of each CVE: of attacks all, of NVD's vectors those that an advisory may want.
+    fn known(&mut self, exploits: &Exploits) -> Exploits {
+        let mut known = exploits.clone();
+        for advisory in &self.advisories {
+            let names = [&advisory.id].into_iter().chain(&advisory.aliases).chain(&advisory.upstream);
+            for name in names.chain(&advisory.related).map(|name| flaw::canonical(name)) {
+                if let Some(vector) = self.vectors.remove(name) {
+                    known.entry(name.to_owned()).or_default().vector = Some(vector);
+                }
+            }
+        }
+        known
+    }
 }
 
 /// Builds a database from the records of a folder and puts it at `out`, where an older one is replaced at once and whole.
-/// `wanted` are OSV's ecosystems without release; none: all that the folder has.
+/// `wanted` are OSV's ecosystems without release; none: all that the folder has. NVD's feeds may lie in [`nvd::FOLDER`].
 ///
 /// # Errors
 /// If the records cannot be read whole or the file cannot be written; then nothing at `out` has changed.
@@ -142,7 +165,9 @@ pub fn build(
 ) -> Result<BuildStats, BuildError> {
     let mut collected = Collected::default();
     for ecosystem in source::ecosystems(folder)? {
-        if wanted.is_none_or(|wanted| wanted.contains(&ecosystem)) {
+        if ecosystem == nvd::FOLDER {
+            source::records(folder, &ecosystem, |file, bytes| collected.add_vectors(file, bytes))?;
+        } else if wanted.is_none_or(|wanted| wanted.contains(&ecosystem)) {
             source::records(folder, &ecosystem, |file, bytes| collected.add(file, bytes, wanted))?;
         }
     }
@@ -157,7 +182,8 @@ pub fn build(
     // Advisories are no secret, and who builds the database may be another user than who reads it.
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(parent).map_err(failed)?;
-    let size = write(&collected, exploits, now, file.as_file_mut()).map_err(failed)?;
+    let known = collected.known(exploits);
+    let size = write(&collected, &known, now, file.as_file_mut()).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     Database::open(file.path())?.verify()?;
     file.persist(out).map_err(|error| failed(error.error))?;

@@ -27,7 +27,7 @@ use crate::table::Index;
 
 pub(crate) const MAGIC: &[u8; 8] = b"PRTQVULN";
 /// Raised whenever the file's form changes: others are refused.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 pub(crate) const HEAD: u64 = 64;
 const MAX_END: u64 = 512 << 20;
 /// So many packages and advisories are kept unpacked.

@@ -79,6 +79,15 @@ impl std::fmt::Display for Pattern {
     }
 }
 
+/// How OSV's ecosystems of fixes begin that only subscribers of Ubuntu Pro get.
+const UBUNTU_PRO: &str = "Ubuntu:Pro:";
+
+/// Whether only subscribers get an ecosystem's fixes, and this version is not one of theirs.
+pub fn is_for_subscribers(ecosystem: &str, version: &str) -> bool {
+    let version = version.to_lowercase();
+    ecosystem.starts_with(UBUNTU_PRO) && !["esm", "fips"].iter().any(|mark| version.contains(mark))
+}
+
 /// Where to look for a package of a system of this release.
 ///
 /// # Errors
@@ -122,11 +131,15 @@ fn system(package: &Package, release: Option<&Release>) -> Result<Scope, String>
         "debian" | "raspbian" => (exactly(format!("Debian:{major}")), true),
         "ubuntu" => {
             let version = &release.version;
-            let names = [format!("Ubuntu:{version}:LTS"), format!("Ubuntu:{version}")];
-            let mut names = names.to_vec();
-            // Versions of extended maintenance are in the advisories of Ubuntu Pro alone.
-            if ["esm", "fips"].iter().any(|mark| package.version.contains(mark)) {
-                names.push(format!("Ubuntu:Pro:{version}:LTS"));
+            let mut names = vec![
+                format!("Ubuntu:{version}:LTS"),
+                format!("Ubuntu:{version}"),
+                // What Ubuntu Pro alone has fixed is a flaw without it too.
+                format!("{UBUNTU_PRO}{version}:LTS"),
+            ];
+            if package.version.to_lowercase().contains("fips") {
+                let variants = ["FIPS", "FIPS-updates"];
+                names.extend(variants.map(|variant| format!("{UBUNTU_PRO}{variant}:{version}:LTS")));
             }
             (Pattern::AnyOf(names), true)
         }
@@ -205,6 +218,66 @@ fn begins(name: &str, start: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_package_is_looked_for_where_its_distribution_speaks_of_it() {
+        let ubuntu = "Ubuntu:22.04:LTS, Ubuntu:22.04, Ubuntu:Pro:22.04:LTS";
+        let fips = format!("{ubuntu}, Ubuntu:Pro:FIPS:22.04:LTS, Ubuntu:Pro:FIPS-updates:22.04:LTS");
+        for (kind, id, version, installed, ecosystem, name) in [
+            (Ecosystem::Deb, "debian", "12", "1", "Debian:12", "source"),
+            (Ecosystem::Deb, "raspbian", "11", "1", "Debian:11", "source"),
+            (Ecosystem::Deb, "ubuntu", "22.04", "1", ubuntu, "source"),
+            (Ecosystem::Deb, "ubuntu", "22.04", "1+Fips1", fips.as_str(), "source"),
+            (Ecosystem::Apk, "alpine", "3.19.1", "1", "Alpine:v3.19", "source"),
+            (Ecosystem::Apk, "alpine", "3.3.0", "1", "Alpine:v3.3", "source"),
+            (Ecosystem::Apk, "alpine", "3.21_alpha20240807", "1", "Alpine:edge", "source"),
+            (Ecosystem::Apk, "wolfi", "20230201", "1", "Wolfi", "source"),
+            (Ecosystem::Apk, "chainguard", "20230214", "1", "Chainguard", "source"),
+            (Ecosystem::Rpm, "almalinux", "9.4", "1", "AlmaLinux:9", "binary"),
+            (Ecosystem::Rpm, "rocky", "8.9", "1", "Rocky Linux:8", "source"),
+            (Ecosystem::Rpm, "rhel", "9.3", "1", "Red Hat:enterprise_linux:9::…", "binary"),
+            (Ecosystem::Rpm, "sles", "15.5", "1", "SUSE:… 15 SP5", "source"),
+            (Ecosystem::Rpm, "sles", "15", "1", "SUSE:… 15", "source"),
+            (Ecosystem::Rpm, "opensuse-leap", "15.6", "1", "openSUSE:Leap 15.6", "source"),
+            (Ecosystem::Rpm, "opensuse-tumbleweed", "20240501", "1", "openSUSE:Tumbleweed", "source"),
+            (Ecosystem::Rpm, "mageia", "9", "1", "Mageia:9", "source"),
+            (Ecosystem::Rpm, "photon", "5.0", "1", "Photon OS:5.0", "source"),
+            (Ecosystem::Rpm, "azurelinux", "3.0", "1", "Azure Linux:3", "source"),
+            (Ecosystem::Rpm, "openEuler", "22.03", "1", "openEuler:22.03…", "source"),
+            // A language is the same everywhere.
+            (Ecosystem::PyPi, "debian", "12", "1", "PyPI", "binary"),
+        ] {
+            let mut package = Package::new(kind, "binary", installed);
+            package.source =
+                Some(pratique_core::package::Source { name: "source".to_owned(), version: String::new() });
+            let release = Release { id: id.to_owned(), version: version.to_owned(), ..Release::default() };
+            let found = scope(&package, Some(&release)).unwrap();
+            let shown = (found.ecosystem.to_string(), found.name.as_str());
+            assert_eq!(shown, (ecosystem.to_owned(), name), "{id} {version}");
+        }
+        // Nobody publishes OSV records of them: a gap, never clean.
+        for id in ["amzn", "fedora", "ol", "arch", "gentoo"] {
+            let release = Release { id: id.to_owned(), version: "1".to_owned(), ..Release::default() };
+            let error = scope(&Package::new(Ecosystem::Rpm, "a", "1"), Some(&release)).unwrap_err();
+            assert!(error.contains(id), "{error}");
+        }
+        assert!(scope(&Package::new(Ecosystem::Rpm, "a", "1"), None).unwrap_err().contains("os-release"));
+    }
+
+    #[test]
+    fn names_are_compared_as_their_ecosystem_does() {
+        for (ecosystem, name, normal) in [
+            ("PyPI", "Foo__Bar.baz", "foo-bar-baz"),
+            ("NuGet", "Newtonsoft.Json", "newtonsoft.json"),
+            ("Packagist", "Vendor/Package", "vendor/package"),
+            ("SwiftURL", "https://github.com/Apple/swift-nio.git", "github.com/apple/swift-nio"),
+            ("Go", "github.com/Masterminds/semver", "github.com/Masterminds/semver"),
+            ("npm", "@Scope/Name", "@Scope/Name"),
+            ("Debian:12", "Foo_bar", "Foo_bar"),
+        ] {
+            assert_eq!(normal_name(ecosystem, name), normal, "{ecosystem}");
+        }
+    }
 
     #[test]
     fn headers_describe_a_kernel_and_are_none() {

@@ -18,7 +18,7 @@ pub struct Flaw {
 }
 
 /// `DEBIAN-CVE-2024-1` and the like are the CVE itself.
-fn canonical(name: &str) -> &str {
+pub(crate) fn canonical(name: &str) -> &str {
     match name.find("-CVE-") {
         Some(at) => &name[at + 1..],
         None => name,

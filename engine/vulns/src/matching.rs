@@ -17,7 +17,7 @@ use crate::database::{Database, DatabaseError};
 use crate::distribution::{self, Scope};
 use crate::end_of_life;
 use crate::flaw::flaws;
-use crate::rating::preferred;
+use crate::rating::{Rating, preferred};
 
 /// The detector that findings and gaps name.
 pub const DETECTOR: &str = "vulnerability";
@@ -97,6 +97,8 @@ struct Hit {
     sources: Vec<(Arc<Advisory>, Affected)>,
     why: String,
     fixed: Option<String>,
+    /// A fix that only subscribers of the distribution get.
+    subscription: Option<String>,
 }
 
 /// Matches an inventory. `now` decides which releases have ended.
@@ -230,6 +232,8 @@ fn match_package(
                     matches.gaps.push(gap(GapKind::Malformed, Some(located), reason));
                 }
                 Judgement::Affected { why, fixed } => {
+                    let for_subscribers = distribution::is_for_subscribers(ecosystem, &scope.version);
+                    let (fixed, subscription) = if for_subscribers { (None, fixed) } else { (fixed, None) };
                     let advisory = db.advisory(affected.advisory)?;
                     for flaw in flaws(&advisory, package.ecosystem.is_system()) {
                         let hit = hits.entry(flaw.id.clone()).or_insert_with(|| Hit {
@@ -237,9 +241,11 @@ fn match_package(
                             sources: Vec::new(),
                             why: why.clone(),
                             fixed: None,
+                            subscription: None,
                         });
                         hit.names.extend(flaw.names);
                         hit.sources.push((advisory.clone(), affected.clone()));
+                        hit.subscription = hit.subscription.take().or_else(|| subscription.clone());
                         // The fix of all its advisories is that of the last.
                         if let Some(fixed) = &fixed
                             && hit
@@ -254,7 +260,9 @@ fn match_package(
                 }
             }
         }
-        statements.push(found);
+        if !distribution::is_for_subscribers(ecosystem, &scope.version) {
+            statements.push(found);
+        }
     }
     let hits = merged(hits);
     if let Some(version) = upgrade(scheme, &scope.version, module, &hits, &statements) {
@@ -282,6 +290,7 @@ fn merged(hits: BTreeMap<String, Hit>) -> BTreeMap<String, Hit> {
                 known.names.extend(hit.names);
                 known.sources.extend(hit.sources);
                 known.fixed = known.fixed.take().or(hit.fixed);
+                known.subscription = known.subscription.take().or(hit.subscription);
             }
             None => {
                 merged.insert(id, hit);
@@ -340,9 +349,14 @@ fn finding(
     hit: &Hit,
 ) -> Result<Finding, DatabaseError> {
     let package: &Package = &located.package;
-    let ratings = || {
+    let exploit = db.exploit(id)?.unwrap_or_default();
+    let own = || {
         hit.sources.iter().flat_map(|(advisory, affected)| affected.ratings.iter().chain(&advisory.ratings))
     };
+    let nvd = exploit.vector.as_deref().filter(|_| own().all(|rating| rating.vector.is_none()));
+    let nvd = nvd.and_then(Rating::from_vector);
+    let nvd = nvd.map(|rating| Rating { source: format!("NVD, {}", rating.source), ..rating });
+    let ratings = || own().chain(&nvd);
     let rating = preferred(ratings());
     let severity = rating.map_or(Severity::Unknown, |rating| rating.severity);
     let mut attributes = BTreeMap::new();
@@ -360,6 +374,9 @@ fn finding(
         put("source", format!("{} {}", scope.name, scope.version));
     }
     put("fixed", hit.fixed.clone().unwrap_or_default());
+    if hit.fixed.is_none() {
+        put("fixedForSubscribers", hit.subscription.clone().unwrap_or_default());
+    }
     put("why", format!("{} {}", scope.name, hit.why));
     put("severitySource", rating.map_or(String::new(), |rating| rating.source.clone()));
     let scored = ratings().filter(|rating| rating.vector.is_some()).max_by(|a, b| a.source.cmp(&b.source));
@@ -377,11 +394,9 @@ fn finding(
             Verdict::Affected | Verdict::NotAffected => {}
         }
     }
-    if let Some(exploit) = db.exploit(id)? {
-        put("knownExploited", exploit.known_since.unwrap_or_default());
-        put("ransomware", if exploit.ransomware { "true".to_owned() } else { String::new() });
-        put("epss", exploit.epss.map_or(String::new(), |epss| format!("{epss:.5}")));
-    }
+    put("knownExploited", exploit.known_since.unwrap_or_default());
+    put("ransomware", if exploit.ransomware { "true".to_owned() } else { String::new() });
+    put("epss", exploit.epss.map_or(String::new(), |epss| format!("{epss:.5}")));
     let summary =
         hit.sources.iter().map(|(advisory, _)| advisory.summary.as_str()).find(|text| !text.is_empty());
     let fix = hit.fixed.as_ref().map_or("no fix".to_owned(), |fixed| format!("fixed in {fixed}"));

@@ -5,8 +5,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-/// Largest record that is read. The largest of OSV have a few MB.
-pub const MAX_RECORD: u64 = 64 << 20;
+/// Largest file that is read. The largest records of OSV have a few MB; a year of NVD has 150.
+pub const MAX_RECORD: u64 = 256 << 20;
 
 /// Why records could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub enum SourceError {
         error: zip::result::ZipError,
     },
     /// A record is larger than [`MAX_RECORD`].
-    #[error("{}: {name} is larger than 64 MiB", path.display())]
+    #[error("{}: {name} is larger than 256 MiB", path.display())]
     TooLarge {
         /// The archive or folder.
         path: PathBuf,

@@ -11,7 +11,16 @@ use pratique_core::{Finding, GapKind, Severity};
 use pratique_vulns::exploits::{self, Exploits};
 use pratique_vulns::{Database, Matches, build, match_inventory, vex};
 
+/// The folder that NVD's feeds lie in is beside those of the ecosystems.
 const RECORDS: &[(&str, &str)] = &[
+    (
+        "NVD",
+        r#"{"format":"NVD_CVE","vulnerabilities":[
+        {"cve":{"id":"CVE-2024-9001","metrics":{"cvssMetricV2":[{"type":"Primary","cvssData":{"vectorString":"AV:N/AC:L/Au:N/C:C/I:C/A:C"}}]}}},
+        {"cve":{"id":"CVE-2024-9002","metrics":{"cvssMetricV31":[{"type":"Primary","cvssData":{"vectorString":"CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H"}}]}}},
+        {"cve":{"id":"CVE-2024-9010","metrics":{"cvssMetricV31":[{"type":"Primary","cvssData":{"vectorString":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}}]}}},
+        {"cve":{"id":"CVE-1999-1","metrics":{"cvssMetricV31":[{"type":"Primary","cvssData":{"vectorString":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}}]}}}]}"#,
+    ),
     (
         "Debian",
         r#"{"id":"DSA-9001-1","published":"2024-02-01T00:00:00Z","summary":"curl - security update",
@@ -35,6 +44,12 @@ const RECORDS: &[(&str, &str)] = &[
         "Debian",
         r#"{"id":"DEBIAN-CVE-2024-9004","affected":[{"package":{"ecosystem":"Debian:12","name":"linux"},
         "ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"}]}]}]}"#,
+    ),
+    (
+        "Ubuntu",
+        r#"{"id":"UBUNTU-CVE-2024-9040","upstream":["CVE-2024-9040"],"severity":[{"type":"Ubuntu","score":"medium"}],"affected":[
+        {"package":{"ecosystem":"Ubuntu:22.04:LTS","name":"foo"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"1.2-3ubuntu0.2"}]}]},
+        {"package":{"ecosystem":"Ubuntu:Pro:22.04:LTS","name":"bar"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"2.0-1ubuntu0.1~esm2"}]}]}]}"#,
     ),
     (
         "AlmaLinux",
@@ -94,7 +109,7 @@ fn database() -> Fixture {
     exploits::add_estimates(&mut known, "CVE-2024-9001,0.42,0.9\n").unwrap();
     let path = folder.path().join("advisories.db");
     let stats = build(&records, None, &known, &path, now()).unwrap();
-    assert_eq!((stats.advisories, stats.withdrawn, stats.unreadable_count), (8, 1, 0));
+    assert_eq!((stats.advisories, stats.withdrawn, stats.unreadable_count), (9, 1, 0));
     let db = Database::open(&path).unwrap();
     db.verify().unwrap();
     Fixture { folder, db }
@@ -163,9 +178,31 @@ fn a_flaw_with_many_names_is_one_finding_and_says_all_it_knows() {
     }
     // The distribution's own word counts, not the score.
     assert_eq!(named(&found, "CVE-2024-9001").severity, Severity::Negligible);
-    assert_eq!(named(&found, "CVE-2024-9002").severity, Severity::Unknown);
     assert_eq!(found.upgrades["pkg:deb/libcurl4@7.88.1-10+deb12u4"], "7.88.1-10+deb12u6");
     assert_eq!(found.gaps, []);
+}
+
+#[test]
+fn nvd_rates_what_no_advisory_does() {
+    let fixture = database();
+    let found =
+        matched(&fixture, &system("debian", "12", vec![deb("libcurl4", "7.88.1-10+deb12u4", "curl")]));
+    let shown = |finding: &Finding| {
+        let attribute = |name: &str| finding.attributes.get(name).cloned().unwrap_or_default();
+        (finding.severity, attribute("severitySource"), attribute("cvssScore"))
+    };
+    let expected = |severity, source: &str, score: &str| (severity, source.to_owned(), score.to_owned());
+    assert_eq!(shown(named(&found, "CVE-2024-9002")), expected(Severity::High, "NVD, CVSS 3.1", "7.8"));
+    // Its advisory has a vector of its own.
+    assert_eq!(shown(named(&found, "CVE-2024-9001")), expected(Severity::Negligible, "Debian", "9.8"));
+    // The distribution's word counts; the vector that it lacks is shown all the same.
+    let mut package = Package::new(Ecosystem::Rpm, "nodejs", "1:20.10.0-1.module_el9.3.0+1");
+    package.attributes.insert("module".to_owned(), "nodejs:20:9030:el9".to_owned());
+    let found = matched(&fixture, &system("almalinux", "9.3", vec![located(package)]));
+    assert_eq!(shown(named(&found, "CVE-2024-9010")), expected(Severity::High, "AlmaLinux", "9.8"));
+    assert_eq!(shown(named(&found, "CVE-2024-9011")), expected(Severity::High, "AlmaLinux", ""));
+    // Nobody speaks of it: it is not kept.
+    assert_eq!(fixture.db.exploit("CVE-1999-1").unwrap(), None);
 }
 
 #[test]
@@ -180,6 +217,28 @@ fn the_fixed_version_another_release_and_a_backport_are_not_affected() {
     ] {
         let found = matched(&fixture, &system("debian", release, vec![deb("curl", version, "curl")]));
         assert_eq!(ids(&found), expected, "{release} {version}");
+    }
+}
+
+#[test]
+fn what_only_subscribers_get_is_no_fix_for_others() {
+    let fixture = database();
+    for (source, version, expected) in [
+        ("foo", "1.2-3ubuntu0.1", Some((Some("1.2-3ubuntu0.2"), None))),
+        ("foo", "1.2-3ubuntu0.2", None),
+        ("bar", "2.0-1", Some((None, Some("2.0-1ubuntu0.1~esm2")))),
+        ("bar", "2.0-1ubuntu0.1~esm1", Some((Some("2.0-1ubuntu0.1~esm2"), None))),
+        ("bar", "2.0-1ubuntu0.1~esm2", None),
+        ("bar", "2.0-1ubuntu0.1", None),
+    ] {
+        let found = matched(&fixture, &system("ubuntu", "22.04", vec![deb("lib", version, source)]));
+        let shown = found.findings.first().map(|finding| {
+            let attribute = |name: &str| finding.attributes.get(name).map(String::as_str);
+            (attribute("fixed"), attribute("fixedForSubscribers"))
+        });
+        assert_eq!(shown, expected, "{source} {version}");
+        let can_upgrade = shown.is_some_and(|(fixed, _)| fixed.is_some());
+        assert_eq!(found.upgrades.len(), usize::from(can_upgrade), "{source} {version}");
     }
 }
 
