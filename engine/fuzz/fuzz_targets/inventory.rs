@@ -80,6 +80,8 @@ const FILES: &[(&str, &str)] = &[
     ("sbt-lock", "build.sbt.lock"),
     ("yarn-lock", "yarn.lock"),
     ("nix", ""),
+    ("dotnet-assembly", "app/Tide.dll"),
+    ("native-image", "app/tide"),
 ];
 
 fuzz_target!(

@@ -1,6 +1,6 @@
 //! From the records of an image's visible files to its inventory.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use pratique_core::package::{
     Ecosystem, Evidence, Inventory, LocatedPackage, OwnedFiles, Owner, Ownership, Package, Record, Release,
@@ -40,6 +40,7 @@ pub fn assemble(mut records: Vec<LocatedRecord>) -> (Inventory, Ownership) {
     }
     // What a version string tells of such a file, the package database knows better.
     packages.retain(|located| located.owned_by.is_none() || located.package.evidence != Evidence::Binary);
+    leave_out_described_assemblies(&mut packages);
     (Inventory { release, packages, removed: Vec::new() }, ownership)
 }
 
@@ -49,6 +50,21 @@ fn place(package: &Package, path: String) -> String {
         Ecosystem::Nix => path.split('/').take(4).collect::<Vec<_>>().join("/"),
         _ => path,
     }
+}
+
+/// Of assemblies in a folder with a `*.deps.json`, and below it, that file tells which packages they came from.
+fn leave_out_described_assemblies(packages: &mut Vec<LocatedPackage>) {
+    let folder = |path: &str| path.rsplit_once('/').map_or(0, |(folder, _)| folder.len());
+    let described: HashSet<String> = packages
+        .iter()
+        .filter(|located| located.path.ends_with(".deps.json"))
+        .map(|located| located.path[..folder(&located.path)].to_owned())
+        .collect();
+    packages.retain(|LocatedPackage { package, path, .. }| {
+        let is_guess = package.ecosystem == Ecosystem::NuGet && package.evidence == Evidence::Binary;
+        let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
+        !is_guess || !folders.into_iter().any(|folder| described.contains(folder))
+    });
 }
 
 /// The release. Files that stand in for os-release complete what it leaves out, if they speak of the same system
@@ -323,6 +339,24 @@ mod tests {
         let (inventory, _) = assemble(records);
         let paths: Vec<&str> = inventory.packages.iter().map(|located| located.path.as_str()).collect();
         assert_eq!(paths, ["/var/lib/dpkg/status", "/opt/curl"]);
+    }
+
+    #[test]
+    fn a_deps_json_knows_better_than_the_assemblies_beside_and_below_it() {
+        let assembly = |path: &str| {
+            let mut package = Package::new(Ecosystem::NuGet, "Tide.Core", "1.4.2.0");
+            package.evidence = Evidence::Binary;
+            located(path, package.into())
+        };
+        let described = Package::new(Ecosystem::NuGet, "Tide.Core", "1.4.2");
+        let (inventory, _) = assemble(vec![
+            located("/app/tide.deps.json", described.into()),
+            assembly("/app/Tide.Core.dll"),
+            assembly("/app/runtimes/unix/lib/Tide.Core.dll"),
+            assembly("/apple/Tide.Core.dll"),
+        ]);
+        let paths: Vec<&str> = inventory.packages.iter().map(|located| located.path.as_str()).collect();
+        assert_eq!(paths, ["/app/tide.deps.json", "/apple/Tide.Core.dll"]);
     }
 
     #[test]

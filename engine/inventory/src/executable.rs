@@ -44,6 +44,8 @@ pub(crate) struct Executable<'a> {
     pub(crate) sections: Vec<Section>,
     /// Its loadable segments.
     pub(crate) segments: Vec<Section>,
+    /// Where a PE file wants to be loaded: its tables speak of addresses relative to it. 0 in other formats.
+    pub(crate) base: u64,
     /// Address and size of PE's resources.
     pub(crate) resources: Option<(u64, u64)>,
     /// Whether it is a PE file with code for .NET.
@@ -81,6 +83,7 @@ impl<'a> Executable<'a> {
                 big_endian: false,
                 sections: Vec::new(),
                 segments: Vec::new(),
+                base: 0,
                 resources: None,
                 managed: false,
             };

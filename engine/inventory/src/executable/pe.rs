@@ -11,7 +11,7 @@ const MAX_SECTIONS: usize = 96;
 const MAX_HEADERS: usize = 4096;
 const SECTION_SIZE: usize = 40;
 
-/// Reads the headers. Addresses are made absolute with the image's base, resources keep theirs relative to it.
+/// Reads the headers. Addresses are made absolute with the image's base.
 pub(super) fn read(program: &mut Executable<'_>, head: &[u8]) -> io::Result<Option<()>> {
     let Some(at) = Numbers::little(head).u32(0x3c) else { return Ok(None) };
     let headers = program.read(u64::from(at), MAX_HEADERS + MAX_SECTIONS * SECTION_SIZE)?;
@@ -35,6 +35,7 @@ fn parse(program: &mut Executable<'_>, headers: Numbers<'_>) -> Option<()> {
         let (address, size) = (headers.u32(at)?, headers.u32(at + 4)?);
         (index < known && address != 0).then(|| (base.wrapping_add(u64::from(address)), u64::from(size)))
     };
+    program.base = base;
     program.resources = directory(2);
     program.managed = directory(14).is_some();
     let table = headers.bytes.get(24 + optional_size..)?;
