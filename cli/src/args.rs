@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Scan(Box<Scan>),
     /// List what images, folders or files are made of, and look for nothing else.
     Sbom(Box<Scan>),
+    /// Say which packages of SBOMs are vulnerable: any CycloneDX, or SPDX 2 in JSON or tags.
+    Match(Box<Match>),
     /// List the images that this machine's runtimes have.
     Images {
         /// Only these: names, IDs or first digits of one, names with wildcards; with a prefix only of that runtime.
@@ -61,6 +63,26 @@ pub(crate) struct Scan {
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<String>,
 
+    /// How.
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// Which SBOMs to match, and how.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Match {
+    /// The SBOM's file, or `-` for standard input.
+    #[arg(required = true, value_name = "SBOM")]
+    pub(crate) sboms: Vec<String>,
+
+    /// How.
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// How to scan.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Options {
     /// Output format, with the file to write it to (NAME=FILE); several can be given. Without a file it goes to standard
     /// output [default: table; sbom: cyclonedx].
     #[arg(short, long, value_name = "NAME[=FILE]", env = "PRATIQUE_FORMAT", value_delimiter = ',')]
@@ -74,7 +96,8 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "FILE", env = "PRATIQUE_TEMPLATE")]
     pub(crate) template: Option<PathBuf>,
 
-    /// Detectors to run, by id and separated by commas, or `none` [default: all].
+    /// Detectors to run, by id and separated by commas, or `none`; `vulnerability` matches packages with advisories
+    /// [default: all].
     #[arg(long, value_name = "LIST", env = "PRATIQUE_DETECTORS", value_delimiter = ',')]
     pub(crate) detectors: Vec<String>,
 
@@ -98,19 +121,65 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "SEVERITY", env = "PRATIQUE_FAIL_ON", value_parser = fail_on)]
     pub(crate) fail_on: Option<FailOn>,
 
+    /// Look for no vulnerabilities; the report says so.
+    #[arg(long, env = "PRATIQUE_NO_VULNERABILITIES")]
+    pub(crate) no_vulnerabilities: bool,
+
+    /// Count no vulnerability that has no fix; the report lists them as suppressed.
+    #[arg(long, env = "PRATIQUE_ONLY_FIXED")]
+    pub(crate) only_fixed: bool,
+
+    /// OpenVEX or CSAF VEX documents, from old to new: what they say is not affected or fixed does not count, and the report says who
+    /// says so and why.
+    #[arg(long, value_name = "FILE", env = "PRATIQUE_VEX", value_delimiter = ',')]
+    pub(crate) vex: Vec<PathBuf>,
+
+    /// File of findings that do not count, each with a reason (docs/command.md has its form).
+    #[arg(long, value_name = "FILE", env = "PRATIQUE_IGNORE_FILE")]
+    pub(crate) ignore_file: Option<PathBuf>,
+
+    /// Advisory database to match packages with, made by `pratique db build`; nothing is fetched then.
+    #[arg(long, value_name = "FILE", env = "PRATIQUE_DB")]
+    pub(crate) db: Option<PathBuf>,
+
     /// Read all layers anew, and keep nothing of them.
     #[arg(long)]
     pub(crate) no_cache: bool,
 
-    /// Where what layers gave is kept [default: the user's cache folder].
-    #[arg(long, value_name = "FOLDER", env = "PRATIQUE_CACHE_DIR")]
-    pub(crate) cache_dir: Option<PathBuf>,
+    /// Layers that are read at the same time [default: one for each processor].
+    #[arg(long, value_name = "N", env = "PRATIQUE_JOBS", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) jobs: Option<u16>,
 
-    /// Ask no registry.
+    /// Words to be tried as passwords, one a line.
+    #[arg(long, value_name = "FILE", env = "PRATIQUE_DICTIONARY")]
+    pub(crate) dictionary: Option<PathBuf>,
+
+    /// What other commands have too.
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    /// Say which source was taken and what each layer took.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// What every command has that fetches.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Common {
+    /// Ask nobody over the network: neither registries for images nor anyone for advisories.
     #[arg(long, env = "PRATIQUE_OFFLINE")]
     pub(crate) offline: bool,
 
-    /// Registries (host, or host:port) that may speak plain HTTP or have certificates nobody vouches for.
+    /// Where advisories come from: a URL or a folder in OSV's published layout, a zip of such a folder, or a database
+    /// [default: OSV's public export].
+    #[arg(long, value_name = "ADDRESS", env = "PRATIQUE_DB_SOURCE")]
+    pub(crate) db_source: Option<String>,
+
+    /// Where advisories and what layers gave are kept [default: the user's cache folder].
+    #[arg(long, value_name = "FOLDER", env = "PRATIQUE_CACHE_DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+
+    /// Hosts (or host:port) that may speak plain HTTP or have certificates nobody vouches for.
     #[arg(long, value_name = "HOST", env = "PRATIQUE_INSECURE_REGISTRY", value_delimiter = ',')]
     pub(crate) insecure_registry: Vec<String>,
 
@@ -118,22 +187,9 @@ pub(crate) struct Scan {
     #[arg(long, value_name = "REGISTRY=PLACE", env = "PRATIQUE_REGISTRY_MIRROR", value_delimiter = ',')]
     pub(crate) registry_mirror: Vec<String>,
 
-    /// Files of certificates (PEM) to trust beside the machine's own.
+    /// Files of certificates (PEM) to trust beside the machine's own, for registries and advisories.
     #[arg(long, value_name = "FILE", env = "PRATIQUE_REGISTRY_CA", value_delimiter = ',')]
     pub(crate) registry_ca: Vec<PathBuf>,
-
-    /// Layers that are read at the same time [default: one for each processor].
-    #[arg(long, value_name = "N", env = "PRATIQUE_JOBS", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) jobs: Option<u16>,
-
-    /// Advisory database, made by `pratique db build`: vulnerable packages are findings then. Without it the report says
-    /// nothing of vulnerabilities.
-    #[arg(long, value_name = "FILE", env = "PRATIQUE_DB")]
-    pub(crate) db: Option<PathBuf>,
-
-    /// Words to be tried as passwords, one a line.
-    #[arg(long, value_name = "FILE", env = "PRATIQUE_DICTIONARY")]
-    pub(crate) dictionary: Option<PathBuf>,
 
     /// Configuration file [default: .pratique.yaml here, else pratique/config.yaml in the user's configuration folder].
     #[arg(long, value_name = "FILE", env = "PRATIQUE_CONFIG")]
@@ -142,10 +198,18 @@ pub(crate) struct Scan {
     /// Nothing on standard error but errors.
     #[arg(short, long)]
     pub(crate) quiet: bool,
+}
 
-    /// Say which source was taken and what each layer took.
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
+/// Which database is asked.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Held {
+    /// The database [default: the one that scans use].
+    #[arg(long, value_name = "FILE", env = "PRATIQUE_DB")]
+    pub(crate) db: Option<PathBuf>,
+
+    /// Where advisories are kept [default: the user's cache folder].
+    #[arg(long, value_name = "FOLDER", env = "PRATIQUE_CACHE_DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
 }
 
 /// Work with the advisory database, and with versions as advisories order them.
@@ -162,24 +226,37 @@ pub(crate) enum Db {
         #[arg(long, value_name = "LIST", value_delimiter = ',')]
         ecosystems: Vec<String>,
     },
-    /// Say what a database holds, and check that it is whole.
+    /// Fetch advisories ahead of scans, or bring those that are here up to date.
+    Update {
+        /// Ecosystems to fetch, as OSV names them, such as Debian, Alpine, PyPI or npm; those that are here are brought up
+        /// to date in any case.
+        #[arg(value_name = "ECOSYSTEM")]
+        ecosystems: Vec<String>,
+        /// What other commands have too.
+        #[command(flatten)]
+        common: Box<Common>,
+    },
+    /// Say what a database holds and how old that is, and check that it is whole.
     Status {
-        /// The database.
-        file: PathBuf,
+        /// Which.
+        #[command(flatten)]
+        held: Held,
     },
     /// List packages of a database whose names begin so.
     Search {
-        /// The database.
-        file: PathBuf,
         /// How the names begin.
         name: String,
+        /// Where.
+        #[command(flatten)]
+        held: Held,
     },
     /// Show the advisories that a name means: their own, an alias or an upstream one.
     Show {
-        /// The database.
-        file: PathBuf,
         /// Such as CVE-2024-3094 or DSA-5649-1.
         name: String,
+        /// Where.
+        #[command(flatten)]
+        held: Held,
     },
     /// Print `<`, `=` or `>`: how an ecosystem orders two versions.
     Compare {

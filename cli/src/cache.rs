@@ -1,5 +1,6 @@
 //! What layers gave, one file a layer and rule set, for the next scan of an image that shares it.
 
+use std::env;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,13 @@ use sha2::{Digest, Sha256};
 
 /// Bytes that are kept; what was not used for longest goes first.
 const LIMIT: u64 = 1 << 30;
+
+/// The user's cache folder for this command.
+pub(crate) fn usual() -> Option<PathBuf> {
+    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))?;
+    Some(cache.join("pratique"))
+}
 
 /// A folder of facts. Several commands may use it at the same time: files come and go whole.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ mod completions;
 mod db;
 mod list;
 mod man;
+mod matching;
 mod scan;
 
 use crate::args::{Args, Command};
@@ -18,6 +19,7 @@ pub(crate) fn run(args: Args) -> Result<Code, Failure> {
     match args.command {
         Command::Scan(options) => scan::run(*options, scan::What::Everything),
         Command::Sbom(options) => scan::run(*options, scan::What::Inventory),
+        Command::Match(options) => matching::run(*options),
         Command::Images { images } => list::images(&images),
         Command::Containers { containers } => list::containers(&containers),
         Command::Check => check::run(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
-use crate::args::{Layers, Scan, fail_on};
+use crate::args::{Common, Layers, Options, fail_on};
 
 /// Bytes of a configuration file at most.
 const LIMIT: u64 = 1 << 20;
@@ -30,6 +30,11 @@ struct Config {
     registry_ca: Vec<PathBuf>,
     jobs: Option<u16>,
     db: Option<PathBuf>,
+    db_source: Option<String>,
+    no_vulnerabilities: bool,
+    only_fixed: bool,
+    vex: Vec<PathBuf>,
+    ignore_file: Option<PathBuf>,
     dictionary: Option<PathBuf>,
 }
 
@@ -37,45 +42,65 @@ struct Config {
 ///
 /// # Errors
 /// The file that was named cannot be read, or says what it cannot.
-pub(crate) fn complete(scan: &mut Scan) -> anyhow::Result<()> {
-    let Some(path) = scan.config.clone().or_else(usual_place) else { return Ok(()) };
-    let config = read(&path)?;
+pub(crate) fn complete(options: &mut Options) -> anyhow::Result<()> {
+    let Some((path, config)) = complete_common(&mut options.common)? else { return Ok(()) };
     let wrong =
         |field: &str, reason: String| anyhow::anyhow!("{}: field `{field}`: {reason}", path.display());
-    if scan.format.is_empty() {
-        scan.format = config.format;
-    }
-    if scan.detectors.is_empty() {
-        scan.detectors = config.detectors;
-    }
-    if scan.insecure_registry.is_empty() {
-        scan.insecure_registry = config.insecure_registry;
-    }
-    if scan.registry_mirror.is_empty() {
-        scan.registry_mirror = config.registry_mirror;
-    }
-    if scan.registry_ca.is_empty() {
-        scan.registry_ca = config.registry_ca;
-    }
-    if scan.exclude.is_empty() {
-        scan.exclude = config.exclude;
-    }
-    if scan.fail_on.is_none() {
-        scan.fail_on =
+    or_list(&mut options.format, config.format);
+    or_list(&mut options.detectors, config.detectors);
+    or_list(&mut options.exclude, config.exclude);
+    or_list(&mut options.vex, config.vex);
+    if options.fail_on.is_none() {
+        options.fail_on =
             config.fail_on.as_deref().map(fail_on).transpose().map_err(|error| wrong("fail-on", error))?;
     }
     if config.jobs.is_some_and(|jobs| !(1..=256).contains(&jobs)) {
         return Err(wrong("jobs", "it is not between 1 and 256".to_owned()));
     }
-    scan.template = scan.template.take().or(config.template);
-    scan.platform = scan.platform.take().or(config.platform);
-    scan.layers = scan.layers.or(config.layers);
-    scan.cache_dir = scan.cache_dir.take().or(config.cache_dir);
-    scan.jobs = scan.jobs.or(config.jobs);
-    scan.db = scan.db.take().or(config.db);
-    scan.dictionary = scan.dictionary.take().or(config.dictionary);
-    scan.offline |= config.offline;
+    or(&mut options.template, config.template);
+    or(&mut options.platform, config.platform);
+    or(&mut options.layers, config.layers);
+    or(&mut options.jobs, config.jobs);
+    or(&mut options.db, config.db);
+    or(&mut options.ignore_file, config.ignore_file);
+    or(&mut options.dictionary, config.dictionary);
+    options.no_vulnerabilities |= config.no_vulnerabilities;
+    options.only_fixed |= config.only_fixed;
     Ok(())
+}
+
+/// The same for what every command has; the rest of the file, and where it is.
+///
+/// # Errors
+/// As [`complete`].
+fn complete_common(common: &mut Common) -> anyhow::Result<Option<(PathBuf, Config)>> {
+    let Some(path) = common.config.clone().or_else(usual_place) else { return Ok(None) };
+    let mut config = read(&path)?;
+    or_list(&mut common.insecure_registry, std::mem::take(&mut config.insecure_registry));
+    or_list(&mut common.registry_mirror, std::mem::take(&mut config.registry_mirror));
+    or_list(&mut common.registry_ca, std::mem::take(&mut config.registry_ca));
+    or(&mut common.cache_dir, config.cache_dir.take());
+    or(&mut common.db_source, config.db_source.take());
+    common.offline |= config.offline;
+    Ok(Some((path, config)))
+}
+
+/// Fills in what every command has.
+///
+/// # Errors
+/// As [`complete`].
+pub(crate) fn complete_fetching(common: &mut Common) -> anyhow::Result<()> {
+    complete_common(common).map(drop)
+}
+
+fn or<T>(said: &mut Option<T>, otherwise: Option<T>) {
+    *said = said.take().or(otherwise);
+}
+
+fn or_list<T>(said: &mut Vec<T>, otherwise: Vec<T>) {
+    if said.is_empty() {
+        *said = otherwise;
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<Config> {

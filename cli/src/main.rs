@@ -4,13 +4,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod advisories;
 mod args;
 mod cache;
 mod commands;
 mod config;
 mod exit;
+mod judge;
 mod output;
 mod progress;
+mod suppress;
 mod target;
 
 fn main() -> ExitCode {

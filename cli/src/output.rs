@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use pratique_report::{Format, Options, Report, Template};
 
-use crate::args::Scan;
+use crate::args;
 
 /// Formats and their places.
 pub(crate) struct Outputs {
@@ -20,7 +20,7 @@ impl Outputs {
     ///
     /// # Errors
     /// An unknown format, several for one place, a template that cannot be read.
-    pub(crate) fn of(scan: &Scan, default: &str) -> anyhow::Result<Self> {
+    pub(crate) fn of(scan: &args::Options, default: &str) -> anyhow::Result<Self> {
         let names = if scan.format.is_empty() { vec![default.to_owned()] } else { scan.format.clone() };
         let mut outputs = Vec::new();
         for name in &names {

@@ -6,14 +6,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pratique_fs::oci::ImageManifest;
 use pratique_fs::{OpenImage, Opened, Source, SourceKind, SourceOptions, SourceRef};
-use pratique_report::{Image, Report, Target, TargetKind, Tool};
+use pratique_report::{Image, Report, Target, TargetKind, Tool, Vulnerabilities};
 use pratique_scan::{
     Engine, ImageMeta, JudgeOptions, LayerCache, Limits, ScanOptions, scan_image, scan_root,
 };
-use pratique_vulns::{Database, match_inventory};
 
+use crate::advisories::Advisories;
 use crate::args::Layers;
+use crate::judge;
 use crate::progress::Line;
+use crate::suppress::Suppression;
 
 /// How long one password hash may be worked on, on one core.
 const HASH_BUDGET: Duration = Duration::from_secs(10);
@@ -24,7 +26,9 @@ pub(crate) struct Settings<'a> {
     pub(crate) sources: SourceOptions,
     pub(crate) cache: Option<&'a dyn LayerCache>,
     /// Advisories to match the packages with.
-    pub(crate) advisories: Option<Database>,
+    pub(crate) advisories: Advisories,
+    /// What takes findings out.
+    pub(crate) suppression: Suppression,
     pub(crate) dictionary: Vec<String>,
     pub(crate) jobs: usize,
     pub(crate) layers: Layers,
@@ -73,26 +77,14 @@ impl Settings<'_> {
         if kind == SourceKind::File {
             report.target.kind = TargetKind::File;
         }
-        self.judge_packages(&mut report)?;
+        judge::packages(&self.advisories, &mut report)?;
+        self.suppression.apply(&mut report);
         if self.layers == Layers::All {
             let removed = std::mem::take(&mut report.inventory.removed);
             report.inventory.packages.extend(removed.into_iter().map(|removed| removed.package));
             report.inventory.packages.sort();
         }
         Ok(report)
-    }
-
-    /// Adds what the advisories say of the packages.
-    fn judge_packages(&self, report: &mut Report) -> anyhow::Result<()> {
-        let Some(database) = &self.advisories else { return Ok(()) };
-        let matches = match_inventory(database, &report.inventory, report.scanned_at)?;
-        report.findings.extend(matches.findings);
-        report.findings.sort();
-        report.gaps.extend(matches.gaps);
-        report.gaps.sort();
-        let state = format!("advisories of {}", database.status().built.strftime("%Y-%m-%d"));
-        report.detectors.insert(pratique_vulns::matching::DETECTOR.to_owned(), state);
-        Ok(())
     }
 
     fn image(&self, text: &str, image: OpenImage) -> Report {
@@ -160,17 +152,25 @@ impl Settings<'_> {
     }
 
     fn empty(&self) -> Report {
-        Report {
-            tool: Tool { name: "pratique".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
-            target: self.target("", TargetKind::Root),
-            image: None,
-            inventory: Default::default(),
-            findings: Vec::new(),
-            gaps: Vec::new(),
-            detectors: self.engine.versions(),
-            error: None,
-            scanned_at: Timestamp::now(),
-        }
+        Report { detectors: self.engine.versions(), ..empty(self.target("", TargetKind::Root)) }
+    }
+}
+
+/// A report of a target in which nothing was found yet.
+pub(crate) fn empty(target: Target) -> Report {
+    Report {
+        tool: Tool { name: "pratique".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        target,
+        image: None,
+        inventory: Default::default(),
+        findings: Vec::new(),
+        suppressed: Vec::new(),
+        gaps: Vec::new(),
+        vulnerabilities: Vulnerabilities::NotAsked,
+        upgrades: Vec::new(),
+        detectors: Default::default(),
+        error: None,
+        scanned_at: Timestamp::now(),
     }
 }
 

@@ -1,50 +1,16 @@
 //! The command as people and pipelines use it: arguments in, files, standard output and exit codes out.
 
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+mod common;
 
-use pratique_testkit::{Compression, ImageBuilder, LayerBuilder};
+use std::fs;
+use std::process::{Command, Stdio};
+
+use common::{debian, ends_with, layout, text};
+use pratique_testkit::LayerBuilder;
 use serde_json::Value;
 
 /// A hash of `changeme`, which is in the dictionary.
 const WEAK: &str = "root:$1$pratique$JJq3DaiIyvx6Mc8wKWicI/:19000:0:99999:7:::\n";
-
-/// The command, alone with a home of its own.
-fn pratique(home: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_pratique"));
-    command.args(arguments).env_clear().env("HOME", home).current_dir(home).stdin(Stdio::null());
-    command.output().expect("the command starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Runs a command that must end with `code`; what it printed.
-fn ends_with(code: i32, home: &Path, arguments: &[&str]) -> (String, String) {
-    let output = pratique(home, arguments);
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
-    (out, err)
-}
-
-fn debian() -> LayerBuilder {
-    LayerBuilder::new()
-        .file("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n")
-        .file("etc/shadow", "root:*:19000:0:99999:7:::\n")
-        .file(
-            "var/lib/dpkg/status",
-            "Package: dash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 0.5.12-2\nMaintainer: x\n\n",
-        )
-}
-
-/// A folder with an OCI layout of these layers.
-fn layout(folder: &Path, layers: &[LayerBuilder]) {
-    let image =
-        layers.iter().fold(ImageBuilder::new(), |image, layer| image.layer(layer.clone(), Compression::Gzip));
-    image.build().write_oci_layout(folder, "latest");
-}
 
 #[test]
 fn an_images_packages_and_findings_are_printed_and_the_exit_code_says_what_they_mean() {
@@ -157,6 +123,7 @@ fn the_command_line_counts_before_the_environment_and_that_before_the_file() {
     let with = |arguments: &[&str], variable: Option<&str>| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pratique"));
         command.args(["scan", "oci:image"]).args(arguments).env_clear().env("HOME", home.path());
+        command.env("PRATIQUE_NO_VULNERABILITIES", "true");
         command.current_dir(home.path()).envs(variable.map(|value| ("PRATIQUE_FORMAT", value)));
         text(&command.output().unwrap().stdout)
     };
@@ -251,61 +218,6 @@ fn versions_are_compared_by_arguments_or_line_by_line() {
     assert_eq!(text(&child.wait_with_output().unwrap().stdout), "<\n=\n>\n");
     let (_, err) = ends_with(3, home.path(), &["db", "compare", "Nowhere", "1", "2"]);
     assert!(err.contains("`Nowhere`"), "{err}");
-}
-
-/// A folder as OSV publishes: one advisory on dash of Debian 12, made for this test.
-fn advisories(folder: &Path) {
-    let record = serde_json::json!({
-        "schema_version": "1.6.0", "id": "DSA-0001-1", "modified": "2026-01-02T00:00:00Z",
-        "published": "2026-01-01T00:00:00Z", "summary": "dash forgets", "upstream": ["CVE-2026-0001"],
-        "affected": [{
-            "package": {"ecosystem": "Debian:12", "name": "dash"},
-            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "0.5.12-3"}]}],
-        }],
-    });
-    let folder = folder.join("Debian");
-    fs::create_dir_all(&folder).expect("a folder");
-    fs::write(folder.join("DSA-0001-1.json"), record.to_string()).expect("a record");
-    let zipped = Command::new("python3")
-        .args(["-m", "zipfile", "-c", "all.zip", "DSA-0001-1.json"])
-        .current_dir(&folder)
-        .status();
-    assert!(zipped.expect("python3 runs").success());
-}
-
-#[test]
-fn a_database_of_advisories_is_built_and_asked_and_makes_vulnerable_packages_findings() {
-    let home = tempfile::tempdir().unwrap();
-    layout(&home.path().join("image"), &[debian()]);
-    advisories(&home.path().join("osv"));
-    let (out, _) = ends_with(0, home.path(), &["db", "build", "osv", "-o", "db"]);
-    assert!(out.contains("1 advisories"), "{out}");
-    let (out, _) = ends_with(0, home.path(), &["db", "status", "db"]);
-    assert!(out.contains("Debian:12: 1 statements"), "{out}");
-    let (out, _) = ends_with(0, home.path(), &["db", "search", "db", "da"]);
-    assert_eq!(out, "Debian:12\tdash\n");
-    let (out, _) = ends_with(0, home.path(), &["db", "show", "db", "CVE-2026-0001"]);
-    assert!(out.contains("DSA-0001-1: dash forgets"), "{out}");
-
-    let (out, _) = ends_with(1, home.path(), &["scan", "oci:image", "--db", "db", "-f", "json"]);
-    let report: Value = serde_json::from_str(&out).unwrap();
-    assert!(out.contains("CVE-2026-0001") && out.contains("0.5.12-3"), "the flaw and its fix: {report}");
-    assert!(out.contains("advisories of "), "the database's age is said: {report}");
-    let (out, _) = ends_with(0, home.path(), &["scan", "oci:image"]);
-    assert!(!out.contains("CVE-"), "{out}");
-
-    // An ecosystem that the database lacks is not clean but not covered.
-    let python = LayerBuilder::new().file(
-        "opt/lib/python3/site-packages/six-1.16.0.dist-info/METADATA",
-        "Metadata-Version: 2.1\nName: six\nVersion: 1.16.0\n",
-    );
-    layout(&home.path().join("python"), &[python]);
-    let (out, _) = ends_with(2, home.path(), &["scan", "oci:python", "--db", "db"]);
-    assert!(out.contains("not covered"), "{out}");
-
-    fs::write(home.path().join("db"), "damaged").unwrap();
-    ends_with(3, home.path(), &["scan", "oci:image", "--db", "db"]);
-    ends_with(4, home.path(), &["db", "status", "db"]);
 }
 
 #[test]

@@ -5,8 +5,7 @@ use std::path::Path;
 use pratique_fs::listing::{self, RUNTIMES};
 use pratique_fs::{FolderLayer, OverlayAttributes, SourceOptions};
 
-use crate::cache::FolderCache;
-use crate::commands::scan::usual_cache;
+use crate::cache::{self, FolderCache};
 use crate::exit::{Code, Fail, Failure};
 
 /// Prints one line an item. What lacks is no failure of the command: most machines have one runtime.
@@ -25,7 +24,7 @@ pub(super) fn run() -> Result<Code, Failure> {
         "opaque folders cannot be seen without CAP_SYS_ADMIN: layers are read from blobs where there are some"
     };
     line(sees, "unpacked layers", detail);
-    match usual_cache() {
+    match cache::usual() {
         None => line(false, "cache", "neither XDG_CACHE_HOME nor HOME is set; use --cache-dir"),
         Some(folder) => match FolderCache::open(&folder) {
             Ok(_) => line(true, "cache", &folder.display().to_string()),

@@ -1,10 +1,10 @@
 //! `pratique scan` and `pratique sbom`.
 
-use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::available_parallelism;
 
 use anyhow::Context;
+use jiff::Timestamp;
 use pratique_core::facts::Platform;
 use pratique_fs::find::is_pattern;
 use pratique_fs::listing::RUNTIMES;
@@ -13,12 +13,15 @@ use pratique_fs::{SourceKind, SourceOptions, SourceRef, select};
 use pratique_report::Report;
 use pratique_scan::{Engine, LayerCache};
 use pratique_vulns::Database;
+use pratique_vulns::matching::DETECTOR;
 
-use crate::args::{FailOn, Layers, Scan};
-use crate::cache::FolderCache;
+use crate::advisories::{Advisories, Kept};
+use crate::args::{Common, FailOn, Layers, Options, Scan};
+use crate::cache::{self, FolderCache};
 use crate::config;
 use crate::exit::{Code, Fail, Failure};
 use crate::output::Outputs;
+use crate::suppress::Suppression;
 use crate::target::{Settings, dictionary};
 
 /// What is looked for.
@@ -30,37 +33,17 @@ pub(super) enum What {
     Inventory,
 }
 
-pub(super) fn run(mut options: Scan, what: What) -> Result<Code, Failure> {
+pub(super) fn run(scan: Scan, what: What) -> Result<Code, Failure> {
+    let Scan { sources, mut options } = scan;
     config::complete(&mut options).fail(Code::Usage)?;
     let default = if what == What::Inventory { "cyclonedx" } else { "table" };
     let outputs = Outputs::of(&options, default).fail(Code::Usage)?;
     let engine = engine(&options, what).fail(Code::Usage)?;
-    let words = match &options.dictionary {
-        Some(path) => {
-            dictionary(path).with_context(|| format!("dictionary {}", path.display())).fail(Code::Usage)?
-        }
-        None => Vec::new(),
-    };
-    let advisories = match (&options.db, what) {
-        (Some(path), What::Everything) => Some(Database::open(path).fail(Code::Usage)?),
-        _ => None,
-    };
-    let sources = sources(&options).fail(Code::Usage)?;
     let cache = open_cache(&options).fail(Code::Usage)?;
-    let settings = Settings {
-        engine: &engine,
-        sources,
-        cache: cache.as_ref().map(|cache| cache as &dyn LayerCache),
-        advisories,
-        dictionary: words,
-        jobs: options.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from),
-        layers: options.layers.unwrap_or(Layers::Squashed),
-        quiet: options.quiet,
-        verbose: options.verbose && !options.quiet,
-    };
+    let settings = settings(&options, what, &engine, cache.as_ref())?;
     let mut code = Code::Clean;
     let mut reports = Vec::new();
-    for source in options.sources.iter().flat_map(|source| expand(source, &settings)) {
+    for source in sources.iter().flat_map(|source| expand(source, &settings)) {
         match source.and_then(|source| settings.scan(&source)) {
             Ok(report) => {
                 code = code.worse(verdict(&report, options.fail_on));
@@ -79,6 +62,52 @@ pub(super) fn run(mut options: Scan, what: What) -> Result<Code, Failure> {
         cache.prune();
     }
     Ok(code)
+}
+
+/// How targets are scanned by these options.
+fn settings<'a>(
+    options: &Options,
+    what: What,
+    engine: &'a Engine,
+    cache: Option<&'a FolderCache>,
+) -> Result<Settings<'a>, Failure> {
+    let words = match &options.dictionary {
+        Some(path) => {
+            dictionary(path).with_context(|| format!("dictionary {}", path.display())).fail(Code::Usage)?
+        }
+        None => Vec::new(),
+    };
+    let sources = sources(options).fail(Code::Usage)?;
+    let advisories = match what {
+        What::Inventory => Advisories::NotAsked,
+        What::Everything => advisories(options, &sources).fail(Code::Usage)?,
+    };
+    Ok(Settings {
+        engine,
+        sources,
+        cache: cache.map(|cache| cache as &dyn LayerCache),
+        advisories,
+        suppression: Suppression::of(options, Timestamp::now()).fail(Code::Usage)?,
+        dictionary: words,
+        jobs: options.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from),
+        layers: options.layers.unwrap_or(Layers::Squashed),
+        quiet: options.common.quiet,
+        verbose: options.verbose && !options.common.quiet,
+    })
+}
+
+/// The advisories that the options ask for.
+pub(super) fn advisories(options: &Options, sources: &SourceOptions) -> anyhow::Result<Advisories> {
+    let is_wanted = |name: &String| name == "*" || name == DETECTOR;
+    if options.no_vulnerabilities
+        || !(options.detectors.is_empty() || options.detectors.iter().any(is_wanted))
+    {
+        return Ok(Advisories::Off);
+    }
+    match &options.db {
+        Some(path) => Ok(Advisories::File(Box::new(Database::open(path)?))),
+        None => Ok(Advisories::Kept(Box::new(Kept::of(&options.common, &sources.registry)?))),
+    }
 }
 
 /// What a source means: itself, or the images of a runtime or registry that a pattern names.
@@ -116,14 +145,20 @@ fn expand_in_registry(source: &str, pattern: &str, settings: &Settings<'_>) -> V
     }
 }
 
-fn sources(options: &Scan) -> anyhow::Result<SourceOptions> {
-    let mut sources = SourceOptions { offline: options.offline, ..SourceOptions::from_environment()? };
+pub(super) fn sources(options: &Options) -> anyhow::Result<SourceOptions> {
+    let mut sources = common_sources(&options.common)?;
     if let Some(text) = &options.platform {
         sources.platform = platform(text)?;
     }
-    sources.registry.insecure = options.insecure_registry.clone();
-    sources.registry.ca_files = options.registry_ca.clone();
-    for mirror in &options.registry_mirror {
+    Ok(sources)
+}
+
+/// How things are reached, as far as every command has a say in it.
+pub(super) fn common_sources(common: &Common) -> anyhow::Result<SourceOptions> {
+    let mut sources = SourceOptions { offline: common.offline, ..SourceOptions::from_environment()? };
+    sources.registry.insecure = common.insecure_registry.clone();
+    sources.registry.ca_files = common.registry_ca.clone();
+    for mirror in &common.registry_mirror {
         let Some((registry, location)) = mirror.split_once('=') else {
             anyhow::bail!(
                 "`{mirror}` is no mirror; write it as REGISTRY=PLACE, such as docker.io=mirror.example/hub"
@@ -135,18 +170,19 @@ fn sources(options: &Scan) -> anyhow::Result<SourceOptions> {
     Ok(sources)
 }
 
-fn engine(options: &Scan, what: What) -> anyhow::Result<Engine> {
+fn engine(options: &Options, what: What) -> anyhow::Result<Engine> {
     let detectors = match (what, options.detectors.as_slice()) {
         (What::Inventory, _) => Vec::new(),
         (What::Everything, []) => vec!["*".to_owned()],
         (What::Everything, [none]) if none == "none" => Vec::new(),
-        (What::Everything, list) => list.to_vec(),
+        // Matching packages with advisories is no detector's work.
+        (What::Everything, list) => list.iter().filter(|name| *name != DETECTOR).cloned().collect(),
     };
     Ok(Engine::new(&detectors, pratique_inventory::PARSERS)?.excluding(&options.exclude)?)
 }
 
 /// What a report means for whoever started the command.
-fn verdict(report: &Report, fail_on: Option<FailOn>) -> Code {
+pub(super) fn verdict(report: &Report, fail_on: Option<FailOn>) -> Code {
     let FailOn(threshold) = fail_on.unwrap_or(FailOn(Some(pratique_core::Severity::Unknown)));
     if report.error.is_some() {
         Code::Source
@@ -176,20 +212,20 @@ fn platform(text: &str) -> anyhow::Result<Platform> {
 }
 
 /// The cache, if one is wanted. One that was named must work; the usual one is done without if it does not.
-fn open_cache(options: &Scan) -> anyhow::Result<Option<FolderCache>> {
+fn open_cache(options: &Options) -> anyhow::Result<Option<FolderCache>> {
     if options.no_cache {
         return Ok(None);
     }
-    if let Some(folder) = &options.cache_dir {
+    if let Some(folder) = &options.common.cache_dir {
         let opened =
             FolderCache::open(folder).with_context(|| format!("the cache folder {}", folder.display()));
         return opened.map(Some);
     }
-    let Some(folder) = usual_cache() else { return Ok(None) };
+    let Some(folder) = cache::usual() else { return Ok(None) };
     match FolderCache::open(&folder) {
         Ok(cache) => Ok(Some(cache)),
         Err(error) => {
-            if !options.quiet {
+            if !options.common.quiet {
                 eprintln!(
                     "pratique: the cache folder {} cannot be used: {error}; all layers are read anew",
                     folder.display()
@@ -198,11 +234,4 @@ fn open_cache(options: &Scan) -> anyhow::Result<Option<FolderCache>> {
             Ok(None)
         }
     }
-}
-
-/// The user's cache folder for this command.
-pub(super) fn usual_cache() -> Option<PathBuf> {
-    let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))?;
-    Some(cache.join("pratique"))
 }

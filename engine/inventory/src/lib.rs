@@ -25,3 +25,4 @@ pub use api::{LocatedRecord, Parsed, Parser};
 pub use assemble::assemble;
 pub use parsers::PARSERS;
 pub use purl::purl;
+pub use sbom::read_sbom;

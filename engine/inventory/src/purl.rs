@@ -5,7 +5,7 @@ mod read;
 use packageurl::PackageUrl;
 use pratique_core::package::{Ecosystem, Package, Release};
 
-pub(crate) use read::{NoPackage, package};
+pub(crate) use read::{NoPackage, package, release};
 
 /// The package URL of a package in a system of this release. Namespaces and qualifiers are those that the purl types
 /// define; `upstream` names the source package, as scanners agree to write it.

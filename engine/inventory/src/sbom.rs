@@ -10,8 +10,8 @@ mod spdx;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pratique_core::GapKind;
-use pratique_core::inspect::FileInput;
-use pratique_core::package::{Evidence, Package, Record};
+use pratique_core::inspect::{FileInput, FileMode};
+use pratique_core::package::{Evidence, Inventory, LocatedPackage, Package, Record, Release};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -34,6 +34,16 @@ struct Component {
     root: bool,
     /// Whether it ought to be a package, by its kind: files and operating systems have no package URL.
     counts: bool,
+    /// Where it lies, as our own documents say it.
+    place: Place,
+}
+
+/// Where a package lies in what a document describes.
+#[derive(Debug, Default)]
+struct Place {
+    path: Option<String>,
+    layer: Option<String>,
+    owned_by: Option<String>,
 }
 
 /// What tells formats apart.
@@ -97,22 +107,31 @@ fn is_package(kind: &str) -> bool {
 }
 
 fn parsed(components: Vec<Component>) -> Parsed {
-    let mut packages: BTreeSet<Package> = BTreeSet::new();
+    let (packages, problems) = packages(components);
+    let packages: BTreeSet<Package> = packages.into_iter().map(|(package, ..)| package).collect();
+    Parsed { records: packages.into_iter().map(Record::from).collect(), problems }
+}
+
+/// Packages with their package URLs and places, and what is wrong with the others.
+type Named = (Vec<(Package, String, Place)>, Vec<(GapKind, String)>);
+
+fn packages(components: Vec<Component>) -> Named {
+    let mut packages = Vec::new();
     let mut unknown: BTreeMap<String, usize> = BTreeMap::new();
     let (mut invalid, mut nameless) = (Vec::new(), 0);
     for component in components {
-        let Some(url) = &component.purl else {
+        let Some(url) = component.purl else {
             nameless += usize::from(component.counts && !component.root);
             continue;
         };
-        match purl::package(url) {
+        match purl::package(&url) {
             Ok(mut package) => {
                 package.evidence = Evidence::Sbom;
                 package.licenses = component.licenses;
                 if component.root {
                     package.attributes.insert("root".to_owned(), "true".to_owned());
                 }
-                packages.insert(package);
+                packages.push((package, url, component.place));
             }
             // Images are what others lie in.
             Err(NoPackage::Type(kind)) if matches!(kind.as_str(), "oci" | "docker") => {}
@@ -135,13 +154,56 @@ fn parsed(components: Vec<Component>) -> Parsed {
         let reason = format!("components without a package URL, whose world is not known: {nameless}");
         problems.push((GapKind::Unsupported, reason));
     }
-    Parsed { records: packages.into_iter().map(Record::from).collect(), problems }
+    (packages, problems)
+}
+
+/// The inventory that a document describes, for whoever is handed an SBOM instead of an image. `path` is where packages are
+/// said to lie whose document does not say it. The system's release is what the package URLs of its packages say.
+///
+/// # Errors
+/// Nothing in it could be read, and why.
+pub fn read_sbom(bytes: &Vec<u8>, path: &str) -> Result<(Inventory, Vec<(GapKind, String)>), String> {
+    const MODE: FileMode = FileMode { permissions: 0o644, uid: 0, gid: 0 };
+    let (components, problem) =
+        components(&FileInput::in_memory(path.as_bytes(), MODE, bytes)).map_err(|parsed| {
+            parsed.problems.into_iter().map(|(_, reason)| reason).collect::<Vec<_>>().join("; ")
+        })?;
+    let (named, mut problems) = packages(components);
+    problems.extend(problem);
+    let mut releases: BTreeMap<Release, usize> = BTreeMap::new();
+    for (package, url, _) in &named {
+        if let Some(release) = purl::release(url).filter(|_| package.ecosystem.is_system()) {
+            *releases.entry(release).or_default() += 1;
+        }
+    }
+    let release = releases.iter().max_by_key(|(_, count)| **count).map(|(release, _)| release.clone());
+    let others: usize =
+        releases.iter().filter(|(own, _)| Some(*own) != release.as_ref()).map(|(_, n)| n).sum();
+    if others > 0 {
+        let reason = format!("packages of another release than most, which are left out: {others}");
+        problems.push((GapKind::Unsupported, reason));
+    }
+    let is_of_release = |package: &Package, url: &str| {
+        !package.ecosystem.is_system() || purl::release(url).is_none_or(|own| Some(own) == release)
+    };
+    let packages: BTreeSet<LocatedPackage> = named
+        .into_iter()
+        .filter(|(package, url, _)| is_of_release(package, url))
+        .map(|(package, purl, place)| LocatedPackage {
+            package,
+            purl,
+            path: place.path.unwrap_or_else(|| path.to_owned()),
+            layer: place.layer.and_then(|layer| layer.parse().ok()),
+            owned_by: place.owned_by,
+            files: 0,
+        })
+        .collect();
+    let inventory = Inventory { release, packages: packages.into_iter().collect(), removed: Vec::new() };
+    Ok((inventory, problems))
 }
 
 #[cfg(test)]
 mod tests {
-    use pratique_core::inspect::FileMode;
-
     use super::*;
 
     const MODE: FileMode = FileMode { permissions: 0o644, uid: 0, gid: 0 };
@@ -183,5 +245,29 @@ mod tests {
         let component = "{\"type\": \"library\", \"purl\": \"wrong\"},".repeat(20_000);
         let text = format!("{{\"bomFormat\": \"CycloneDX\", \"components\": [{component} {{}}]}}");
         assert_eq!(problems(&text), [GapKind::Malformed]);
+    }
+
+    #[test]
+    fn an_sbom_that_is_handed_over_gives_release_and_places() {
+        let text = r#"{"bomFormat": "CycloneDX", "components": [
+            {"type": "library", "purl": "pkg:deb/debian/dash@0.5?arch=amd64&distro=debian-12&upstream=shell%400.4"},
+            {"type": "library", "purl": "pkg:apk/alpine/musl@1.2.5-r0?distro=3.20.1"},
+            {"type": "library", "purl": "pkg:deb/debian/bash@5?distro=debian-12"},
+            {"type": "library", "purl": "pkg:pypi/six@1", "properties": [
+                {"name": "pratique:path", "value": "/usr/six"}, {"name": "pratique:ownedBy", "value": "pkg:deb/a"},
+                {"name": "pratique:layer", "value": "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}]}]}"#;
+        let (inventory, problems) = read_sbom(&text.as_bytes().to_vec(), "a.json").unwrap();
+        let release = inventory.release.unwrap();
+        assert_eq!((release.id.as_str(), release.version.as_str()), ("debian", "12"));
+        let names: Vec<_> = inventory.packages.iter().map(|located| located.package.name.as_str()).collect();
+        assert_eq!(names, ["bash", "dash", "six"]);
+        assert!(matches!(&problems[..], [(GapKind::Unsupported, reason)] if reason.contains("left out: 1")));
+        let [bash, dash, six] = &inventory.packages[..] else { panic!("{names:?}") };
+        assert_eq!(dash.package.source.as_ref().unwrap().version, "0.4");
+        assert_eq!((bash.path.as_str(), six.path.as_str()), ("a.json", "/usr/six"));
+        assert!(six.layer.is_some() && six.owned_by.as_deref() == Some("pkg:deb/a"));
+        for nothing in ["", "{}", "{\"spdxVersion\": \"SPDX-3.0\"}", "hello"] {
+            assert!(read_sbom(&nothing.as_bytes().to_vec(), "a.json").is_err(), "{nothing}");
+        }
     }
 }

@@ -7,10 +7,11 @@ use pratique_core::package::{Ecosystem, Evidence, LocatedPackage, Release};
 use serde::Serialize;
 
 use crate::Error;
+use crate::bom_flaws::{Flaw, flaws};
 use crate::id::uuid;
 use crate::licenses::License;
 use crate::place::{gap_line, image_purl, owners, target_digest, unique_names};
-use crate::report::{Report, TargetKind};
+use crate::report::{Report, TargetKind, Vulnerabilities};
 use crate::text::{is_purl, visible};
 
 #[derive(Serialize)]
@@ -27,6 +28,8 @@ pub(crate) struct Bom {
     pub(crate) components: Vec<Component>,
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) compositions: Vec<Composition>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) vulnerabilities: Vec<Flaw>,
 }
 
 #[derive(Serialize)]
@@ -151,6 +154,7 @@ impl Bom {
             },
             dependencies: dependencies(packages, &names, report.inventory.release.is_some()),
             compositions: vec![Composition { aggregate, assemblies: vec![ROOT.to_owned()] }],
+            vulnerabilities: flaws(report, &names, ROOT),
             components,
         };
         bom.serial_number = Some(format!("urn:uuid:{}", uuid(&bom)?));
@@ -158,11 +162,11 @@ impl Bom {
     }
 }
 
-fn text(text: &str) -> String {
+pub(crate) fn text(text: &str) -> String {
     visible(text).into_owned()
 }
 
-fn some(value: &str) -> Option<String> {
+pub(crate) fn some(value: &str) -> Option<String> {
     (!value.is_empty()).then(|| text(value))
 }
 
@@ -170,7 +174,7 @@ fn version(value: &str) -> Option<String> {
     some(value).filter(|version| version.chars().count() <= MAX_VERSION)
 }
 
-fn property(name: &str, value: &str) -> Property {
+pub(crate) fn property(name: &str, value: &str) -> Property {
     Property { name: format!("pratique:{}", visible(name)), value: text(value) }
 }
 
@@ -229,6 +233,12 @@ fn result(report: &Report) -> Vec<Property> {
     let mut properties = vec![property("verdict", report.verdict().as_str())];
     properties.extend(report.error.as_deref().map(|error| property("error", error)));
     properties.extend(report.gaps.iter().map(|gap| property("gap", &gap_line(gap))));
+    if report.vulnerabilities != Vulnerabilities::NotAsked {
+        properties.push(property("vulnerabilities", report.vulnerabilities.as_str()));
+    }
+    if let Vulnerabilities::Matched(advisories) = &report.vulnerabilities {
+        properties.push(property("advisories:asOf", &advisories.as_of().to_string()));
+    }
     properties
 }
 

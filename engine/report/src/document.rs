@@ -9,7 +9,7 @@ use pratique_core::{Category, Finding, Gap, GapKind, Severity, Verdict};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use crate::report::{Image, Report, TargetKind};
+use crate::report::{Advisories, Image, Report, Suppressed, TargetKind, Upgrade, Vulnerabilities};
 
 /// Version of the schema.
 const SCHEMA_VERSION: u32 = 1;
@@ -58,8 +58,14 @@ struct ReportView<'a> {
     image: Option<ImageView<'a>>,
     /// Detectors that ran, with the version of their rules.
     detectors: &'a BTreeMap<String, String>,
+    /// Whether packages were matched with advisories, and with how old ones.
+    vulnerabilities: VulnerabilitiesView<'a>,
     /// What was found, worst first.
     findings: Vec<FindingView<'a>>,
+    /// What was found and does not count, because somebody says that it does not matter; worst first.
+    suppressed: Vec<SuppressedView<'a>>,
+    /// The smallest upgrade of each package that clears all of its findings that have a fix.
+    upgrades: Vec<UpgradeView<'a>>,
     /// What was not read or not judged. A result with gaps is never clean.
     gaps: Vec<GapView<'a>>,
     /// The operating system's release; absent if there is no system in the target.
@@ -92,6 +98,8 @@ struct Summary {
     severities: BTreeMap<&'static str, usize>,
     /// Findings by category; without those that have none.
     categories: BTreeMap<&'static str, usize>,
+    /// Findings that do not count.
+    suppressed: usize,
     /// Gaps.
     gaps: usize,
     /// Packages by ecosystem (the type of their package URLs); without those that have none.
@@ -146,6 +154,81 @@ struct FindingView<'a> {
     layer: Option<&'a str>,
     /// Details by name, masked like the message.
     attributes: &'a BTreeMap<String, String>,
+}
+
+/// Whether packages were matched with advisories, and with how old ones.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Vulnerabilities")]
+struct VulnerabilitiesView<'a> {
+    /// `Matched`; `NotCovered`: there were no advisories, and a gap says why; `Off`: they were switched off; `NoPackages`:
+    /// there is nothing to match; `NotAsked`: a list of packages alone was asked for.
+    #[schemars(schema_with = "vulnerabilities")]
+    state: &'static str,
+    /// The advisories; with `Matched` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advisories: Option<AdvisoriesView<'a>>,
+}
+
+/// The advisories that packages were matched with.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Advisories")]
+struct AdvisoriesView<'a> {
+    /// When the database was built (RFC 3339, UTC).
+    #[schemars(extend("format" = "date-time"))]
+    built: String,
+    /// As of when they are: the time of the ecosystem that was compared with its source longest ago (RFC 3339, UTC).
+    #[schemars(extend("format" = "date-time"))]
+    as_of: String,
+    /// How old they were when the target was scanned, in seconds; 0 where clocks disagree.
+    age_seconds: u64,
+    /// By OSV ecosystem, those that occur in the target and in the database.
+    ecosystems: BTreeMap<&'a str, AdvisoryAgeView>,
+    /// Why they could not be brought up to date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+/// How old the advisories of one ecosystem are.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "AdvisoryAge")]
+struct AdvisoryAgeView {
+    /// The last change of any of them (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    newest: Option<String>,
+    /// When they were last compared with those at their source (RFC 3339, UTC).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checked: Option<String>,
+}
+
+/// A finding that does not count.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Suppressed")]
+struct SuppressedView<'a> {
+    finding: FindingView<'a>,
+    /// Who says that it does not matter: the author of a VEX document, a file, an option, an exception of a policy.
+    by: &'a str,
+    /// Why.
+    reason: &'a str,
+}
+
+/// What to do about a package.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Upgrade")]
+struct UpgradeView<'a> {
+    /// Its package URL.
+    purl: &'a str,
+    name: &'a str,
+    /// The version that is there.
+    installed: &'a str,
+    /// The smallest version at which none of its flaws that have a fix remains.
+    version: &'a str,
+    /// How many findings that clears.
+    clears: usize,
 }
 
 /// Something that was not read or not judged.
@@ -267,7 +350,10 @@ impl<'a> ReportView<'a> {
             summary: Summary::of(report),
             image: report.image.as_ref().map(ImageView::of),
             detectors: &report.detectors,
+            vulnerabilities: VulnerabilitiesView::of(report),
             findings: report.worst_first().into_iter().map(FindingView::of).collect(),
+            suppressed: report.suppressed_worst_first().into_iter().map(SuppressedView::of).collect(),
+            upgrades: report.upgrades.iter().map(UpgradeView::of).collect(),
             gaps: report.gaps.iter().map(GapView::of).collect(),
             release: report.inventory.release.as_ref().map(ReleaseView::of),
             packages: report.inventory.packages.iter().map(PackageView::of).collect(),
@@ -287,6 +373,7 @@ impl Summary {
         Self {
             severities: report.severities().into_iter().map(severity).collect(),
             categories,
+            suppressed: report.suppressed.len(),
             gaps: report.gaps.len(),
             packages: report.ecosystems().into_iter().map(ecosystem).collect(),
         }
@@ -320,6 +407,47 @@ impl<'a> FindingView<'a> {
             layer: finding.layer.as_ref().map(|digest| digest.as_str()),
             attributes: &finding.attributes,
         }
+    }
+}
+
+impl<'a> VulnerabilitiesView<'a> {
+    fn of(report: &'a Report) -> Self {
+        let advisories = match &report.vulnerabilities {
+            Vulnerabilities::Matched(advisories) => Some(AdvisoriesView::of(advisories, report)),
+            _ => None,
+        };
+        Self { state: report.vulnerabilities.as_str(), advisories }
+    }
+}
+
+impl<'a> AdvisoriesView<'a> {
+    fn of(advisories: &'a Advisories, report: &Report) -> Self {
+        let age = report.scanned_at.duration_since(advisories.as_of()).as_secs();
+        let text = |time: Option<jiff::Timestamp>| time.map(|time| time.to_string());
+        let ecosystems = advisories.ecosystems.iter().map(|(name, age)| {
+            let age = AdvisoryAgeView { newest: text(age.newest), checked: text(age.checked) };
+            (name.as_str(), age)
+        });
+        Self {
+            built: advisories.built.to_string(),
+            as_of: advisories.as_of().to_string(),
+            age_seconds: u64::try_from(age).unwrap_or(0),
+            ecosystems: ecosystems.collect(),
+            problem: advisories.problem.as_deref(),
+        }
+    }
+}
+
+impl<'a> SuppressedView<'a> {
+    fn of(suppressed: &'a Suppressed) -> Self {
+        Self { finding: FindingView::of(&suppressed.finding), by: &suppressed.by, reason: &suppressed.reason }
+    }
+}
+
+impl<'a> UpgradeView<'a> {
+    fn of(upgrade: &'a Upgrade) -> Self {
+        let Upgrade { purl, name, installed, version, clears } = upgrade;
+        Self { purl, name, installed, version, clears: *clears }
     }
 }
 
@@ -379,6 +507,10 @@ fn words(words: Vec<&'static str>) -> Schema {
 
 fn verdict(_: &mut SchemaGenerator) -> Schema {
     words(Verdict::ALL.iter().map(|verdict| verdict.as_str()).collect())
+}
+
+fn vulnerabilities(_: &mut SchemaGenerator) -> Schema {
+    words(Vulnerabilities::NAMES.to_vec())
 }
 
 fn severity(_: &mut SchemaGenerator) -> Schema {

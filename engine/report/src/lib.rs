@@ -6,6 +6,7 @@
 //! A new format is one file under `formats/` and one line in `formats.rs`.
 
 mod bom;
+mod bom_flaws;
 mod columns;
 mod diff;
 mod document;
@@ -28,4 +29,6 @@ mod samples;
 
 pub use diff::{Diff, diff};
 pub use format::{Error, Format, Options, Template, write};
-pub use report::{Image, Report, Target, TargetKind, Tool};
+pub use report::{
+    Advisories, AdvisoryAge, Image, Report, Suppressed, Target, TargetKind, Tool, Upgrade, Vulnerabilities,
+};

@@ -76,6 +76,91 @@ pub struct Image {
     pub trust: Trust,
 }
 
+/// Whether packages were matched with advisories, and with how old ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Vulnerabilities {
+    /// A list of packages was asked for, and nothing else.
+    #[default]
+    NotAsked,
+    /// They were switched off.
+    Off,
+    /// There is no package that could have any.
+    NoPackages,
+    /// There were no advisories to match with; a gap says why.
+    NotCovered,
+    /// They were matched with these.
+    Matched(Advisories),
+}
+
+impl Vulnerabilities {
+    /// The name as it is written in reports.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NotAsked => "NotAsked",
+            Self::Off => "Off",
+            Self::NoPackages => "NoPackages",
+            Self::NotCovered => "NotCovered",
+            Self::Matched(_) => "Matched",
+        }
+    }
+
+    /// All names.
+    pub const NAMES: [&'static str; 5] = ["NotAsked", "Off", "NoPackages", "NotCovered", "Matched"];
+}
+
+/// The advisories that packages were matched with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advisories {
+    /// When the database was built.
+    pub built: Timestamp,
+    /// By OSV ecosystem, those that occur in the target and in the database.
+    pub ecosystems: BTreeMap<String, AdvisoryAge>,
+    /// Why they could not be brought up to date, if so.
+    pub problem: Option<String>,
+}
+
+/// How old the advisories of one ecosystem are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AdvisoryAge {
+    /// The last change of any of them.
+    pub newest: Option<Timestamp>,
+    /// When they were last compared with those at their source; none: that is not known.
+    pub checked: Option<Timestamp>,
+}
+
+impl Advisories {
+    /// As of when they are: the time of the ecosystem that was compared longest ago, or the database's.
+    pub fn as_of(&self) -> Timestamp {
+        self.ecosystems.values().map(|age| age.checked.unwrap_or(self.built)).min().unwrap_or(self.built)
+    }
+}
+
+/// A finding that somebody says does not matter: it does not count, and stays in the report.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Suppressed {
+    /// What was found.
+    pub finding: Finding,
+    /// Who says so.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What to do about a package.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Upgrade {
+    /// Its package URL.
+    pub purl: String,
+    /// Its name.
+    pub name: String,
+    /// The version that is there.
+    pub installed: String,
+    /// The smallest version at which none of its flaws that have a fix remains.
+    pub version: String,
+    /// How many findings that clears.
+    pub clears: usize,
+}
+
 /// The result of scanning one target: everything that any format writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -89,8 +174,14 @@ pub struct Report {
     pub inventory: Inventory,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// What was found and does not count, sorted.
+    pub suppressed: Vec<Suppressed>,
     /// What was missed.
     pub gaps: Vec<Gap>,
+    /// Whether packages were matched with advisories.
+    pub vulnerabilities: Vulnerabilities,
+    /// The smallest upgrades that clear all findings that have a fix, sorted.
+    pub upgrades: Vec<Upgrade>,
     /// Detectors that ran, with the version of their rule set.
     pub detectors: BTreeMap<String, String>,
     /// Why nothing usable came out, if so.
@@ -127,5 +218,12 @@ impl Report {
         let mut findings: Vec<&Finding> = self.findings.iter().collect();
         findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.cmp(b)));
         findings
+    }
+
+    /// What does not count, worst first; among equals in order.
+    pub(crate) fn suppressed_worst_first(&self) -> Vec<&Suppressed> {
+        let mut suppressed: Vec<&Suppressed> = self.suppressed.iter().collect();
+        suppressed.sort_by(|a, b| b.finding.severity.cmp(&a.finding.severity).then_with(|| a.cmp(b)));
+        suppressed
     }
 }

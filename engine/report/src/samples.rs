@@ -12,7 +12,9 @@ use pratique_core::package::{
 };
 use pratique_core::{Category, Digest, Finding, Gap, GapKind, Platform, Severity};
 
-use crate::{Image, Report, Target, TargetKind, Tool};
+use crate::{
+    Advisories, AdvisoryAge, Image, Report, Suppressed, Target, TargetKind, Tool, Upgrade, Vulnerabilities,
+};
 
 /// A digest that is easy to tell from others.
 pub(crate) fn digest(byte: u8) -> Digest {
@@ -31,7 +33,10 @@ pub(crate) fn empty() -> Report {
         image: None,
         inventory: Inventory::default(),
         findings: Vec::new(),
+        suppressed: Vec::new(),
         gaps: Vec::new(),
+        vulnerabilities: Vulnerabilities::NotAsked,
+        upgrades: Vec::new(),
         detectors: BTreeMap::from([("weak-password".into(), "1".into())]),
         error: None,
         scanned_at: time("2026-11-24T12:30:00.25Z"),
@@ -59,6 +64,35 @@ pub(crate) fn finding(severity: Severity, path: Option<&str>, message: &str) -> 
         path: path.map(str::to_owned),
         layer: Some(digest(0xbb)),
         attributes: BTreeMap::from([("scheme".into(), "sha512crypt".into()), ("user".into(), "root".into())]),
+    }
+}
+
+/// A flaw of a package of [`image`], as matching writes it.
+pub(crate) fn vulnerability(id: &str, severity: Severity, purl: &str) -> Finding {
+    let attributes = [
+        ("id", id),
+        ("aliases", "GHSA-aaaa-bbbb-cccc"),
+        ("package", "@babel/core"),
+        ("purl", purl),
+        ("installed", "7.1.0"),
+        ("fixed", "7.2.1"),
+        ("why", "@babel/core >=7.0.0 <7.2.1"),
+        ("severitySource", "GitHub"),
+        ("cvssVector", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N"),
+        ("cvssScore", "7.5"),
+        ("published", "2026-01-02T00:00:00Z"),
+        ("knownExploited", "2026-02-01"),
+        ("epss", "0.42000"),
+    ];
+    Finding {
+        detector: "vulnerability".into(),
+        rule: "package".into(),
+        category: Category::Vulnerability,
+        severity,
+        message: format!("{id} in @babel/core 7.1.0 (fixed in 7.2.1): it transpiles too much"),
+        path: Some("/srv/a/package-lock.json".into()),
+        layer: Some(digest(0xaa)),
+        attributes: attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
     }
 }
 
@@ -139,7 +173,34 @@ pub(crate) fn image() -> Report {
                 attributes: BTreeMap::from([("line".into(), "7".into())]),
                 ..finding(Severity::Unknown, None, "the image has no banner")
             },
+            vulnerability("CVE-2026-0001", Severity::High, "pkg:npm/%40babel/core@7.1.0"),
         ],
+        suppressed: vec![Suppressed {
+            finding: vulnerability("CVE-2026-0002", Severity::Medium, "pkg:npm/%40babel/core@7.1.0"),
+            by: "Team Shop <shop@example.com>".into(),
+            reason: "vulnerable_code_not_in_execute_path".into(),
+        }],
+        vulnerabilities: Vulnerabilities::Matched(Advisories {
+            built: time("2026-11-24T06:00:00Z"),
+            ecosystems: BTreeMap::from([
+                ("Debian".into(), AdvisoryAge { newest: Some(time("2026-11-23T00:00:00Z")), checked: None }),
+                (
+                    "npm".into(),
+                    AdvisoryAge {
+                        newest: Some(time("2026-11-22T00:00:00Z")),
+                        checked: Some(time("2026-11-23T06:00:00Z")),
+                    },
+                ),
+            ]),
+            problem: Some("https://osv.example/npm/all.zip: it answered 503".into()),
+        }),
+        upgrades: vec![Upgrade {
+            purl: "pkg:npm/%40babel/core@7.1.0".into(),
+            name: "@babel/core".into(),
+            installed: "7.1.0".into(),
+            version: "7.2.1".into(),
+            clears: 1,
+        }],
         gaps: vec![
             Gap::of_layer(
                 GapKind::Unreadable,
@@ -227,6 +288,17 @@ pub(crate) fn with_text(text: &str) -> Report {
         finding.message.clone_from(&text);
         finding.path = Some(text.clone());
         finding.attributes.clone_from(&attributes);
+    }
+    for suppressed in &mut report.suppressed {
+        suppressed.by.clone_from(&text);
+        suppressed.reason.clone_from(&text);
+        suppressed.finding.message.clone_from(&text);
+        suppressed.finding.attributes.values_mut().for_each(|value| value.clone_from(&text));
+    }
+    for upgrade in &mut report.upgrades {
+        for field in [&mut upgrade.purl, &mut upgrade.name, &mut upgrade.installed, &mut upgrade.version] {
+            field.clone_from(&text);
+        }
     }
     for gap in &mut report.gaps {
         gap.detector = Some(text.clone());

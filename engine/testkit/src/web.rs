@@ -40,7 +40,8 @@ struct Shared {
     ended: AtomicBool,
 }
 
-/// The server; it ends when dropped. Answers have strong entity tags and honour `Range`, `If-Range` and `If-None-Match`.
+/// The server; it ends when dropped. Answers have strong entity tags and honour `Range`, `If-Range` and `If-None-Match`;
+/// a `CONNECT` of plain HTTP is answered and recorded as its own request, and what comes through it from the same files.
 pub struct WebServer {
     shared: Arc<Shared>,
     port: u16,
@@ -116,7 +117,16 @@ impl Shared {
     fn answer(&self, mut stream: TcpStream) {
         let mut lines =
             BufReader::new(stream.try_clone().expect("a second handle")).lines().map_while(Result::ok);
-        let Some(first) = lines.next() else { return };
+        let Some(mut first) = lines.next() else { return };
+        // As a proxy it stands for every host itself.
+        if first.starts_with("CONNECT ") {
+            let path = first.trim_end_matches(" HTTP/1.1").to_owned();
+            lines.by_ref().take_while(|line| !line.is_empty()).for_each(drop);
+            lock(&self.asked).push(Asked { path, headers: BTreeMap::new() });
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
+            let Some(tunnelled) = lines.next() else { return };
+            first = tunnelled;
+        }
         let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
         let headers = lines
             .take_while(|line| !line.is_empty())

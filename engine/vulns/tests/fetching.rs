@@ -434,6 +434,18 @@ fn a_folder_a_zip_of_it_and_a_built_database_serve_without_a_network() {
 }
 
 #[test]
+fn what_lacks_an_ecosystem_does_not_replace_a_database_that_has_it() {
+    let fixture = Fixture::built();
+    let osv = fixture.folder.path().join("osv");
+    fs::create_dir_all(osv.join("npm")).unwrap();
+    fs::write(osv.join("npm/all.zip"), archive(&[("A-2", 2, "1.2")], 0)).unwrap();
+    let error = update(&fixture.store(), &Feeds::of(Address::Path(osv)), &["npm"]).unwrap_err().to_string();
+    assert!(error.contains("no advisories of PyPI") && error.contains("remove "), "{error}");
+    assert_eq!(fixture.fixes(), ["A-1 1.1"]);
+    assert_eq!(fixture.store().held()["PyPI"], now());
+}
+
+#[test]
 fn an_older_or_damaged_database_or_zip_does_not_replace_what_is_there() {
     let scratch = tempfile::tempdir().unwrap();
     let (old, new) = (scratch.path().join("old"), scratch.path().join("new"));

@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 
 use packageurl::PackageUrl;
-use pratique_core::package::{Ecosystem, Package, Source};
+use pratique_core::package::{Ecosystem, Package, Release, Source};
 
 /// Why a package URL names no package.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -76,9 +76,22 @@ pub(crate) fn package(text: &str) -> Result<Package, NoPackage> {
     Ok(package)
 }
 
+/// The release of the system that a package URL's `distro` names: `debian-12`, or a version alone (`3.20.1`), whose
+/// system is the namespace.
+pub(crate) fn release(text: &str) -> Option<Release> {
+    let url = PackageUrl::from_str(text).ok()?;
+    let distro = url.qualifiers().get("distro").filter(|distro| !distro.is_empty())?;
+    let is_version = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let (id, version) = match distro.rsplit_once('-') {
+        Some((id, version)) if is_version(version) => (id, version),
+        _ if is_version(distro) => (url.namespace()?, distro.as_ref()),
+        _ => (distro.as_ref(), ""),
+    };
+    Some(Release { id: id.to_owned(), version: version.to_owned(), ..Release::default() })
+}
+
 #[cfg(test)]
 mod tests {
-    use pratique_core::package::Release;
     use proptest::prelude::*;
 
     use super::*;
@@ -156,5 +169,20 @@ mod tests {
                 prop_assert!(matches!(ecosystem, Ecosystem::Cpan | Ecosystem::Conan | Ecosystem::Julia | Ecosystem::Cran), "{}", url);
             }
         }
+    }
+
+    #[test]
+    fn the_release_is_what_distro_says() {
+        for (text, id, version) in [
+            ("pkg:deb/debian/a@1?distro=debian-12", "debian", "12"),
+            ("pkg:apk/alpine/a@1?distro=3.20.1", "alpine", "3.20.1"),
+            ("pkg:rpm/opensuse/a@1?distro=opensuse-leap-15.6", "opensuse-leap", "15.6"),
+            ("pkg:apk/wolfi/a@1?distro=wolfi-20230201", "wolfi", "20230201"),
+            ("pkg:rpm/opensuse/a@1?distro=opensuse-tumbleweed", "opensuse-tumbleweed", ""),
+        ] {
+            let release = release(text).unwrap();
+            assert_eq!((release.id.as_str(), release.version.as_str()), (id, version), "{text}");
+        }
+        assert_eq!(release("pkg:deb/debian/a@1"), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Component, is_package};
+use super::{Component, Place, is_package};
 
 #[derive(Deserialize)]
 pub(super) struct Document {
@@ -24,9 +24,19 @@ struct Item {
     purl: Option<String>,
     #[serde(default)]
     licenses: Vec<Choice>,
+    #[serde(default)]
+    properties: Vec<Property>,
     /// Those that it is made of.
     #[serde(default)]
     components: Vec<Item>,
+}
+
+#[derive(Deserialize)]
+struct Property {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    value: String,
 }
 
 #[derive(Deserialize)]
@@ -53,11 +63,26 @@ impl Document {
                 licenses: item.licenses.into_iter().filter_map(Choice::text).collect(),
                 root,
                 counts: is_package(&item.kind),
+                place: place(item.properties),
             });
             open.extend(item.components.into_iter().map(|item| (item, false)));
         }
         found
     }
+}
+
+/// Where a component lies, by the properties that our own documents have.
+fn place(properties: Vec<Property>) -> Place {
+    let mut place = Place::default();
+    for Property { name, value } in properties {
+        match name.as_str() {
+            "pratique:path" => place.path = Some(value),
+            "pratique:layer" => place.layer = Some(value),
+            "pratique:ownedBy" => place.owned_by = Some(value),
+            _ => {}
+        }
+    }
+    place
 }
 
 impl Choice {

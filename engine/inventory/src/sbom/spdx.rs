@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pratique_core::GapKind;
 use serde::Deserialize;
 
-use super::Component;
+use super::{Component, Place};
 use crate::Parsed;
 use crate::formats::Text;
 
@@ -76,6 +76,7 @@ impl Document<'_> {
                     .collect(),
                 root: item.id.get().is_some_and(|id| roots.contains(id)),
                 counts: is_package(item.primary_package_purpose.get().unwrap_or_default()),
+                place: Place::default(),
             }
         };
         self.packages.iter().map(component).collect()

@@ -7,6 +7,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesEnd, BytesStart, BytesText, Event};
 
 use crate::bom::{Bom, Component, LicenseChoice, NamedLicense, Property};
+use crate::bom_flaws::{Flaw, Origin, Rating};
 use crate::{Error, Format, Options, Report};
 
 pub(crate) static FORMAT: Format = Format {
@@ -64,8 +65,60 @@ impl<W: Write> Xml<W> {
                         })
                     })
                 })
+            })?;
+            if bom.vulnerabilities.is_empty() {
+                return Ok(());
+            }
+            xml.element("vulnerabilities", &[], |xml| {
+                bom.vulnerabilities.iter().try_for_each(|flaw| xml.flaw(flaw))
             })
         })
+    }
+
+    fn flaw(&mut self, flaw: &Flaw) -> io::Result<()> {
+        self.element("vulnerability", &[], |xml| {
+            xml.leaf("id", &flaw.id)?;
+            if !flaw.references.is_empty() {
+                xml.element("references", &[], |xml| {
+                    flaw.references.iter().try_for_each(|reference| {
+                        xml.element("reference", &[], |xml| {
+                            xml.leaf("id", &reference.id)?;
+                            xml.origin(Some(&reference.source))
+                        })
+                    })
+                })?;
+            }
+            xml.element("ratings", &[], |xml| {
+                flaw.ratings.iter().try_for_each(|rating| xml.rating(rating))
+            })?;
+            xml.leaf("description", &flaw.description)?;
+            xml.optional("recommendation", flaw.recommendation.as_deref())?;
+            xml.optional("published", flaw.published.as_deref())?;
+            if let Some(analysis) = &flaw.analysis {
+                xml.element("analysis", &[], |xml| xml.leaf("detail", &analysis.detail))?;
+            }
+            xml.element("affects", &[], |xml| {
+                flaw.affects
+                    .iter()
+                    .try_for_each(|affects| xml.element("target", &[], |xml| xml.leaf("ref", &affects.of)))
+            })?;
+            xml.properties(&flaw.properties)
+        })
+    }
+
+    fn rating(&mut self, rating: &Rating) -> io::Result<()> {
+        self.element("rating", &[], |xml| {
+            xml.origin(rating.source.as_ref())?;
+            xml.optional("score", rating.score.map(|score| score.to_string()).as_deref())?;
+            xml.optional("severity", rating.severity)?;
+            xml.optional("method", rating.method)?;
+            xml.optional("vector", rating.vector.as_deref())
+        })
+    }
+
+    fn origin(&mut self, origin: Option<&Origin>) -> io::Result<()> {
+        let Some(origin) = origin else { return Ok(()) };
+        self.element("source", &[], |xml| xml.leaf("name", &origin.name))
     }
 
     fn components(&mut self, components: &[Component]) -> io::Result<()> {

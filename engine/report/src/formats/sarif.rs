@@ -12,7 +12,7 @@ use crate::id::fingerprint;
 use crate::json_output::write_json;
 use crate::place::target_digest;
 use crate::text::percent;
-use crate::{Error, Format, Options, Report};
+use crate::{Error, Format, Options, Report, Vulnerabilities};
 
 pub(crate) static FORMAT: Format = Format {
     name: "sarif",
@@ -136,7 +136,16 @@ struct Outcome<'a> {
     message: Text<&'a str>,
     locations: [Location<'a>; 1],
     partial_fingerprints: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressions: Option<[Suppression; 1]>,
     properties: OutcomeProperties<'a>,
+}
+
+/// Who says that a result does not matter, and why.
+#[derive(Serialize)]
+struct Suppression {
+    kind: &'static str,
+    justification: String,
 }
 
 #[derive(Serialize)]
@@ -187,10 +196,15 @@ impl<'a> Run<'a> {
         let rules = rules(report);
         let places: BTreeMap<&str, usize> =
             rules.iter().enumerate().map(|(place, rule)| (rule.id.as_str(), place)).collect();
-        let results = report.worst_first().into_iter().map(|finding| {
+        let suppressed = report.suppressed_worst_first().into_iter().map(|one| {
+            let justification = format!("suppressed by {}: {}", one.by, one.reason);
+            (&one.finding, Some([Suppression { kind: "external", justification }]))
+        });
+        let found = report.worst_first().into_iter().map(|finding| (finding, None));
+        let results = found.chain(suppressed).map(|(finding, suppressions)| {
             let id = rule_id(finding);
             let index = places.get(id.as_str()).copied().unwrap_or_default();
-            outcome(report, finding, id, index)
+            Outcome { suppressions, ..outcome(report, finding, id, index) }
         });
         let results = results.collect();
         let mut properties = BTreeMap::from([
@@ -199,6 +213,12 @@ impl<'a> Run<'a> {
             ("kind", report.target.kind.as_str().to_owned()),
             ("verdict", report.verdict().to_string()),
         ]);
+        if report.vulnerabilities != Vulnerabilities::NotAsked {
+            properties.insert("vulnerabilities", report.vulnerabilities.as_str().to_owned());
+        }
+        if let Vulnerabilities::Matched(advisories) = &report.vulnerabilities {
+            properties.insert("advisoriesAsOf", advisories.as_of().to_string());
+        }
         properties.extend(target_digest(report).map(|digest| ("imageId", digest.to_string())));
         Self {
             tool: Tool {
@@ -225,8 +245,15 @@ impl<'a> Run<'a> {
     }
 }
 
+/// A flaw is a rule of its own: services show and mute by rule.
 fn rule_id(finding: &Finding) -> String {
-    format!("{}/{}", finding.detector, finding.rule)
+    format!("{}/{}", finding.detector, flaw(finding).unwrap_or(&finding.rule))
+}
+
+/// The flaw that a finding is about, if it is about one.
+fn flaw(finding: &Finding) -> Option<&str> {
+    let id = finding.attributes.get("id").filter(|_| finding.category == Category::Vulnerability)?;
+    Some(id)
 }
 
 /// The rules of the detectors that ran, and those of findings that no compiled-in detector made.
@@ -240,13 +267,20 @@ fn rules(report: &Report) -> Vec<Rule> {
             described.insert(format!("{}/{rule}", detector.id), description);
         }
     }
-    for finding in &report.findings {
+    let suppressed = report.suppressed.iter().map(|one| &one.finding);
+    for finding in report.findings.iter().chain(suppressed) {
         let id = rule_id(finding);
         let severity = worst.entry(id.clone()).or_default();
         *severity = finding.severity.max(*severity);
         described
             .entry(id)
-            .or_insert_with_key(|id| (finding.category, id.clone(), format!("{DOCS}/reports.md")));
+            .or_insert_with_key(|id| match flaw(finding) {
+                Some(flaw) => {
+                    let page = format!("https://osv.dev/vulnerability/{}", percent(flaw, ""));
+                    (finding.category, flaw.to_owned(), page)
+                }
+                None => (finding.category, id.clone(), format!("{DOCS}/reports.md")),
+            });
     }
     let rule = |(id, (category, summary, help_uri)): (String, (Category, String, String))| {
         let security_severity = worst.get(&id).copied().and_then(score);
@@ -286,6 +320,7 @@ fn outcome<'a>(report: &'a Report, finding: &'a Finding, rule_id: String, rule_i
         message: Text { text: &finding.message },
         locations: [location(report, finding.path.as_deref(), line)],
         partial_fingerprints: BTreeMap::from([("pratique/v1", same_finding(finding))]),
+        suppressions: None,
         properties: OutcomeProperties {
             severity: finding.severity.as_str(),
             category: finding.category.as_str(),
@@ -299,7 +334,12 @@ fn outcome<'a>(report: &'a Report, finding: &'a Finding, rule_id: String, rule_i
 fn same_finding(finding: &Finding) -> String {
     let mut parts =
         vec![finding.detector.as_str(), finding.rule.as_str(), finding.path.as_deref().unwrap_or_default()];
-    for (key, value) in finding.attributes.iter().filter(|(key, _)| *key != "line") {
+    // What advisories say of a flaw changes; the flaw is the same.
+    let stays = |key: &str| match flaw(finding) {
+        Some(_) => matches!(key, "id" | "package" | "installed"),
+        None => key != "line",
+    };
+    for (key, value) in finding.attributes.iter().filter(|(key, _)| stays(key)) {
         parts.extend([key.as_str(), value.as_str()]);
     }
     fingerprint(parts)

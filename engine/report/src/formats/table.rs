@@ -6,7 +6,7 @@ use pratique_core::package::LocatedPackage;
 use pratique_core::{Digest, Severity, Verdict};
 
 use crate::columns::{Cell, clip, write_columns};
-use crate::{Error, Format, Options, Report};
+use crate::{Advisories, Error, Format, Options, Report, Vulnerabilities};
 
 pub(crate) static FORMAT: Format = Format {
     name: "table",
@@ -53,6 +53,8 @@ impl<W: Write> Table<'_, W> {
         )?;
         self.columns(&[], &self.header(report))?;
         self.findings(report)?;
+        self.upgrades(report)?;
+        self.suppressed(report)?;
         self.gaps(report)?;
         self.packages(report)
     }
@@ -84,6 +86,12 @@ impl<W: Write> Table<'_, W> {
             "Detectors",
             if detectors.is_empty() { "none".to_owned() } else { detectors.join(", ") }.as_str(),
         );
+        match &report.vulnerabilities {
+            Vulnerabilities::NotAsked | Vulnerabilities::NoPackages => {}
+            Vulnerabilities::Off => add("Advisories", "none: vulnerabilities were not looked for"),
+            Vulnerabilities::NotCovered => add("Advisories", "none: vulnerabilities were not covered"),
+            Vulnerabilities::Matched(advisories) => add("Advisories", &age(advisories, report)),
+        }
         let scanned = format!("{} by {} {}", report.scanned_at, report.tool.name, report.tool.version);
         add("Scanned", &scanned);
         rows
@@ -107,6 +115,32 @@ impl<W: Write> Table<'_, W> {
             })
             .collect();
         self.columns(&["SEVERITY", "CATEGORY", "PLACE", "WHAT"], &rows)
+    }
+
+    fn upgrades(&mut self, report: &Report) -> io::Result<()> {
+        if report.upgrades.is_empty() {
+            return Ok(());
+        }
+        self.heading("Upgrades that clear all findings with a fix")?;
+        let row = |upgrade: &crate::Upgrade| {
+            let clears = upgrade.clears.to_string();
+            [&upgrade.name, &upgrade.installed, &upgrade.version, &clears].map(|text| Cell::of(text)).into()
+        };
+        let rows: Vec<_> = report.upgrades.iter().map(row).collect();
+        self.columns(&["PACKAGE", "INSTALLED", "UPGRADE TO", "CLEARS"], &rows)
+    }
+
+    fn suppressed(&mut self, report: &Report) -> io::Result<()> {
+        if report.suppressed.is_empty() {
+            return Ok(());
+        }
+        self.heading("Suppressed: found, and somebody says that it does not matter")?;
+        let row = |suppressed: &crate::Suppressed| {
+            let severity = suppressed.finding.severity.as_str();
+            [severity, &suppressed.by, &suppressed.reason, &suppressed.finding.message].map(Cell::of).into()
+        };
+        let rows: Vec<_> = report.suppressed_worst_first().into_iter().map(row).collect();
+        self.columns(&["SEVERITY", "BY", "WHY", "WHAT"], &rows)
     }
 
     fn gaps(&mut self, report: &Report) -> io::Result<()> {
@@ -180,6 +214,20 @@ fn severity_colour(severity: Severity) -> &'static str {
     }
 }
 
+/// How old the advisories were.
+fn age(advisories: &Advisories, report: &Report) -> String {
+    let as_of = advisories.as_of();
+    let hours = report.scanned_at.duration_since(as_of).as_hours().max(0);
+    let age = match hours {
+        0 => "less than an hour".to_owned(),
+        1..48 => plural(hours as usize, "hour", "hours"),
+        _ => plural(hours as usize / 24, "day", "days"),
+    };
+    let problem = advisories.problem.as_deref();
+    let problem = problem.map_or(String::new(), |problem| format!("; not brought up to date: {problem}"));
+    format!("of {}, {age} old{problem}", as_of.strftime("%Y-%m-%d %H:%M UTC"))
+}
+
 /// What was found and missed, in a few words.
 fn sentence(report: &Report) -> String {
     let severities: Vec<_> =
@@ -189,6 +237,9 @@ fn sentence(report: &Report) -> String {
         0 => "no findings".to_owned(),
         count => format!("{} ({})", plural(count, "finding", "findings"), severities.join(", ")),
     };
+    if !report.suppressed.is_empty() {
+        sentence.push_str(&format!(", {} suppressed", report.suppressed.len()));
+    }
     if !report.gaps.is_empty() {
         sentence.push_str(&format!(", {}", plural(report.gaps.len(), "gap", "gaps")));
     }

@@ -48,6 +48,7 @@ impl Store {
         for name in targets.difference(&there) {
             updated.failed.insert(name.clone(), format!("{} has no advisories of {name}", path.display()));
         }
+        self.lacks_nothing(path, &there, &state)?;
         let names: Vec<String> = targets.intersection(&there).cloned().collect();
         if names.is_empty() {
             updated.changed = false;
@@ -61,7 +62,8 @@ impl Store {
         }
         self.refresh_lists(&feeds, client, &mut state, &mut updated)?;
         self.build(folder, &names, client, now)?;
-        let held = |name: String| (name, Held { checked: now, ..Held::default() });
+        let address = path.display().to_string();
+        let held = |name: String| (name, Held { address: address.clone(), checked: now, ..Held::default() });
         state.ecosystems = names.into_iter().map(held).collect();
         state.unbuilt = false;
         self.keep(&state)?;
@@ -82,8 +84,10 @@ impl Store {
             .map_err(|error| FetchError::refused(path.display(), error.to_string()))?
             .status()
             .clone();
+        let there = status.ecosystems.keys().map(|name| distribution::base(name).to_owned()).collect();
+        self.lacks_nothing(path, &there, &state)?;
         self.put(&fresh)?;
-        let held = Held { checked: status.built, ..Held::default() };
+        let held = Held { address: path.display().to_string(), checked: status.built, ..Held::default() };
         let names = status.ecosystems.keys().map(|name| distribution::base(name).to_owned());
         state.ecosystems = names.map(|name| (name, held.clone())).collect();
         state.unbuilt = false;
@@ -92,6 +96,17 @@ impl Store {
         let reason = |name: &String| format!("{} has no advisories of {name}", path.display());
         let failed = missing.map(|name| (name.clone(), reason(name))).collect();
         Ok(Updated { changed: true, failed, warnings: Vec::new() })
+    }
+
+    /// Refuses what has no advisories of an ecosystem that a good database here has some of.
+    fn lacks_nothing(&self, path: &Path, there: &BTreeSet<String>, state: &State) -> Result<(), FetchError> {
+        let missing = state.ecosystems.keys().find(|name| !there.contains(*name));
+        let Some(missing) = missing.filter(|_| Database::open(&self.path()).is_ok()) else { return Ok(()) };
+        let folder = self.folder.display();
+        let reason = format!(
+            "it has no advisories of {missing}, which are here; to take it all the same, remove {folder}"
+        );
+        Err(FetchError::refused(path.display(), reason))
     }
 }
 

@@ -37,8 +37,6 @@ type Files = Vec<(String, Vec<u8>)>;
 /// What is held.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct State {
-    /// Where it came from.
-    address: String,
     /// Whether something was replaced that no database was built of yet.
     pub(super) unbuilt: bool,
     pub(super) ecosystems: BTreeMap<String, Held>,
@@ -49,7 +47,9 @@ pub(super) struct State {
 /// What is held of one ecosystem.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Held {
-    /// When it was last as its address had it.
+    /// Where it came from.
+    pub(super) address: String,
+    /// When it was last as that address had it.
     pub(super) checked: Timestamp,
     pub(super) archive_etag: Option<String>,
     pub(super) list_etag: Option<String>,
@@ -104,18 +104,22 @@ impl Store {
             return Ok(None);
         }
         let database = Database::open(&self.path())?;
-        let held = self.state().ecosystems;
-        let checked = held.into_iter().map(|(name, held)| (name, held.checked)).collect();
-        Ok(Some(Advisories { database, checked }))
+        Ok(Some(Advisories { database, checked: self.held() }))
+    }
+
+    /// By ecosystem, when its advisories were last compared with those at their address.
+    pub fn held(&self) -> BTreeMap<String, Timestamp> {
+        self.state().ecosystems.into_iter().map(|(name, held)| (name, held.checked)).collect()
     }
 
     /// Those of `wanted` that are not held, or were not compared with `feeds` for a day.
     pub fn due(&self, wanted: &BTreeSet<String>, feeds: &Feeds, now: Timestamp) -> BTreeSet<String> {
         let state = self.state();
-        let same = state.address == feeds.advisories.to_string() && !state.unbuilt && self.path().exists();
+        let address = feeds.advisories.to_string();
+        let is_built = !state.unbuilt && self.path().exists();
         let is_fresh = |name: &&String| {
-            let held = state.ecosystems.get(*name);
-            same && held.is_some_and(|held| now.duration_since(held.checked) < FRESH)
+            let held = state.ecosystems.get(*name).filter(|held| is_built && held.address == address);
+            held.is_some_and(|held| now.duration_since(held.checked) < FRESH)
         };
         wanted.iter().filter(|name| !is_fresh(name)).cloned().collect()
     }
@@ -139,13 +143,9 @@ impl Store {
         // What an update that was killed has left.
         let _ = fs::remove_file(self.fresh());
         let mut state = self.state();
-        if state.address != feeds.advisories.to_string() {
-            for held in state.ecosystems.values_mut() {
-                (held.archive_etag, held.list_etag) = (None, None);
-                // Nobody has said what this address has.
-                held.checked = Timestamp::UNIX_EPOCH;
-            }
-            state.address = feeds.advisories.to_string();
+        let address = feeds.advisories.to_string();
+        for held in state.ecosystems.values_mut().filter(|held| held.address != address) {
+            (held.archive_etag, held.list_etag) = (None, None);
         }
         let targets = state.ecosystems.keys().chain(wanted).cloned().collect();
         match &feeds.advisories {
@@ -217,7 +217,7 @@ impl Store {
         {
             match self.changes(&address, newest, &mut held, client)? {
                 Some(changes) if changes.is_empty() => {
-                    held.checked = now;
+                    (held.address, held.checked) = (base.to_owned(), now);
                     state.ecosystems.insert(name.to_owned(), held);
                     return Ok(());
                 }
@@ -228,7 +228,7 @@ impl Store {
                             replace(&folder.join(file), &bytes)?;
                         }
                         held.newest = held.newest.max(changes.iter().map(|change| change.modified).max());
-                        held.checked = now;
+                        (held.address, held.checked) = (base.to_owned(), now);
                         state.ecosystems.insert(name.to_owned(), held);
                         return Ok(());
                     }
@@ -237,7 +237,7 @@ impl Store {
             }
         }
         self.archive(&address, name, &mut held, client, state)?;
-        held.checked = now;
+        (held.address, held.checked) = (base.to_owned(), now);
         state.ecosystems.insert(name.to_owned(), held);
         Ok(())
     }

@@ -1,0 +1,76 @@
+//! `pratique match`: an SBOM in, its vulnerabilities out.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use pratique_core::Gap;
+use pratique_inventory::read_sbom;
+use pratique_report::{Report, Target, TargetKind};
+
+use crate::advisories::Advisories;
+use crate::args::Match;
+use crate::commands::scan::{advisories, sources, verdict};
+use crate::exit::{Code, Fail, Failure};
+use crate::output::Outputs;
+use crate::suppress::Suppression;
+use crate::target::empty;
+use crate::{config, judge};
+
+/// Bytes of an SBOM at most.
+const LIMIT: u64 = 512 << 20;
+
+pub(super) fn run(matching: Match) -> Result<Code, Failure> {
+    let Match { sboms, mut options } = matching;
+    config::complete(&mut options).fail(Code::Usage)?;
+    let outputs = Outputs::of(&options, "table").fail(Code::Usage)?;
+    let sources = sources(&options).fail(Code::Usage)?;
+    let advisories = advisories(&options, &sources).fail(Code::Usage)?;
+    let suppression = Suppression::of(&options, Timestamp::now()).fail(Code::Usage)?;
+    let mut code = Code::Clean;
+    let mut reports = Vec::new();
+    for sbom in &sboms {
+        match report(sbom, &advisories, &suppression) {
+            Ok(report) => {
+                code = code.worse(verdict(&report, options.fail_on));
+                reports.push(report);
+            }
+            Err(error) => {
+                eprintln!("pratique: {sbom}: {error:#}");
+                code = code.worse(Code::Source);
+            }
+        }
+    }
+    if !reports.is_empty() {
+        outputs.write(&reports).fail(Code::Output)?;
+    }
+    Ok(code)
+}
+
+fn report(sbom: &str, advisories: &Advisories, suppression: &Suppression) -> anyhow::Result<Report> {
+    let bytes = match sbom {
+        "-" => read(io::stdin().lock()),
+        path => read(File::open(path)?),
+    }?;
+    let name = if sbom == "-" { "standard input" } else { sbom };
+    let (inventory, problems) =
+        read_sbom(&bytes, name).map_err(anyhow::Error::msg).context("it is no SBOM")?;
+    let target = Target { reference: name.to_owned(), source: "sbom".to_owned(), kind: TargetKind::File };
+    let gaps = problems
+        .into_iter()
+        .map(|(kind, reason)| Gap { path: Some(name.to_owned()), ..Gap::of_image(kind, reason) });
+    let mut report = Report { inventory, gaps: gaps.collect(), ..empty(target) };
+    judge::packages(advisories, &mut report)?;
+    suppression.apply(&mut report);
+    Ok(report)
+}
+
+fn read(from: impl Read) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    from.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LIMIT {
+        bail!("it has more than {LIMIT} bytes");
+    }
+    Ok(bytes)
+}
