@@ -16,6 +16,8 @@ use crate::Parsed;
 /// Largest document that is read, in bytes: ten times the largest lock file that is met in practice.
 pub(crate) const DOCUMENT: usize = 16 << 20;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// All bytes of a file that was wanted as a head.
 ///
 /// # Errors
@@ -38,14 +40,37 @@ pub(crate) fn text<'a>(file: &FileInput<'a>) -> Result<&'a str, Parsed> {
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-/// The whole file as JSON.
+/// The whole file as a JSON object.
 ///
 /// # Errors
 /// A problem if it is too long, not JSON or of another shape.
 pub(crate) fn json<'a, T: Deserialize<'a>>(file: &FileInput<'a>) -> Result<T, Parsed> {
+    // A list would be taken for the fields in their order.
+    if start(file).first() == Some(&b'[') {
+        return Err(malformed("JSON", &"a list instead of an object"));
+    }
+    json_or_list(file)
+}
+
+/// The whole file as JSON that may be a list.
+///
+/// # Errors
+/// As [`json`].
+pub(crate) fn json_or_list<'a, T: Deserialize<'a>>(file: &FileInput<'a>) -> Result<T, Parsed> {
     let bytes = whole(file)?;
-    serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+    serde_json::from_slice(bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes))
         .map_err(|error| malformed("JSON", &error))
+}
+
+/// A file's bytes from the first that is no space, without a byte order mark.
+pub(crate) fn start<'a>(file: &FileInput<'a>) -> &'a [u8] {
+    file.bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(file.bytes).trim_ascii_start()
+}
+
+/// Whether one of a format's marks is in the file. Names that other programs use too say little: a file without any of them
+/// is passed over, and one with a mark that cannot be understood is told.
+pub(crate) fn has_mark(file: &FileInput<'_>, marks: &[&str]) -> bool {
+    marks.iter().any(|mark| memchr::memmem::find(file.bytes, mark.as_bytes()).is_some())
 }
 
 /// The whole file as TOML.

@@ -57,6 +57,23 @@ struct Kind<'a> {
     graph: Option<IgnoredAny>,
 }
 
+/// What every document of these formats has, and other files that have their names have not.
+const MARKS: &[&str] = &[
+    "bomFormat",
+    "cyclonedx.org/schema/bom",
+    "<bom",
+    "spdxVersion",
+    "SPDXVersion",
+    "SPDXID",
+    "SPDXRef-",
+    "spdx.org/rdf",
+];
+
+/// Whether it is a document in one of the formats, broken or not.
+pub(crate) fn is_sbom(file: &FileInput<'_>) -> bool {
+    formats::has_mark(file, MARKS)
+}
+
 /// The packages of a document in any of the formats.
 pub(crate) fn parse(file: &FileInput<'_>) -> Parsed {
     match components(file) {
@@ -73,12 +90,11 @@ pub(crate) fn parse(file: &FileInput<'_>) -> Parsed {
 type Read = (Vec<Component>, Option<(GapKind, String)>);
 
 fn components(file: &FileInput<'_>) -> Result<Read, Parsed> {
-    let start = file.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file.bytes).trim_ascii_start();
     let unsupported = |format: &str| {
         let reason = format!("{format} is not read; CycloneDX, and SPDX 2 in JSON or tags, are");
         Err(Parsed::problem(GapKind::Unsupported, reason))
     };
-    match start.first() {
+    match formats::start(file).first() {
         Some(b'{') => {}
         Some(b'<') => return formats::text(file).map(cyclonedx_xml::components),
         _ => return formats::text(file).and_then(spdx::tags).map(whole),

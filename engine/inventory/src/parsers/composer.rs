@@ -20,13 +20,20 @@ impl Parser for Composer {
         "composer"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const { &[Interest::head(&["**/composer.lock", "**/composer/installed.json"], DOCUMENT)] }
     }
 
     fn parse(&self, file: &FileInput<'_>) -> Parsed {
         let evidence = if file.path.ends_with(b".lock") { Evidence::Locked } else { Evidence::Installed };
-        let list = match formats::json::<List>(file) {
+        if evidence == Evidence::Installed && !formats::has_mark(file, &["\"packages\"", "\"version\""]) {
+            return Parsed::default();
+        }
+        let list = match formats::json_or_list::<List>(file) {
             Ok(List::Packages(packages)) => Document { packages, ..Document::default() },
             Ok(List::Document(document)) => document,
             Err(problem) => return problem,

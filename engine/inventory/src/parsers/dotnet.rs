@@ -21,12 +21,20 @@ impl Parser for DotNet {
         "dotnet"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const { &[Interest::head(&["**/*.deps.json", "**/packages.lock.json"], DOCUMENT)] }
     }
 
     fn parse(&self, file: &FileInput<'_>) -> Parsed {
-        let packages = if file.path.ends_with(b".deps.json") {
+        let is_built = file.path.ends_with(b".deps.json");
+        if is_built && !formats::has_mark(file, &["\"runtimeTarget\"", "\"libraries\""]) {
+            return Parsed::default();
+        }
+        let packages = if is_built {
             formats::json::<Built>(file).map(Built::packages)
         } else {
             formats::json::<Lock>(file).map(Lock::packages)

@@ -21,11 +21,18 @@ impl Parser for JuliaManifest {
         "julia-manifest"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const { &[Interest::head(&["**/Manifest.toml", "**/JuliaManifest.toml", "**/Manifest-v*.toml"], DOCUMENT)] }
     }
 
     fn parse(&self, file: &FileInput<'_>) -> Parsed {
+        if !formats::has_mark(file, MARKS) {
+            return Parsed::default();
+        }
         let packages = formats::toml::<Format>(file).and_then(|format| match format.manifest_format {
             Some(_) => formats::toml::<Manifest>(file).map(|manifest| manifest.deps),
             None => formats::toml(file),
@@ -41,6 +48,9 @@ impl Parser for JuliaManifest {
         }
     }
 }
+
+/// What every manifest of Julia that names packages has: files of other programs have the same name.
+const MARKS: &[&str] = &["uuid", "manifest_format", "julia_version", "[[deps."];
 
 /// Packages of one name differ in their UUID.
 type Packages = BTreeMap<String, Vec<Entry>>;

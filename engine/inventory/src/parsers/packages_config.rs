@@ -19,6 +19,10 @@ impl Parser for PackagesConfig {
         "packages-config"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const { &[Interest::head(&["**/packages.config", "**/packages.*.config"], 4 << 20)] }
     }
@@ -30,18 +34,23 @@ impl Parser for PackagesConfig {
         };
         let mut parsed = Parsed::default();
         let mut reader = Reader::from_str(text);
-        loop {
+        let mut depth = 0usize;
+        let problem = loop {
             match reader.read_event() {
-                Ok(Event::Start(start) | Event::Empty(start)) => parsed.records.extend(package(&start)),
-                Ok(Event::Eof) => return parsed,
-                Ok(_) => {}
-                Err(error) => {
-                    let reason = format!("not the XML that was expected: {error}");
-                    parsed.problems.push((GapKind::Malformed, reason));
-                    return parsed;
+                Ok(Event::Start(start)) => {
+                    depth += 1;
+                    parsed.records.extend(package(&start));
                 }
+                Ok(Event::Empty(start)) => parsed.records.extend(package(&start)),
+                Ok(Event::End(_)) => depth = depth.saturating_sub(1),
+                Ok(Event::Eof) if depth == 0 => return parsed,
+                Ok(Event::Eof) => break "it ends within an element".to_owned(),
+                Ok(_) => {}
+                Err(error) => break error.to_string(),
             }
-        }
+        };
+        parsed.problems.push((GapKind::Malformed, format!("not the XML that was expected: {problem}")));
+        parsed
     }
 }
 

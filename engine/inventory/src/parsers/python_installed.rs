@@ -30,6 +30,10 @@ impl Parser for PythonInstalled {
         "python-installed"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const {
             &[
@@ -60,6 +64,11 @@ fn metadata(file: &FileInput<'_>) -> Parsed {
             "classifier" => classifiers.extend(classified_license(value)),
             _ => {}
         }
+    }
+    // A single file of that name may be of another program.
+    let is_file = file.path.ends_with(b".egg-info");
+    if is_file && !headers(&text).any(|(key, _)| key.eq_ignore_ascii_case("metadata-version")) {
+        return Parsed::default();
     }
     let (Some(name), Some(version)) = (name.filter(|name| is_name(name)), version.filter(|v| !v.is_empty()))
     else {

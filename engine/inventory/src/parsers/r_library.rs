@@ -18,6 +18,10 @@ impl Parser for RLibrary {
         "r-library"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const { &[Interest::head(&["**/DESCRIPTION"], 1 << 20)] }
     }
@@ -27,7 +31,8 @@ impl Parser for RLibrary {
         let mut parsed = Parsed::default();
         let Some(description) = stanza::stanzas(&text).next() else { return parsed };
         let [name, version, built] = ["Package", "Version", "Built"].map(|field| description.get(field));
-        if built.is_empty() {
+        // `R 4.3.1; ; 2024-01-01 00:00:00 UTC; unix`
+        if !built.starts_with("R ") {
             return parsed;
         }
         if name.is_empty() || version.is_empty() {

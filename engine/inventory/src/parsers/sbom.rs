@@ -15,6 +15,10 @@ impl Parser for Sbom {
         "sbom"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const {
             &[Interest::head(
@@ -31,6 +35,6 @@ impl Parser for Sbom {
     }
 
     fn parse(&self, file: &FileInput<'_>) -> Parsed {
-        sbom::parse(file)
+        if sbom::is_sbom(file) { sbom::parse(file) } else { Parsed::default() }
     }
 }
