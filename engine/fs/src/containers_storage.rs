@@ -218,7 +218,8 @@ fn open_layer(
     let folder = store.layer_folder(&layer.id)?;
     if store.driver == Driver::Overlay {
         let attributes = store.attributes();
-        return Ok(Box::new(FolderLayer::new(folder, diff_id.clone(), attributes, options.limits)));
+        let layer = FolderLayer::new(folder, diff_id.clone(), attributes, options.limits);
+        return Ok(Box::new(layer.with_named_whiteouts()));
     }
     let below = place.checked_sub(1).map(|below| &chain[below]);
     let below = below.map(|(store, layer)| store.layer_folder(&layer.id)).transpose()?;

@@ -19,6 +19,7 @@ pub mod image;
 pub mod layer;
 pub mod limits;
 pub mod listing;
+mod marker;
 pub mod oci;
 pub mod path;
 pub mod registry;

@@ -13,6 +13,7 @@ use pratique_core::{Digest, Gap, GapKind};
 use super::stack::Stack;
 use super::sys::{self, TooMany};
 use super::traverse::{Met, TooDeep, Traverse};
+use crate::marker::Marker;
 use crate::{
     Change, Content, EntryKind, Error, File, FsPath, Layer, LayerEntry, LayerVisitor, Limits, Metadata,
     Opacity, Result,
@@ -69,6 +70,7 @@ pub struct FolderLayer {
     attributes: OverlayAttributes,
     opacity: Opacity,
     owners: Owners,
+    has_named_whiteouts: bool,
     limits: Limits,
 }
 
@@ -79,12 +81,19 @@ impl FolderLayer {
         let visible = attributes == OverlayAttributes::User || sys::sees_trusted_attributes();
         let opacity = if visible { Opacity::FromFolder } else { Opacity::FromFolderBlind };
         let owners = Owners::default();
-        Self { folder: Arc::new(folder), diff_id, attributes, opacity, owners, limits }
+        let folder = Arc::new(folder);
+        Self { folder, diff_id, attributes, opacity, owners, has_named_whiteouts: false, limits }
     }
 
     /// The same layer, with the owners that the image has.
     pub fn with_owners(self, owners: Owners) -> Self {
         Self { owners, ..self }
+    }
+
+    /// The same layer, where files named `.wh.…` are whiteouts too: overlays that are mounted by a program (fuse-overlayfs)
+    /// keep them so.
+    pub fn with_named_whiteouts(self) -> Self {
+        Self { has_named_whiteouts: true, ..self }
     }
 
     /// Whether this process could see opaque folders of a layer with such attributes.
@@ -179,6 +188,24 @@ impl Layer for FolderLayer {
                     continue;
                 }
             };
+            if self.has_named_whiteouts {
+                let marked = match Marker::of(&path) {
+                    Marker::None => None,
+                    Marker::Ignored => continue,
+                    Marker::Wrong => {
+                        gaps.push(self.gap(&path, &io::Error::other("a whiteout of nothing")));
+                        continue;
+                    }
+                    Marker::Opaque(folder) => Some((folder, Change::Opaque)),
+                    Marker::Whiteout(gone) => Some((gone, Change::Whiteout)),
+                };
+                if let Some((path, change)) = marked {
+                    match visitor(LayerEntry { path: &path, position: 0, change }) {
+                        ControlFlow::Continue(()) => continue,
+                        ControlFlow::Break(()) => break,
+                    }
+                }
+            }
             let mut metadata = sys::metadata(&stat, Some(&self.diff_id));
             self.owners.undo(&mut metadata);
             let mut target = None;

@@ -12,6 +12,7 @@ use super::blob::{Blob, Digests, Uncompressed};
 use super::links::LinkTree;
 use super::reader::{TarEntry, TarKind, TarReader};
 use crate::limits::Limits;
+use crate::marker::Marker;
 use crate::{
     Change, EntryKind, Error, File, FsPath, Layer, LayerEntry, LayerVisitor, Metadata, Opacity, Result,
 };
@@ -127,7 +128,7 @@ impl<'l> Pass<'l> {
             );
             self.gap(GapKind::Unsupported, &path, reason);
         }
-        let change = match marker(&path) {
+        let change = match Marker::of(&path) {
             Marker::None => None,
             Marker::Ignored => return Ok(ControlFlow::Continue(())),
             Marker::Wrong => {
@@ -259,26 +260,6 @@ fn metadata(entry: &TarEntry, kind: EntryKind, layer: &Digest) -> Metadata {
 
 fn gap_at(kind: GapKind, path: &FsPath, layer: &Digest, reason: String) -> Gap {
     Gap { kind, detector: None, path: Some(path.to_string()), layer: Some(layer.clone()), reason }
-}
-
-/// What a name says beside naming a file.
-enum Marker {
-    None,
-    Ignored,
-    Wrong,
-    Opaque(FsPath),
-    Whiteout(FsPath),
-}
-
-fn marker(path: &FsPath) -> Marker {
-    let Some(name) = path.name().and_then(|name| name.strip_prefix(b".wh.")) else { return Marker::None };
-    let folder = path.parent().unwrap_or_default();
-    match name {
-        b".wh..opq" => Marker::Opaque(folder),
-        b"" | b"." | b".." => Marker::Wrong,
-        name if name.starts_with(b".wh.") => Marker::Ignored,
-        name => Marker::Whiteout(folder.join(name)),
-    }
 }
 
 /// The second pass, which brings the contents of hard links.

@@ -1,6 +1,8 @@
 //! The stores of real runtimes, opened by what people type.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use pratique_fs::{
     Error, ImageFs, Layer, OpenImage, Opened, Result, SourceKind, SourceOptions, SourceRef, TreeLayer, open,
@@ -33,6 +35,7 @@ fn disk() -> tempfile::TempDir {
 
 #[rstest]
 #[case::overlay("overlay")]
+#[case::overlay_mounted_by_a_program("fuse")]
 #[case::vfs("vfs")]
 fn an_image_of_podmans_storage_behaves(#[case] driver: &str) {
     if !sources::is_root() {
@@ -41,7 +44,12 @@ fn an_image_of_podmans_storage_behaves(#[case] driver: &str) {
     let (scratch, built) = (disk(), built());
     let layout = scratch.path().join("layout");
     built.write_oci_layout(&layout, NAME);
+    let marks = |graph: &Path| {
+        let names = Command::new("find").arg(graph).args(["-name", ".wh.*"]).output().expect("find runs");
+        names.stdout.len()
+    };
     let graph = store(driver, &format!("oci:{}", layout.display()), NAME, scratch.path());
+    assert_eq!(marks(&graph) > 0, driver == "fuse", "whiteouts are files there");
     for folders in [vec![graph.clone()], vec![scratch.path().join("run"), graph.clone()]] {
         let options = SourceOptions { storage_folders: folders, ..SourceOptions::default() };
         for query in [NAME, "sample:1.0", built.config.hex(), &built.config.hex()[..8]] {

@@ -4,14 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Brings an image into a new store in `folder` as Podman would, by skopeo; `from` is what skopeo calls a source. Gives the
-/// storage folder (`graphroot`).
+/// Brings an image into a new store in `folder` as Podman would, by skopeo; `from` is what skopeo calls a source. The driver
+/// `fuse` is `overlay` with a program to mount it (fuse-overlayfs, of which nothing but the way of keeping layers is needed).
+/// Gives the storage folder (`graphroot`).
 ///
 /// # Panics
 /// If that fails.
 pub fn store(driver: &str, from: &str, name: &str, folder: &Path) -> PathBuf {
     let (graph, run_root) = (folder.join("graph"), folder.join("run"));
-    let to = format!("containers-storage:[{driver}@{}+{}]{name}", graph.display(), run_root.display());
+    let (driver, option) = match driver {
+        "fuse" => ("overlay", ":overlay.mount_program=/bin/true"),
+        driver => (driver, ""),
+    };
+    let to =
+        format!("containers-storage:[{driver}@{}+{}{option}]{name}", graph.display(), run_root.display());
     let policy = folder.join("policy.json");
     fs::write(&policy, r#"{"default": [{"type": "insecureAcceptAnything"}]}"#).expect("a policy");
     run("skopeo", &["--policy", &policy.display().to_string(), "copy", "--quiet", from, &to]);
