@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Scan(Box<Scan>),
     /// List what images, folders or files are made of, and look for nothing else.
     Sbom(Box<Scan>),
+    /// Say what a newer image fixes and brings: findings and packages.
+    Diff(Box<Diff>),
     /// Say which packages of SBOMs are vulnerable: any CycloneDX, or SPDX 2 in JSON or tags.
     Match(Box<Match>),
     /// List the images that this machine's runtimes have.
@@ -62,6 +64,22 @@ pub(crate) struct Scan {
     /// (`*`, `?`, `**` between slashes) mean all images of a runtime or registry whose names fit.
     #[arg(required = true, value_name = "SOURCE")]
     pub(crate) sources: Vec<String>,
+
+    /// How.
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+/// What to compare, and how.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Diff {
+    /// What was there before, named as for `scan`.
+    #[arg(value_name = "OLD")]
+    pub(crate) old: String,
+
+    /// What is to take its place.
+    #[arg(value_name = "NEW")]
+    pub(crate) new: String,
 
     /// How.
     #[command(flatten)]

@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod db;
+mod diff;
 mod list;
 mod man;
 mod matching;
@@ -19,6 +20,7 @@ pub(crate) fn run(args: Args) -> Result<Code, Failure> {
     match args.command {
         Command::Scan(options) => scan::run(*options, scan::What::Everything),
         Command::Sbom(options) => scan::run(*options, scan::What::Inventory),
+        Command::Diff(options) => diff::run(*options),
         Command::Match(options) => matching::run(*options),
         Command::Images { images } => list::images(&images),
         Command::Containers { containers } => list::containers(&containers),

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use pratique_report::{Format, Options, Report, Template};
+use pratique_report::{Diff, Format, Options, Report, Template};
 
 use crate::args;
 
@@ -68,11 +68,41 @@ impl Outputs {
     /// # Errors
     /// The first place that cannot be written, or a format that cannot hold the reports.
     pub(crate) fn write(&self, reports: &[Report]) -> anyhow::Result<()> {
+        self.write_by(|format, options, out| pratique_report::write(format, reports, options, out))
+    }
+
+    /// Writes a difference in the formats that there are for it.
+    ///
+    /// # Errors
+    /// As [`Outputs::write`].
+    pub(crate) fn write_diff(&self, diff: &Diff<'_>) -> anyhow::Result<()> {
+        self.write_by(|format, options, out| match format.name() {
+            "json" => diff.write_json(out),
+            _ => diff.write_table(options, out),
+        })
+    }
+
+    /// Whether a difference can be written in all of its formats.
+    ///
+    /// # Errors
+    /// The first that it cannot be written in.
+    pub(crate) fn hold_diffs(&self) -> anyhow::Result<()> {
+        match self.outputs.iter().find(|(format, _)| !matches!(format.name(), "json" | "table")) {
+            Some((format, _)) => {
+                bail!("there is no difference in the format `{}`; use table or json", format.name())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn write_by(
+        &self,
+        write: impl Fn(&Format, &Options, &mut dyn Write) -> Result<(), pratique_report::Error>,
+    ) -> anyhow::Result<()> {
         for (format, file) in &self.outputs {
             let Some(path) = file else {
                 let mut out = BufWriter::new(io::stdout().lock());
-                let written = pratique_report::write(format, reports, &self.options, &mut out)
-                    .map_err(anyhow::Error::from);
+                let written = write(format, &self.options, &mut out).map_err(anyhow::Error::from);
                 match written.and_then(|()| Ok(out.flush()?)) {
                     // Whoever reads has seen enough, as `head` has.
                     Err(error) if is_broken_pipe(&error) => continue,
@@ -82,23 +112,25 @@ impl Outputs {
             };
             let plain = Options { width: None, colours: false, ..self.options.clone() };
             let mut bytes = Vec::new();
-            pratique_report::write(format, reports, &plain, &mut bytes)?;
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let folder = folder.unwrap_or(std::path::Path::new("."));
-            let store = || -> io::Result<()> {
-                // A device or a pipe is written to, not replaced.
-                if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
-                    return fs::write(path, &bytes);
-                }
-                let mut file = tempfile::Builder::new().permissions(readable()).tempfile_in(folder)?;
-                file.write_all(&bytes)?;
-                file.persist(path).map_err(|error| error.error)?;
-                Ok(())
-            };
-            store().with_context(|| format!("{} as {}", path.display(), format.name()))?;
+            write(format, &plain, &mut bytes)?;
+            store(path, &bytes).with_context(|| format!("{} as {}", path.display(), format.name()))?;
         }
         Ok(())
     }
+}
+
+/// Replaces a file whole or not at all.
+fn store(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A device or a pipe is written to, not replaced.
+    if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
+        return fs::write(path, bytes);
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().permissions(readable()).tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// The permissions of any new file; the process's umask is applied to them.

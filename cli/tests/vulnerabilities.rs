@@ -445,3 +445,28 @@ fn an_sbom_gives_the_findings_that_its_image_gives_in_every_format_that_is_read(
     let (_, err) = fixture.ends_with(4, &["match", "nowhere.json"]);
     assert!(err.contains("nowhere.json"), "{err}");
 }
+
+#[test]
+fn a_difference_says_what_a_new_image_fixes_and_brings() {
+    let fixture = Fixture::new();
+    let fixed = "Package: dash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 0.5.12-3\n\n";
+    layout(&fixture.path("new"), &[image(), LayerBuilder::new().file("var/lib/dpkg/status", fixed)]);
+    let (out, _) = fixture.ends_with(0, &["diff", "oci:image", "oci:new"]);
+    assert!(out.contains("2 fixed, 0 brought") && out.contains("CVE-2026-0001"), "{out}");
+    let (out, _) = fixture.ends_with(1, &["diff", "oci:new", "oci:image", "-f", "json"]);
+    let document: Value = serde_json::from_str(&out).unwrap();
+    let ids = |list: &Value| -> Vec<String> {
+        let list = list.as_array().unwrap().iter();
+        list.map(|finding| finding["attributes"]["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&document["brought"]), ["CVE-2026-0001", "CVE-2026-0002"]);
+    assert_eq!(document["changed"][0]["old"]["version"], "0.5.12-3");
+    assert_eq!(document["added"][0]["name"], "zlib1g");
+    fixture.ends_with(0, &["diff", "oci:new", "oci:image", "--fail-on", "never"]);
+    fixture.ends_with(0, &["diff", "oci:image", "oci:image"]);
+    layout(&fixture.path("both"), &[image(), python()]);
+    fixture.ends_with(2, &["diff", "oci:image", "oci:both"]);
+    fixture.ends_with(4, &["diff", "oci:image", "oci:nowhere"]);
+    let (_, err) = fixture.ends_with(3, &["diff", "oci:image", "oci:new", "-f", "sarif"]);
+    assert!(err.contains("table or json"), "{err}");
+}

@@ -65,7 +65,7 @@ pub(super) fn run(scan: Scan, what: What) -> Result<Code, Failure> {
 }
 
 /// How targets are scanned by these options.
-fn settings<'a>(
+pub(super) fn settings<'a>(
     options: &Options,
     what: What,
     engine: &'a Engine,
@@ -170,7 +170,7 @@ pub(super) fn common_sources(common: &Common) -> anyhow::Result<SourceOptions> {
     Ok(sources)
 }
 
-fn engine(options: &Options, what: What) -> anyhow::Result<Engine> {
+pub(super) fn engine(options: &Options, what: What) -> anyhow::Result<Engine> {
     let detectors = match (what, options.detectors.as_slice()) {
         (What::Inventory, _) => Vec::new(),
         (What::Everything, []) => vec!["*".to_owned()],
@@ -212,7 +212,7 @@ fn platform(text: &str) -> anyhow::Result<Platform> {
 }
 
 /// The cache, if one is wanted. One that was named must work; the usual one is done without if it does not.
-fn open_cache(options: &Options) -> anyhow::Result<Option<FolderCache>> {
+pub(super) fn open_cache(options: &Options) -> anyhow::Result<Option<FolderCache>> {
     if options.no_cache {
         return Ok(None);
     }

@@ -1,19 +1,20 @@
-//! What one inventory has and another has not. Places do not count: a package in one version that lies at three places
-//! and then at two is the same package.
+//! What one result has and another has not. Places of packages do not count: a package in one version that lies at three
+//! places and then at two is the same package, and so is a flaw of a package.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Write};
 
+use pratique_core::Finding;
 use pratique_core::package::{Ecosystem, LocatedPackage, Release};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::columns::{Cell, clip, write_columns};
-use crate::document::PackageView;
+use crate::document::{FindingView, PackageView};
 use crate::json_output::write_json;
 use crate::{Error, Options, Report};
 
-/// The difference between the packages of two results. Made by [`diff`].
+/// The difference between two results. Made by [`diff`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diff<'a> {
     /// What was there before.
@@ -26,15 +27,22 @@ pub struct Diff<'a> {
     pub removed: Vec<&'a LocatedPackage>,
     /// Packages that have another version: the old one and the new one.
     pub changed: Vec<(&'a LocatedPackage, &'a LocatedPackage)>,
+    /// Findings that only the old one has, worst first, one of each flaw and package.
+    pub fixed: Vec<&'a Finding>,
+    /// Findings that only the new one has, likewise.
+    pub brought: Vec<&'a Finding>,
 }
 
 /// What makes two packages the same but for their version.
 type Key<'a> = (Ecosystem, &'a str, Option<&'a str>);
 
-/// What the new inventory brings and what it removes, in the order of ecosystem, name and version.
+/// What the new result brings and what it removes: packages in the order of ecosystem, name and version, findings worst
+/// first. What does not count on one side counts there as not found.
 pub fn diff<'a>(old: &'a Report, new: &'a Report) -> Diff<'a> {
     let (before, after) = (versions(old), versions(new));
-    let mut diff = Diff { old, new, added: Vec::new(), removed: Vec::new(), changed: Vec::new() };
+    let (fixed, brought) = (only_in(old, new), only_in(new, old));
+    let mut diff =
+        Diff { old, new, added: Vec::new(), removed: Vec::new(), changed: Vec::new(), fixed, brought };
     let keys: BTreeSet<&Key> = before.keys().chain(after.keys()).collect();
     for key in keys {
         let only = |these: &BTreeMap<Key<'a>, Versions<'a>>, those: &BTreeMap<Key<'a>, Versions<'a>>| {
@@ -59,6 +67,26 @@ pub fn diff<'a>(old: &'a Report, new: &'a Report) -> Diff<'a> {
         diff.added.append(&mut come);
     }
     diff
+}
+
+/// Findings of one result that the other has not.
+fn only_in<'a>(this: &'a Report, other: &Report) -> Vec<&'a Finding> {
+    let known: BTreeSet<Vec<&str>> = other.findings.iter().map(same).collect();
+    let mut seen = BTreeSet::new();
+    let findings = this.worst_first().into_iter();
+    findings.filter(|finding| !known.contains(&same(finding)) && seen.insert(same(finding))).collect()
+}
+
+/// What makes two findings the same: a flaw and its package, else rule, place and what is said.
+fn same(finding: &Finding) -> Vec<&str> {
+    let attribute = |name: &str| finding.attributes.get(name).map(String::as_str);
+    match (attribute("id"), attribute("package")) {
+        (Some(id), Some(package)) => vec![&finding.detector, id, package],
+        _ => {
+            let path = finding.path.as_deref().unwrap_or_default();
+            vec![&finding.detector, &finding.rule, path, &finding.message]
+        }
+    }
 }
 
 type Versions<'a> = BTreeMap<&'a str, &'a LocatedPackage>;
@@ -89,6 +117,10 @@ struct Document<'a> {
     removed: Vec<PackageView<'a>>,
     /// Packages that have another version.
     changed: Vec<Change<'a>>,
+    /// Findings that only the old one has, worst first, one of each flaw and package.
+    fixed: Vec<FindingView<'a>>,
+    /// Findings that only the new one has, likewise.
+    brought: Vec<FindingView<'a>>,
 }
 
 /// One of the two results.
@@ -104,6 +136,8 @@ struct Side<'a> {
     packages: usize,
     /// How many gaps it has: a package may be missing only because it could not be read.
     gaps: usize,
+    /// Whether packages were matched with advisories: `Matched`, or why not, as in a report.
+    vulnerabilities: &'static str,
 }
 
 /// A package that has another version.
@@ -121,6 +155,7 @@ impl<'a> Side<'a> {
             packages: report.inventory.packages.len(),
             // Without any result everything is missing.
             gaps: report.gaps.len() + usize::from(report.error.is_some()),
+            vulnerabilities: report.vulnerabilities.as_str(),
         }
     }
 }
@@ -130,9 +165,10 @@ fn system(release: &Release) -> String {
 }
 
 impl Diff<'_> {
-    /// Whether both have the same packages.
+    /// Whether both have the same packages and findings.
     pub fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+        let same_packages = self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty();
+        same_packages && self.fixed.is_empty() && self.brought.is_empty()
     }
 
     /// Writes it as JSON, by the schema `docs/schema/diff-v1.json`.
@@ -151,6 +187,8 @@ impl Diff<'_> {
                 .iter()
                 .map(|(old, new)| Change { old: PackageView::of(old), new: PackageView::of(new) })
                 .collect(),
+            fixed: self.fixed.iter().copied().map(FindingView::of).collect(),
+            brought: self.brought.iter().copied().map(FindingView::of).collect(),
         };
         write_json(&document, out)
     }
@@ -165,6 +203,7 @@ impl Diff<'_> {
         let [before, after] = [&old, &new].map(|side| clip(side.reference));
         let counts = (self.added.len(), self.removed.len(), self.changed.len());
         writeln!(out, "{before} -> {after}: {} added, {} removed, {} changed", counts.0, counts.1, counts.2)?;
+        writeln!(out, "Findings: {} fixed, {} brought", self.fixed.len(), self.brought.len())?;
         if old.release != new.release {
             let name = |side: &Side| clip(side.release.as_deref().unwrap_or("none"));
             writeln!(out, "System: {} -> {}", name(&old), name(&new))?;
@@ -173,17 +212,24 @@ impl Diff<'_> {
             let (name, gaps) = (clip(side.reference), side.gaps);
             writeln!(
                 out,
-                "{name} was not read completely ({gaps} gaps): packages may be missing from this list"
+                "{name} was not read completely ({gaps} gaps): packages and findings may be missing from this list"
             )?;
         }
-        if !self.is_empty() {
-            writeln!(out)?;
-            write_columns(
-                &["", "ECOSYSTEM", "NAME", "OLD", "NEW"],
-                &self.rows(options),
-                options.width,
-                &mut out,
-            )?;
+        for (title, findings) in [("Fixed", &self.fixed), ("Brought", &self.brought)] {
+            if findings.is_empty() {
+                continue;
+            }
+            writeln!(out, "\n{title}")?;
+            let row = |finding: &&Finding| {
+                [finding.severity.as_str(), finding.category.as_str(), &finding.message].map(Cell::of).into()
+            };
+            let rows: Vec<Vec<Cell>> = findings.iter().map(row).collect();
+            write_columns(&["SEVERITY", "CATEGORY", "WHAT"], &rows, options.width, &mut out)?;
+        }
+        let rows = self.rows(options);
+        if !rows.is_empty() {
+            writeln!(out, "\nPackages")?;
+            write_columns(&["", "ECOSYSTEM", "NAME", "OLD", "NEW"], &rows, options.width, &mut out)?;
         }
         out.flush()?;
         Ok(())
@@ -214,7 +260,7 @@ impl Diff<'_> {
 #[cfg(test)]
 mod tests {
     use pratique_core::package::Package;
-    use pratique_core::{Gap, GapKind};
+    use pratique_core::{Gap, GapKind, Severity};
 
     use super::*;
     use crate::samples;
@@ -265,6 +311,34 @@ mod tests {
         let changed: Vec<_> = diff.changed.iter().map(|(old, new)| names(&[old, new])).collect();
         assert_eq!(changed, [[("newer", "1"), ("newer", "2")], [("twice", "2"), ("twice", "3")]]);
         assert!(!diff.is_empty() && super::diff(&old, &old).is_empty());
+    }
+
+    #[test]
+    fn findings_are_fixed_or_brought_wherever_they_lie() {
+        let finding = |id: &str, severity, path: &str| pratique_core::Finding {
+            path: Some(path.to_owned()),
+            ..samples::vulnerability(id, severity, "pkg:npm/%40babel/core@7.1.0")
+        };
+        let (mut old, mut new) = (report(&[]), report(&[]));
+        old.findings = vec![
+            finding("CVE-1", Severity::Low, "/a"),
+            finding("CVE-2", Severity::Low, "/a"),
+            finding("CVE-2", Severity::Low, "/b"),
+            finding("CVE-3", Severity::High, "/a"),
+        ];
+        new.findings = vec![finding("CVE-1", Severity::High, "/b"), finding("CVE-4", Severity::Low, "/a")];
+        let difference = diff(&old, &new);
+        let ids = |findings: &[&pratique_core::Finding]| {
+            findings.iter().map(|finding| finding.attributes["id"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (ids(&difference.fixed), ids(&difference.brought)),
+            (vec!["CVE-3".into(), "CVE-2".into()], vec!["CVE-4".into()])
+        );
+        let mut out = Vec::new();
+        difference.write_table(&Options::default(), &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("Findings: 2 fixed, 1 brought") && text.contains("Brought"), "{text}");
     }
 
     #[test]

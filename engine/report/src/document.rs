@@ -135,7 +135,7 @@ struct ImageView<'a> {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Finding")]
-struct FindingView<'a> {
+pub(crate) struct FindingView<'a> {
     /// Id of the detector.
     detector: &'a str,
     /// Id of the rule within the detector.
@@ -396,7 +396,7 @@ impl<'a> ImageView<'a> {
 }
 
 impl<'a> FindingView<'a> {
-    fn of(finding: &'a Finding) -> Self {
+    pub(crate) fn of(finding: &'a Finding) -> Self {
         Self {
             detector: &finding.detector,
             rule: &finding.rule,
