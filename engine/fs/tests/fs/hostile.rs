@@ -270,6 +270,11 @@ fn bombs_end_at_their_limits() {
     assert!(bomb.len() < 1 << 20);
     let error = contents(&mut raw_layer(bomb, zeros.clone(), small), "x").expect_err("a bomb");
     assert!(matches!(error, Error::Limit { .. }), "{error}");
+    let zeros = LayerBuilder::new().file("zeros", vec![0; 8 << 20]);
+    let bomb = zeros.to_blob(Compression::Zstd);
+    assert!(bomb.len() < 1 << 16);
+    let error = contents(&mut raw_layer(bomb, zeros.diff_id(), small), "x").expect_err("a bomb");
+    assert!(matches!(error, Error::Limit { .. }), "{error}");
     let many = (0..101).fold(LayerBuilder::new(), |layer, number| layer.file(number.to_string(), ""));
     let error = contents(&mut raw_layer(many.to_tar(), many.diff_id(), small), "x").expect_err("too many");
     assert!(matches!(error, Error::Limit { .. }), "{error}");
