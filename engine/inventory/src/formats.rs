@@ -131,6 +131,11 @@ pub(crate) fn entries<'a>(entries: impl Iterator<Item = (&'a str, Option<Package
     parsed
 }
 
+/// Whether a line was left by a merge that failed: what follows is there twice.
+pub(crate) fn is_conflict(line: &str) -> bool {
+    line.starts_with("<<<<<<< ")
+}
+
 fn malformed(format: &str, error: &dyn fmt::Display) -> Parsed {
     let error = error.to_string();
     let first = error.lines().next().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Gemfile.lock, Bundler's lock file (<https://bundler.io/man/bundle-lock.1.html>).
 
 use pratique_core::inspect::{FileInput, Interest};
-use pratique_core::package::{Ecosystem, Evidence, Package, Record};
+use pratique_core::package::{Ecosystem, Evidence, Package};
 
 use crate::formats::{self, DOCUMENT};
 use crate::{Parsed, Parser};
@@ -16,6 +16,10 @@ impl Parser for GemfileLock {
         "gemfile-lock"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const { &[Interest::head(&["**/Gemfile.lock", "**/gems.locked", "**/*.gemfile.lock"], DOCUMENT)] }
     }
@@ -25,27 +29,28 @@ impl Parser for GemfileLock {
             Ok(text) => text,
             Err(problem) => return problem,
         };
-        let mut parsed = Parsed::default();
+        let mut gems = Vec::new();
         let (mut section, mut remote) = ("", "");
         for line in text.lines() {
             let depth = line.len() - line.trim_start_matches(' ').len();
             let content = line.trim();
             match depth {
+                0 if formats::is_conflict(line) => gems.push((content, None)),
                 0 if !content.is_empty() => (section, remote) = (content, ""),
                 2 => remote = content.strip_prefix("remote: ").unwrap_or(remote),
                 // What a gem needs stands deeper.
                 4 if matches!(section, "GEM" | "GIT" | "PATH" | "PLUGIN SOURCE") => {
-                    parsed.records.extend(gem(content, section, remote));
+                    gems.push((content, gem(content, section, remote)));
                 }
                 _ => {}
             }
         }
-        parsed
+        formats::entries(gems.into_iter())
     }
 }
 
 /// `rack (2.2.3)`, `nokogiri (1.15.4-x86_64-linux)`.
-fn gem(content: &str, section: &str, remote: &str) -> Option<Record> {
+fn gem(content: &str, section: &str, remote: &str) -> Option<Package> {
     let (name, rest) = content.split_once(" (")?;
     let version = rest.strip_suffix(')')?;
     // A version has no dash; what follows one is the platform.
@@ -66,5 +71,5 @@ fn gem(content: &str, section: &str, remote: &str) -> Option<Record> {
         "GEM" if remote == "https://rubygems.org/" || remote.is_empty() => {}
         _ => attribute("repository", remote),
     }
-    Some(Record::from(package))
+    Some(package)
 }

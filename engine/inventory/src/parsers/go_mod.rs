@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, Interest};
 use pratique_core::package::{Ecosystem, Evidence, Package, Record};
 
@@ -19,6 +20,10 @@ pub(super) struct GoMod;
 impl Parser for GoMod {
     fn id(&self) -> &'static str {
         "go-mod"
+    }
+
+    fn version(&self) -> u32 {
+        2
     }
 
     fn interests(&self) -> &'static [Interest] {
@@ -47,6 +52,8 @@ struct Module<'a> {
     excluded: BTreeSet<Version<'a>>,
     /// By path, and version where only that one is replaced.
     replaced: BTreeMap<(&'a str, Option<&'a str>), Version<'a>>,
+    /// A line that is broken off, or torn by a merge.
+    broken: Option<&'a str>,
 }
 
 impl<'a> Module<'a> {
@@ -54,6 +61,9 @@ impl<'a> Module<'a> {
         let mut module = Self::default();
         let mut block = None;
         for line in text.lines() {
+            if formats::is_conflict(line) {
+                module.broken = Some(line);
+            }
             let (line, comment) = line.split_once("//").unwrap_or((line, ""));
             let words: Vec<&str> = line.split_whitespace().take(6).map(unquoted).collect();
             match (block, words.as_slice()) {
@@ -64,6 +74,9 @@ impl<'a> Module<'a> {
                 (None, [directive, words @ ..]) => module.take(directive, words, comment),
             }
         }
+        if block.is_some() {
+            module.broken = text.lines().last();
+        }
         module
     }
 
@@ -73,6 +86,7 @@ impl<'a> Module<'a> {
             ("require", [path, version, ..]) => {
                 self.required.insert((path, version), comment.trim_start().starts_with("indirect"));
             }
+            ("require", [path]) => self.broken = Some(path),
             ("exclude", [path, version, ..]) => {
                 self.excluded.insert((path, version));
             }
@@ -93,6 +107,10 @@ impl<'a> Module<'a> {
             return Parsed::default();
         }
         let mut parsed = Parsed::default();
+        if let Some(line) = self.broken {
+            let line: String = line.trim().chars().take(100).collect();
+            parsed.problems.push((GapKind::Malformed, format!("it is broken at {line:?}")));
+        }
         if !self.path.is_empty() {
             let mut root = package(self.path, "");
             root.attributes.insert("root".to_owned(), "true".to_owned());

@@ -1,5 +1,6 @@
 //! vendor/modules.txt: the modules whose sources lie beside it (<https://go.dev/ref/mod#vendoring>).
 
+use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, Interest};
 use pratique_core::package::{Ecosystem, Evidence, Package, Record};
 
@@ -15,13 +16,27 @@ impl Parser for GoVendor {
         "go-vendor"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const { &[Interest::head(&["**/vendor/modules.txt"], 4 << 20)] }
     }
 
     fn parse(&self, file: &FileInput<'_>) -> Parsed {
         match formats::text(file) {
-            Ok(text) => Parsed { records: records(text), problems: Vec::new() },
+            Ok(text) => {
+                let mut parsed = Parsed { records: records(text), problems: Vec::new() };
+                let is_broken = |line: &&str| line.starts_with("# ") && line.split_whitespace().count() < 3;
+                if let Some(line) = text.lines().find(is_broken) {
+                    let line: String = line.chars().take(100).collect();
+                    parsed
+                        .problems
+                        .push((GapKind::Malformed, format!("a module without a version: {line:?}")));
+                }
+                parsed
+            }
             Err(problem) => problem,
         }
     }

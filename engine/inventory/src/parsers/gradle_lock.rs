@@ -4,7 +4,7 @@
 //! What only configurations of tests use is marked `dev`.
 
 use pratique_core::inspect::{FileInput, Interest};
-use pratique_core::package::{Ecosystem, Evidence, Package, Record};
+use pratique_core::package::{Ecosystem, Evidence, Package};
 
 use crate::{Parsed, Parser, formats};
 
@@ -16,6 +16,10 @@ pub(super) struct GradleLock;
 impl Parser for GradleLock {
     fn id(&self) -> &'static str {
         "gradle-lock"
+    }
+
+    fn version(&self) -> u32 {
+        2
     }
 
     fn interests(&self) -> &'static [Interest] {
@@ -30,8 +34,10 @@ impl Parser for GradleLock {
     fn parse(&self, file: &FileInput<'_>) -> Parsed {
         match formats::text(file) {
             Ok(text) => {
-                let records = text.lines().filter_map(locked).map(Record::from).collect();
-                Parsed { records, problems: Vec::new() }
+                let is_entry =
+                    |line: &&str| !line.is_empty() && !line.starts_with('#') && !line.starts_with("empty=");
+                let lines = text.lines().map(str::trim).filter(is_entry);
+                formats::entries(lines.map(|line| (line, locked(line))))
             }
             Err(problem) => problem,
         }
@@ -40,10 +46,7 @@ impl Parser for GradleLock {
 
 /// `group:artifact:version=configuration,…`; older files have no configurations. `empty=…` is none.
 fn locked(line: &str) -> Option<Package> {
-    let (coordinates, configurations) = line.trim().split_once('=').unwrap_or((line.trim(), ""));
-    if coordinates.starts_with('#') {
-        return None;
-    }
+    let (coordinates, configurations) = line.split_once('=').unwrap_or((line, ""));
     let (name, version) = coordinates.rsplit_once(':')?;
     let (group, artifact) = name.split_once(':')?;
     if [group, artifact, version].iter().any(|part| part.is_empty() || part.contains([' ', ':'])) {

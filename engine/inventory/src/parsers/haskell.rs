@@ -4,7 +4,7 @@
 //! Limits: Stack's lock names only what is taken beside its snapshot.
 
 use pratique_core::inspect::{FileInput, Interest};
-use pratique_core::package::{Ecosystem, Evidence, Package, Record};
+use pratique_core::package::{Ecosystem, Evidence, Package};
 use serde::Deserialize;
 
 use crate::formats::{self, DOCUMENT};
@@ -18,6 +18,10 @@ pub(super) struct Haskell;
 impl Parser for Haskell {
     fn id(&self) -> &'static str {
         "haskell"
+    }
+
+    fn version(&self) -> u32 {
+        2
     }
 
     fn interests(&self) -> &'static [Interest] {
@@ -37,8 +41,7 @@ impl Parser for Haskell {
         match formats::text(file) {
             Ok(text) => {
                 // `constraints: any.NAME ==VERSION,`; flags have no version.
-                let pins = text.split([',', '\n']).filter_map(frozen).map(Record::from);
-                Parsed { records: pins.collect(), problems: Vec::new() }
+                formats::entries(text.split([',', '\n']).filter_map(pinned).map(|pin| (pin, frozen(pin))))
             }
             Err(problem) => problem,
         }
@@ -68,9 +71,14 @@ fn snapshot(text: &str) -> Option<Package> {
     package(name, version)
 }
 
-fn frozen(text: &str) -> Option<Package> {
+/// `NAME ==VERSION`
+fn pinned(text: &str) -> Option<&str> {
     let text = text.trim().trim_start_matches("constraints:").trim_start();
-    let (name, version) = text.strip_prefix("any.")?.split_once("==")?;
+    text.strip_prefix("any.").filter(|pin| pin.contains("=="))
+}
+
+fn frozen(pin: &str) -> Option<Package> {
+    let (name, version) = pin.split_once("==")?;
     package(name.trim(), version.trim())
 }
 

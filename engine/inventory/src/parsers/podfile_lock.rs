@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pratique_core::inspect::{FileInput, Interest};
-use pratique_core::package::{Ecosystem, Evidence, Package, Record};
+use pratique_core::package::{Ecosystem, Evidence, Package};
 
 use crate::formats::{self, DOCUMENT};
 use crate::{Parsed, Parser};
@@ -19,20 +19,32 @@ impl Parser for PodfileLock {
         "podfile-lock"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const { &[Interest::head(&["**/Podfile.lock"], DOCUMENT)] }
     }
 
     fn parse(&self, file: &FileInput<'_>) -> Parsed {
         match formats::text(file) {
-            Ok(text) => Parsed { records: pods(text).map(Record::from).collect(), problems: Vec::new() },
+            Ok(text) => {
+                let (pods, strange) = pods(text);
+                formats::entries(
+                    pods.into_iter()
+                        .map(|pod| ("", Some(pod)))
+                        .chain(strange.into_iter().map(|line| (line, None))),
+                )
+            }
             Err(problem) => problem,
         }
     }
 }
 
-fn pods(text: &str) -> impl Iterator<Item = Package> {
-    let mut pods = BTreeSet::new();
+/// The pods, and lines that ought to name one.
+fn pods(text: &str) -> (Vec<Package>, Vec<&str>) {
+    let (mut pods, mut strange) = (BTreeSet::new(), Vec::new());
     // By pod: `:git`, `:path`… and the address.
     let mut sources = BTreeMap::new();
     let (mut section, mut source) = ("", "");
@@ -40,9 +52,13 @@ fn pods(text: &str) -> impl Iterator<Item = Package> {
         let depth = line.len() - line.trim_start_matches(' ').len();
         let content = line.trim();
         match (depth, section) {
+            (0, _) if formats::is_conflict(line) => strange.push(content),
             (0, _) if !content.is_empty() => section = content,
             // What a pod needs stands deeper.
-            (2, "PODS:") => pods.extend(pod(content)),
+            (2, "PODS:") => match pod(content) {
+                Some(pod) => drop(pods.insert(pod)),
+                None => strange.push(content),
+            },
             (2, "EXTERNAL SOURCES:") => source = unquoted(content.trim_end_matches(':')),
             (4, "EXTERNAL SOURCES:") => {
                 if let Some(place) =
@@ -54,7 +70,7 @@ fn pods(text: &str) -> impl Iterator<Item = Package> {
             _ => {}
         }
     }
-    pods.into_iter().filter_map(move |(name, version)| {
+    let package = |(name, version): (&str, &str)| {
         let mut package = Package::new(Ecosystem::CocoaPods, name, version);
         package.evidence = Evidence::Locked;
         match sources.get(name) {
@@ -65,7 +81,8 @@ fn pods(text: &str) -> impl Iterator<Item = Package> {
             None => {}
         }
         Some(package)
-    })
+    };
+    (pods.into_iter().filter_map(package).collect(), strange)
 }
 
 /// `- Alamofire (5.8.1)`, `- "Clock/Core (1.0.0)":`
