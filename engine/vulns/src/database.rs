@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::advisory::{Advisory, Affected};
 use crate::exploits::Exploit;
-use crate::table::Index;
+use crate::table::{Block, Index};
 
 pub(crate) const MAGIC: &[u8; 8] = b"PRTQVULN";
 /// Raised whenever the file's form changes: others are refused.
@@ -32,6 +32,10 @@ pub(crate) const HEAD: u64 = 64;
 const MAX_END: u64 = 512 << 20;
 /// So many packages and advisories are kept unpacked.
 const CACHED: usize = 50_000;
+/// So many unpacked blocks are kept, a few MiB: what is asked for next mostly lies beside what was.
+const BLOCKS: usize = 512;
+/// Larger ones are not kept.
+const SMALL_BLOCK: usize = 64 << 10;
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +104,7 @@ struct Cache {
     packages: HashMap<Vec<u8>, Arc<Vec<Affected>>>,
     advisories: HashMap<u32, Arc<Advisory>>,
     exploits: HashMap<String, Option<Exploit>>,
+    blocks: HashMap<u64, Arc<Vec<u8>>>,
 }
 
 /// The key of a package: by name first, so that one name's releases lie side by side.
@@ -256,10 +261,24 @@ impl Database {
     }
 
     fn get<T: DeserializeOwned>(&self, index: &Index, key: &[u8]) -> Result<Option<T>, DatabaseError> {
-        let Some(bytes) = index.get(&self.file, key).map_err(|error| self.failed(error))? else {
-            return Ok(None);
-        };
+        let found = index.get(key, |block| self.block(block)).map_err(|error| self.failed(error))?;
+        let Some(bytes) = found else { return Ok(None) };
         postcard::from_bytes(&bytes).map(Some).map_err(|_| self.damaged("an entry cannot be read"))
+    }
+
+    fn block(&self, block: &Block) -> io::Result<Arc<Vec<u8>>> {
+        if let Some(known) = self.cache().blocks.get(&block.offset()) {
+            return Ok(known.clone());
+        }
+        let bytes = Arc::new(block.read(&self.file)?);
+        if bytes.len() <= SMALL_BLOCK {
+            let mut cache = self.cache();
+            if cache.blocks.len() >= BLOCKS {
+                cache.blocks.clear();
+            }
+            cache.blocks.insert(block.offset(), bytes.clone());
+        }
+        Ok(bytes)
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {

@@ -14,7 +14,7 @@ use pratique_core::{Category, Finding, Gap, GapKind, Severity};
 
 use crate::advisory::{Advisory, Affected, Verdict};
 use crate::database::{Database, DatabaseError};
-use crate::distribution::{self, Scope};
+use crate::distribution::{self, Pattern, Scope};
 use crate::end_of_life;
 use crate::flaw::flaws;
 use crate::rating::{Rating, preferred};
@@ -91,10 +91,25 @@ fn same_module(affected: &Affected, version: &str, module: Option<&str>) -> bool
     }
 }
 
+/// One of the statements on a package.
+#[derive(Clone)]
+struct Statement {
+    all: Arc<Vec<Affected>>,
+    index: usize,
+}
+
+impl std::ops::Deref for Statement {
+    type Target = Affected;
+
+    fn deref(&self) -> &Affected {
+        &self.all[self.index]
+    }
+}
+
 /// A flaw of one package, from all advisories that name it.
 struct Hit {
     names: BTreeSet<String>,
-    sources: Vec<(Arc<Advisory>, Affected)>,
+    sources: Vec<(Arc<Advisory>, Statement)>,
     why: String,
     fixed: Option<String>,
     /// A fix that only subscribers of the distribution get.
@@ -174,9 +189,16 @@ fn gap(kind: GapKind, located: Option<&LocatedPackage>, reason: String) -> Gap {
     }
 }
 
+/// Those of the database's ecosystems that a scope means.
 fn ecosystems<'d>(db: &'d Database, scope: &Scope) -> Vec<&'d str> {
-    let known = db.status().ecosystems.keys();
-    known.map(String::as_str).filter(|name| scope.ecosystem.matches(name)).collect()
+    let known = &db.status().ecosystems;
+    let named = |name: &String| known.get_key_value(name).map(|(name, _)| name.as_str());
+    match &scope.ecosystem {
+        // There are hundreds of ecosystems, and this is asked for every package.
+        Pattern::Exactly(name) => named(name).into_iter().collect(),
+        Pattern::AnyOf(names) => names.iter().filter_map(named).collect(),
+        pattern => known.keys().map(String::as_str).filter(|name| pattern.matches(name)).collect(),
+    }
 }
 
 fn report_end_of_life(release: &Release, now: Timestamp, matches: &mut Matches) {
@@ -222,7 +244,7 @@ fn match_package(
     let Some(scheme) = Scheme::of(package.ecosystem) else { return Ok(()) };
     for ecosystem in ecosystems {
         let found = db.lookup(ecosystem, &scope.name)?;
-        for affected in found.iter() {
+        for (index, affected) in found.iter().enumerate() {
             match judge(affected, scheme, &scope.version, module) {
                 Judgement::Unaffected => {}
                 Judgement::Unknown(reason) => {
@@ -244,7 +266,7 @@ fn match_package(
                             subscription: None,
                         });
                         hit.names.extend(flaw.names);
-                        hit.sources.push((advisory.clone(), affected.clone()));
+                        hit.sources.push((advisory.clone(), Statement { all: found.clone(), index }));
                         hit.subscription = hit.subscription.take().or_else(|| subscription.clone());
                         // The fix of all its advisories is that of the last.
                         if let Some(fixed) = &fixed
@@ -276,16 +298,25 @@ fn match_package(
 
 /// Hits one of which is named by another are one flaw: two that each have their own CVE never are.
 fn merged(hits: BTreeMap<String, Hit>) -> BTreeMap<String, Hit> {
-    let mut merged: BTreeMap<String, Hit> = BTreeMap::new();
-    let (named, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+    let (mut merged, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
         hits.into_iter().partition(|(id, _)| id.starts_with("CVE-"));
-    merged.extend(named);
+    // By other name, those that have it: a kernel has thousands of hits, so nobody looks through all for each.
+    let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (id, hit) in &merged {
+        for name in &hit.names {
+            named.entry(name.clone()).or_default().insert(id.clone());
+        }
+    }
     for (id, hit) in others {
-        let same = merged.iter_mut().find(|(other, known)| {
-            hit.names.contains(*other) || known.names.contains(&id) && !is_bundle(known, &id)
-        });
-        match same {
-            Some((_, known)) => {
+        let naming_it = named.get(&id).into_iter().flatten();
+        let naming_it = naming_it.filter(|known| merged.get(*known).is_some_and(|hit| !is_bundle(hit, &id)));
+        let same = hit.names.iter().filter(|name| merged.contains_key(*name)).chain(naming_it).min().cloned();
+        let into = same.clone().unwrap_or_else(|| id.clone());
+        for name in &hit.names {
+            named.entry(name.clone()).or_default().insert(into.clone());
+        }
+        match same.and_then(|same| merged.get_mut(&same)) {
+            Some(known) => {
                 known.names.insert(id);
                 known.names.extend(hit.names);
                 known.sources.extend(hit.sources);

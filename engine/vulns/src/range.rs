@@ -55,7 +55,10 @@ impl Span {
     /// If the version, or one of the range's, is none in its scheme.
     pub fn contains(&self, ecosystem: Scheme, version: &str) -> Result<bool, InvalidVersion> {
         let scheme = self.scheme(ecosystem);
-        scheme.check(version)?;
+        if self.from.is_none() && self.until == Until::Open {
+            // Nothing below reads it.
+            scheme.check(version)?;
+        }
         if let Some(from) = &self.from
             && scheme.compare(version, from)?.is_lt()
         {

@@ -5,6 +5,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,8 +20,9 @@ pub(crate) struct Index {
     blocks: Vec<Block>,
 }
 
+/// Where one block lies.
 #[derive(Debug, Serialize, Deserialize)]
-struct Block {
+pub(crate) struct Block {
     first: Vec<u8>,
     offset: u64,
     packed: u32,
@@ -89,11 +91,15 @@ impl Index {
         })
     }
 
-    /// The value of a key.
-    pub(crate) fn get(&self, file: &File, key: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    /// The value of a key, by whatever reads a block or remembers it.
+    pub(crate) fn get(
+        &self,
+        key: &[u8],
+        read: impl FnOnce(&Block) -> io::Result<Arc<Vec<u8>>>,
+    ) -> io::Result<Option<Vec<u8>>> {
         let after = self.blocks.partition_point(|block| block.first.as_slice() <= key);
         let Some(block) = after.checked_sub(1).and_then(|at| self.blocks.get(at)) else { return Ok(None) };
-        let bytes = block.read(file)?;
+        let bytes = read(block)?;
         let mut entries = Entries(&bytes);
         while let Some((found, value)) = entries.next()? {
             if found == key {
@@ -128,7 +134,12 @@ impl Index {
 }
 
 impl Block {
-    fn read(&self, file: &File) -> io::Result<Vec<u8>> {
+    /// What tells it from every other block of its file.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub(crate) fn read(&self, file: &File) -> io::Result<Vec<u8>> {
         let mut packed = vec![0; self.packed as usize];
         file.read_exact_at(&mut packed, self.offset)?;
         let bytes = zstd::bulk::decompress(&packed, self.unpacked as usize)?;

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use pratique_core::package::{Ecosystem, Inventory, LocatedPackage, Package, Release};
+use pratique_core::version::Scheme;
 use pratique_vulns::exploits::Exploits;
 use pratique_vulns::{Database, build, match_inventory};
 
@@ -99,11 +100,18 @@ fn inventories(path: &Path, count: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Packages at versions that advisories name: far more of them affected than in any image.
+/// Packages that advisories speak of: nine of ten at the last version that any of them names, one at an earlier one.
 struct Packages {
-    system: Vec<Package>,
-    language: Vec<Package>,
+    system: Vec<Versions>,
+    language: Vec<Versions>,
     release: Release,
+}
+
+/// A package, and the versions that have fixes, oldest first.
+struct Versions {
+    kind: Ecosystem,
+    name: String,
+    fixed: Vec<String>,
 }
 
 impl Packages {
@@ -116,9 +124,13 @@ impl Packages {
                 "Go" => (Ecosystem::Go, &mut language),
                 _ => continue,
             };
-            for affected in db.lookup(&ecosystem, &name)?.iter() {
-                let versions = affected.spans.iter().filter_map(|span| span.fixed().or(span.from.as_deref()));
-                list.extend(versions.map(|version| Package::new(kind, name.clone(), version)));
+            let scheme = Scheme::of(kind).context("no order of versions")?;
+            let statements = db.lookup(&ecosystem, &name)?;
+            let spans = statements.iter().flat_map(|affected| &affected.spans);
+            let mut fixed: Vec<String> = spans.filter_map(|span| span.fixed()).map(str::to_owned).collect();
+            fixed.sort_by(|a, b| scheme.compare(a, b).unwrap_or(std::cmp::Ordering::Equal));
+            if !fixed.is_empty() {
+                list.push(Versions { kind, name, fixed });
             }
         }
         ensure!(
@@ -131,8 +143,10 @@ impl Packages {
 
     /// Four fifths are the distribution's, one fifth Go's and Python's.
     fn inventory(&self, random: &mut fastrand::Rng) -> Inventory {
-        let mut located = |list: &[Package]| {
-            let package = list[random.usize(..list.len())].clone();
+        let mut located = |list: &[Versions]| {
+            let Versions { kind, name, fixed } = &list[random.usize(..list.len())];
+            let place = if random.u8(..10) == 0 { random.usize(..fixed.len()) } else { fixed.len() - 1 };
+            let package = Package::new(*kind, name.clone(), fixed[place].clone());
             let purl = format!("pkg:{}/{}@{}", package.ecosystem.purl_type(), package.name, package.version);
             LocatedPackage { package, purl, path: "/".to_owned(), layer: None, owned_by: None, files: 0 }
         };
