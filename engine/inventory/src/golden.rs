@@ -172,18 +172,21 @@ fn golden_cases() {
 fn broken_input_never_panics() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
     let mode = FileMode { permissions: 0o644, uid: 0, gid: 0 };
-    let mut samples = vec![("any".to_owned(), Vec::new()), ("any".to_owned(), vec![0xff; 4096])];
+    // Whose case it is, its path and its bytes.
+    let mut samples = vec![("", "any".to_owned(), Vec::new()), ("", "any".to_owned(), vec![0xff; 4096])];
     for parser in PARSERS {
         for entry in std::fs::read_dir(root.join(parser.id())).unwrap() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "in") {
-                samples.extend(files(&std::fs::read_to_string(&path).unwrap()));
+                let files = files(&std::fs::read_to_string(&path).unwrap());
+                samples.extend(files.into_iter().map(|(name, bytes)| (parser.id(), name, bytes)));
             }
         }
     }
-    for (name, bytes) in &samples {
+    for (own, name, bytes) in &samples {
         for parser in PARSERS {
-            let steps = 23.min(bytes.len());
+            // What is not its format, a parser soon gives up.
+            let steps = if parser.id() == *own { 23 } else { 2 }.min(bytes.len());
             for step in 0..=steps {
                 let cut = bytes[..bytes.len() * step / steps.max(1)].to_vec();
                 parser.parse(&FileInput::in_memory(name.as_bytes(), mode, &cut));
