@@ -82,6 +82,26 @@ fn every_ecosystem_of_packages_has_the_scheme_of_its_advisories() {
     assert_eq!(Scheme::of(Ecosystem::Generic), None);
 }
 
+/// OSV's ecosystems, as its schema lists them in version 1.7 (<https://ossf.github.io/osv-schema/#defined-ecosystems>).
+#[test]
+fn every_ecosystem_of_osv_has_a_scheme_or_stands_among_those_that_have_none() {
+    const ORDERED: &str = "AlmaLinux|Alpaquita|Alpine|Azure Linux|BellSoft Hardened Containers|Bioconductor|Bitnami|CRAN|\
+        Chainguard|CleanStart|ConanCenter|Debian|Echo|GHC|GitHub Actions|Go|Hackage|Hex|Julia|Kubernetes|Mageia|Maven|\
+        MinimOS|NuGet|Packagist|Photon OS|Pub|PyPI|Red Hat|Rocky Linux|RubyGems|SUSE|SwiftURL|Ubuntu|VSCode|Wolfi|\
+        crates.io|npm|opam|openEuler|openSUSE";
+    // Patch levels of phones, kernels by commit, rebuilds of other distributions' packages, ports: no inventory of ours has
+    // packages of them, and their schema does not say how their versions are ordered.
+    const UNORDERED: &str =
+        "Android|Docker Hardened Images|FreeBSD|Homebrew|Linux|OSS-Fuzz|Root|TuxCare|vcpkg";
+    for ecosystem in ORDERED.split('|') {
+        assert!(Scheme::of_osv(ecosystem).is_some(), "{ecosystem}");
+        assert_eq!(Scheme::of_osv(&format!("{ecosystem}:1")), Scheme::of_osv(ecosystem));
+    }
+    for ecosystem in UNORDERED.split('|') {
+        assert_eq!(Scheme::of_osv(ecosystem), None, "{ecosystem}");
+    }
+}
+
 #[test]
 fn a_version_without_end_is_refused() {
     let long = "1.".repeat(LIMIT);
