@@ -7,7 +7,8 @@
 use std::cmp::Ordering;
 
 use super::Reason;
-use super::digits::{Number, by_order, take_digits, take_letters};
+use super::digits::{Number, by_order, take_digits};
+use super::rpm::{compare_part, split_release};
 
 pub(super) struct Version<'a> {
     epoch: Number<'a>,
@@ -22,13 +23,7 @@ impl<'a> Version<'a> {
             Some(rest) => (Number::parse(digits).unwrap_or(Number::ZERO), rest),
             None => (Number::ZERO, text),
         };
-        let (version, release) = match rest.rsplit_once('-') {
-            Some((version, release)) => (version, Some(release)),
-            None => (rest, None),
-        };
-        if version.is_empty() {
-            return Err("it has no version");
-        }
+        let (version, release) = split_release(rest)?;
         Ok(Self { epoch, version, release })
     }
 }
@@ -65,19 +60,7 @@ fn compare(mut a: &str, mut b: &str) -> Ordering {
         if left_gap != right_gap {
             return left_gap.cmp(&right_gap);
         }
-        let (left, right);
-        let order = if a.starts_with(|first: char| first.is_ascii_digit()) {
-            (left, a) = take_digits(a);
-            (right, b) = take_digits(b);
-            match (Number::parse(left), Number::parse(right)) {
-                (Some(left), Some(right)) => left.cmp(&right),
-                _ => Ordering::Greater,
-            }
-        } else {
-            (left, a) = take_letters(a);
-            (right, b) = take_letters(b);
-            if right.is_empty() { Ordering::Less } else { left.cmp(right) }
-        };
+        let order = compare_part(&mut a, &mut b);
         if order.is_ne() {
             return order;
         }

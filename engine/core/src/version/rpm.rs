@@ -25,13 +25,7 @@ impl<'a> Version<'a> {
             },
             None => (Number::ZERO, text),
         };
-        let (version, release) = match rest.rsplit_once('-') {
-            Some((version, release)) => (version, Some(release)),
-            None => (rest, None),
-        };
-        if version.is_empty() {
-            return Err("it has no version");
-        }
+        let (version, release) = split_release(rest)?;
         Ok(Self { epoch, version, release })
     }
 }
@@ -48,6 +42,32 @@ impl Ord for Version<'_> {
 }
 
 by_order!(Version<'_>);
+
+/// `version[-release]`: the release follows the last dash.
+pub(super) fn split_release(text: &str) -> Result<(&str, Option<&str>), Reason> {
+    let (version, release) = match text.rsplit_once('-') {
+        Some((version, release)) => (version, Some(release)),
+        None => (text, None),
+    };
+    if version.is_empty() { Err("it has no version") } else { Ok((version, release)) }
+}
+
+/// Takes digits or letters, whichever `a` begins with, off both and compares them. A number is newer than letters.
+pub(super) fn compare_part(a: &mut &str, b: &mut &str) -> Ordering {
+    let (left, right);
+    if a.starts_with(|first: char| first.is_ascii_digit()) {
+        (left, *a) = take_digits(a);
+        (right, *b) = take_digits(b);
+        match (Number::parse(left), Number::parse(right)) {
+            (Some(left), Some(right)) => left.cmp(&right),
+            _ => Ordering::Greater,
+        }
+    } else {
+        (left, *a) = take_letters(a);
+        (right, *b) = take_letters(b);
+        if right.is_empty() { Ordering::Less } else { left.cmp(right) }
+    }
+}
 
 fn is_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'~' || byte == b'^'
@@ -86,21 +106,7 @@ fn compare(mut a: &str, mut b: &str) -> Ordering {
         if a.is_empty() || b.is_empty() {
             return a.len().cmp(&b.len());
         }
-        let order = if a.starts_with(|first: char| first.is_ascii_digit()) {
-            let (left, right);
-            (left, a) = take_digits(a);
-            (right, b) = take_digits(b);
-            match (Number::parse(left), Number::parse(right)) {
-                (Some(left), Some(right)) => left.cmp(&right),
-                // A number is newer than letters.
-                _ => Ordering::Greater,
-            }
-        } else {
-            let (left, right);
-            (left, a) = take_letters(a);
-            (right, b) = take_letters(b);
-            if right.is_empty() { Ordering::Less } else { left.cmp(right) }
-        };
+        let order = compare_part(&mut a, &mut b);
         if order.is_ne() {
             return order;
         }
