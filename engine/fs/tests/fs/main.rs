@@ -4,6 +4,7 @@ mod archives;
 mod conformance;
 mod containerd;
 mod docker;
+mod docs;
 mod documents;
 mod hostile;
 mod merging;
