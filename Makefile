@@ -59,13 +59,16 @@ lint-chart: helm
 lint-shell: prerequisites
 	shellcheck -x $$(git ls-files | xargs -r grep -lE '^#!/(usr/bin/env bash|bin/bash)$$' --)
 
-.PHONY: fmt crds manifests
+.PHONY: fmt crds docs manifests
 fmt: ## Formats all code.
 	cargo fmt --all
 	rustfmt $(shell find engine/detect/src/detectors engine/inventory/src/parsers engine/report/src/formats -name '*.rs' 2>/dev/null)
 
 crds: ## Writes the CRDs from crds/src to crds/yaml and the chart.
 	cargo run --locked --quiet -p pratique-crds --bin crdgen -- crds/yaml charts/pratique/crds
+
+docs: ## Writes docs/detectors.md from the detectors and their samples.
+	UPDATE_DOCS=1 cargo test --locked --quiet -p pratique-detect --lib page::
 
 manifests: helm ## Writes deploy/manifests from the chart.
 	charts/render $(HELM)

@@ -18,10 +18,88 @@ pub struct DetectorInfo {
 }
 
 /// All detectors there are, by id. The engine's registry is checked against this list by a test.
-pub const DETECTORS: &[DetectorInfo] = &[DetectorInfo {
-    id: "weak-password",
-    version: 1,
-    category: Category::WeakPassword,
-    rules: &["linux-account", "linux-group"],
-    summary: "passwords of Linux accounts and groups that are empty or can be guessed",
-}];
+pub const DETECTORS: &[DetectorInfo] = &[
+    DetectorInfo {
+        id: "weak-password",
+        version: 1,
+        category: Category::WeakPassword,
+        rules: &["linux-account", "linux-group"],
+        summary: "passwords of Linux accounts and groups that are empty or can be guessed",
+    },
+    DetectorInfo {
+        id: "backdoor",
+        version: 1,
+        category: Category::Backdoor,
+        rules: &[
+            "cron-job",
+            "git-hook",
+            "inetd-service",
+            "init-script",
+            "kernel-module",
+            "name-service",
+            "package-manager-hook",
+            "pam",
+            "linker-preload",
+            "python-startup",
+            "shell-startup",
+            "ssh-access",
+            "systemd-unit",
+            "udev-rule",
+        ],
+        summary: "ways back in, and ways to be started again, that no package brought",
+    },
+    DetectorInfo {
+        id: "escalation",
+        version: 1,
+        category: Category::Escalation,
+        rules: &["setuid", "file-capability", "world-writable", "sudo-rule", "root-account"],
+        summary: "ways from less to more privilege: setuid, capabilities, sudo, accounts, modes",
+    },
+    DetectorInfo {
+        id: "tampering",
+        version: 1,
+        category: Category::Tampering,
+        rules: &[
+            "changed-program",
+            "changed-configuration",
+            "changed-documentation",
+            "unowned-program",
+            "misplaced-program",
+        ],
+        summary: "files that are not what their package brought, and programs where none belong",
+    },
+    DetectorInfo {
+        id: "image-config",
+        version: 1,
+        category: Category::ImageConfig,
+        rules: &["remote-login-port", "start-command", "moving-base"],
+        summary: "risky settings of the image",
+    },
+    DetectorInfo {
+        id: "build-history",
+        version: 1,
+        category: Category::History,
+        rules: &["remote-add", "code-from-network", "unchecked-packages", "secret-argument", "raised-file"],
+        summary: "risky steps of the image's build",
+    },
+];
+
+/// The description of the detector with this id, which must be one of [`DETECTORS`].
+///
+/// # Panics
+/// If there is none; meant for constants, where that is an error of the compiler.
+pub const fn described(id: &str) -> &'static DetectorInfo {
+    let mut place = 0;
+    while place < DETECTORS.len() {
+        let (own, wanted) = (DETECTORS[place].id.as_bytes(), id.as_bytes());
+        let mut same = 0;
+        while same < own.len() && same < wanted.len() && own[same] == wanted[same] {
+            same += 1;
+        }
+        if same == own.len() && same == wanted.len() {
+            return &DETECTORS[place];
+        }
+        place += 1;
+    }
+    panic!("no detector has this id")
+}

@@ -7,6 +7,8 @@ use pratique_core::package::Ownership;
 use pratique_core::{DetectorInfo, Digest, Finding, Gap, GapKind, ImageConfig};
 use serde::{Deserialize, Serialize};
 
+use crate::Rule;
+
 /// One detector. Implementations hold no state that outlives a call.
 pub trait Detector: Send + Sync {
     /// Its entry in [`pratique_core::detector::DETECTORS`].
@@ -14,6 +16,11 @@ pub trait Detector: Send + Sync {
 
     /// Which files it wants to see.
     fn interests(&self) -> &'static [Interest];
+
+    /// What its page says of each of its rules, in the order of [`DetectorInfo::rules`].
+    fn rules(&self) -> &'static [Rule] {
+        &[]
+    }
 
     /// Facts of one file. A function of `file` alone: no clock, no names, no options.
     fn inspect(&self, file: &FileInput<'_>) -> FileReport;

@@ -19,6 +19,11 @@ macro_rules! detectors {
 
 detectors! {
     weak_password,
+    backdoor,
+    escalation,
+    tampering,
+    image_config,
+    build_history,
 }
 
 #[cfg(test)]

@@ -12,6 +12,16 @@
 mod api;
 pub mod crypt;
 pub mod detectors;
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod page;
+mod places;
+mod rule;
+mod shell;
+mod signs;
+mod sums;
 
 pub use api::{Detector, Fact, FileReport, ImageInput, LocatedFact, Outcome};
 pub use pratique_core::inspect::{Extent, FileInput, FileMode, Interest, Kind};
+pub use rule::Rule;

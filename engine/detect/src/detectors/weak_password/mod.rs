@@ -18,7 +18,7 @@ mod tests;
 
 use pratique_core::{DetectorInfo, GapKind};
 
-use crate::{Detector, Fact, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome};
+use crate::{Detector, Fact, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule};
 
 /// The detector `weak-password`.
 pub(super) static DETECTOR: WeakPassword = WeakPassword;
@@ -46,6 +46,25 @@ const INTERESTS: &[Interest] = &[Interest::head(
     4 << 20,
 )];
 
+const RULES: &[Rule] = &[
+    Rule {
+        id: "linux-account",
+        severity: "Low to Critical",
+        reference: "ATT&CK T1078.003, CWE-521",
+        what: "accounts of /etc/passwd and /etc/shadow, and of copies beside them, that ask for no password or whose password can be guessed",
+        why: "a process that was broken into becomes that account by su; whoever finds a login service gets in",
+        remedy: "lock the account: usermod -p '*' USER",
+    },
+    Rule {
+        id: "linux-group",
+        severity: "Low to Medium",
+        reference: "ATT&CK T1078.003, CWE-521",
+        what: "groups of /etc/group and /etc/gshadow whose password can be guessed",
+        why: "whoever knows it gains what the group may do, by newgrp",
+        remedy: "remove the password: gpasswd -r GROUP",
+    },
+];
+
 impl Detector for WeakPassword {
     fn info(&self) -> &'static DetectorInfo {
         INFO
@@ -53,6 +72,10 @@ impl Detector for WeakPassword {
 
     fn interests(&self) -> &'static [Interest] {
         INTERESTS
+    }
+
+    fn rules(&self) -> &'static [Rule] {
+        RULES
     }
 
     fn inspect(&self, file: &FileInput<'_>) -> FileReport {

@@ -1,0 +1,147 @@
+//! Who gets in by SSH: authorized_keys of sshd(8), sshd_config(5), ~/.ssh/rc.
+
+use pratique_core::Severity;
+
+use crate::shell::hidden_place;
+use crate::signs::{Excuse, Notes, text, word};
+use crate::{FileInput, Rule};
+
+pub(super) const PLACES: &[&str] = &[
+    "**/.ssh/authorized_keys",
+    "**/.ssh/authorized_keys2",
+    "etc/ssh/authorized_keys",
+    "etc/ssh/authorized_keys/*",
+    "etc/dropbear/authorized_keys",
+    "etc/ssh/sshd_config",
+    "etc/ssh/sshd_config.d/*.conf",
+    "etc/ssh/sshrc",
+    "**/.ssh/rc",
+];
+
+pub(super) const RULE: Rule = Rule {
+    id: "ssh-access",
+    severity: "Low to Critical",
+    reference: "ATT&CK T1098.004",
+    what: "public keys that are let in, settings of sshd that let in without a password or as root, run a command for whoever connects (ForceCommand, AuthorizedKeysCommand) or look for keys where everybody writes",
+    why: "whoever has the private half of such a key, or knows such a setting, is in",
+    remedy: "take keys out of the image and mount them where they are needed; set PermitRootLogin no, PermitEmptyPasswords no",
+};
+
+/// Types of keys: what tells a line's key from its options.
+const TYPES: [&str; 9] = [
+    "ssh-rsa",
+    "ssh-dss",
+    "ssh-ed25519",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "ssh-ed25519-cert-v01@openssh.com",
+];
+
+pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
+    let text = text(file);
+    if path.contains("sshd_config") {
+        settings(&text, notes);
+    } else if path.ends_with("/rc") || path.ends_with("sshrc") {
+        notes.script(&text, 1, "a script that sshd runs for whoever logs in", Some(Severity::Medium));
+    } else {
+        keys(path, &text, notes);
+    }
+}
+
+fn keys(path: &str, text: &str, notes: &mut Notes) {
+    let of_root = path.starts_with("root/") || path.starts_with("etc/dropbear/");
+    for (line, content) in notes.lines(text) {
+        let content = content.trim();
+        if content.is_empty() || content.starts_with('#') {
+            continue;
+        }
+        let Some((options, kind, rest)) = key(content) else { continue };
+        let comment = rest.split_once(' ').map_or("without a comment", |(_, comment)| comment.trim());
+        let whose = if of_root { "root" } else { "this account" };
+        let severity = if of_root { Severity::High } else { Severity::Medium };
+        let what =
+            format!("whoever has the private half of this key gets in as {whose}: {kind}, {}", word(comment));
+        notes.sign(severity, Excuse::Owned, Some(line), what);
+        if let Some(command) =
+            options.split_once("command=\"").map(|(_, rest)| rest.split('"').next().unwrap_or_default())
+        {
+            notes.script(command, line, "the command of a key", None);
+        }
+    }
+}
+
+/// The options of a line, the type of its key, and what follows that. Options may hold blanks in quotes.
+fn key(line: &str) -> Option<(&str, &'static str, &str)> {
+    let mut quoted = false;
+    let mut starts = vec![0];
+    for (place, character) in line.char_indices() {
+        quoted ^= character == '"';
+        if character == ' ' && !quoted {
+            starts.push(place + 1);
+        }
+    }
+    starts.into_iter().take(64).find_map(|start| {
+        let rest = &line[start..];
+        let kind = TYPES
+            .iter()
+            .find(|kind| rest.strip_prefix(**kind).is_some_and(|after| after.starts_with(' ')))?;
+        let rest = rest[kind.len()..].trim_start();
+        rest.starts_with("AAAA").then_some((&line[..start], *kind, rest))
+    })
+}
+
+fn settings(text: &str, notes: &mut Notes) {
+    let mut conditional = false;
+    let mut seen = std::collections::BTreeSet::new();
+    for (line, content) in notes.lines(text) {
+        let content = content.trim();
+        if content.is_empty() || content.starts_with('#') {
+            continue;
+        }
+        let (name, value) = content.split_once([' ', '\t', '=']).unwrap_or((content, ""));
+        let (name, value) =
+            (name.to_ascii_lowercase(), value.trim_start_matches([' ', '\t', '=']).trim().trim_matches('"'));
+        if name == "match" {
+            conditional = !value.eq_ignore_ascii_case("all");
+            seen.clear();
+            continue;
+        }
+        // Of two settings the first counts.
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        let told = match (name.as_str(), value.to_ascii_lowercase().as_str()) {
+            ("permitemptypasswords", "yes") => {
+                Some((Severity::High, "accounts without a password are let in".to_owned()))
+            }
+            ("permitrootlogin", "yes") => Some((Severity::Medium, "root is let in by password".to_owned())),
+            ("permituserenvironment", "yes") => {
+                Some((Severity::Low, "whoever logs in may set LD_PRELOAD for their own session".to_owned()))
+            }
+            ("authorizedkeysfile", _) => value.split_whitespace().find_map(|one| {
+                hidden_place(one)
+                    .filter(|_| !one.contains("/.ssh/"))
+                    .map(|why| (Severity::High, format!("keys are looked for in {}, {why}", word(one))))
+            }),
+            ("authorizedkeyscommand" | "authorizedprincipalscommand", "none" | "") => None,
+            ("authorizedkeyscommand" | "authorizedprincipalscommand", _) => {
+                let program = value.split_whitespace().next().unwrap_or_default();
+                let severity = if hidden_place(program).is_some() { Severity::High } else { Severity::Low };
+                Some((severity, format!("{} decides which keys are let in", word(program))))
+            }
+            ("forcecommand", "none" | "internal-sftp" | "") => None,
+            ("forcecommand", _) => {
+                notes.script(value, line, "the command that sshd forces", Some(Severity::Low));
+                None
+            }
+            _ => None,
+        };
+        if let Some((severity, what)) = told {
+            let what = if conditional { format!("{what}, for some") } else { what };
+            notes.sign(severity, Excuse::Owned, Some(line), what);
+        }
+    }
+}

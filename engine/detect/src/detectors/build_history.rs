@@ -1,0 +1,309 @@
+//! How an image was built, as its history says: what of its steps is risky.
+
+use std::collections::BTreeMap;
+
+use pratique_core::detector::described;
+use pratique_core::mask::mask;
+use pratique_core::{DetectorInfo, Finding, Severity};
+
+use crate::shell::{self, ActKind};
+use crate::signs::word;
+use crate::{Detector, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule};
+
+/// The detector `build-history`.
+pub(super) static DETECTOR: History = History;
+
+/// See the module.
+pub(super) struct History;
+
+const INFO: &DetectorInfo = described("build-history");
+
+const RULES: &[Rule] = &[
+    Rule {
+        id: "remote-add",
+        severity: "Low",
+        reference: "CWE-494, CIS Docker 4.9",
+        what: "ADD of an address without --checksum",
+        why: "whoever answers at that address decides what is in the image",
+        remedy: "ADD --checksum=sha256:… ADDRESS, or fetch and check in one RUN",
+    },
+    Rule {
+        id: "code-from-network",
+        severity: "Low to Critical",
+        reference: "ATT&CK T1195.002, CWE-494",
+        what: "steps that fetch code and run it without checking it (curl | sh), decode code and run it, or open a shell to the network",
+        why: "the build runs whatever the other side sends that day; a shell that is opened in a build is an attack",
+        remedy: "fetch a version, compare its checksum or signature, then run it",
+    },
+    Rule {
+        id: "unchecked-packages",
+        severity: "Medium",
+        reference: "CWE-347",
+        what: "package managers and downloads that are told not to check signatures or certificates (--allow-unauthenticated, [trusted=yes], --allow-untrusted, --nogpgcheck, --trusted-host, curl -k, --no-check-certificate)",
+        why: "whoever is on the way decides what is installed",
+        remedy: "install the repository's key and leave the checks on",
+    },
+    Rule {
+        id: "secret-argument",
+        severity: "Medium to High",
+        reference: "CWE-532, CIS Docker 4.10",
+        what: "build arguments with a value whose name says that they are a password, a token or a key",
+        why: "arguments stay in the history: whoever pulls the image reads them",
+        remedy: "change the secret, and hand it over by RUN --mount=type=secret",
+    },
+    Rule {
+        id: "raised-file",
+        severity: "Low",
+        reference: "ATT&CK T1548.001",
+        what: "steps that make a file setuid or give it capabilities",
+        why: "whoever runs it has those rights; the detector escalation judges what is left of it",
+        remedy: "leave the step out",
+    },
+];
+
+/// Steps that are read, and bytes of each.
+const MAX_STEPS: usize = 2_000;
+const MAX_STEP: usize = 64 << 10;
+
+impl Detector for History {
+    fn info(&self) -> &'static DetectorInfo {
+        INFO
+    }
+
+    fn interests(&self) -> &'static [Interest] {
+        &[]
+    }
+
+    fn rules(&self) -> &'static [Rule] {
+        RULES
+    }
+
+    fn inspect(&self, _file: &FileInput<'_>) -> FileReport {
+        FileReport::default()
+    }
+
+    fn judge(&self, image: &ImageInput<'_>, _facts: &[LocatedFact]) -> Outcome {
+        let mut outcome = Outcome::default();
+        let steps = image.config.map(|config| config.history.as_slice()).unwrap_or_default();
+        let mut limit = |reason: String| {
+            outcome.gaps.push(pratique_core::Gap {
+                detector: Some(INFO.id.to_owned()),
+                ..pratique_core::Gap::of_image(pratique_core::GapKind::Limit, reason)
+            });
+        };
+        if steps.len() > MAX_STEPS {
+            limit(format!("only the first {MAX_STEPS} steps of the image's history were read"));
+        }
+        let mut findings = Vec::new();
+        for (entry, number) in steps.iter().take(MAX_STEPS).zip(1..) {
+            if entry.created_by.len() > MAX_STEP {
+                limit(format!(
+                    "step {number} of the image's history is longer than {MAX_STEP} bytes and was not read"
+                ));
+                continue;
+            }
+            let mut told = Vec::new();
+            Step::of(&entry.created_by).judge(&mut told);
+            findings.extend(told.into_iter().map(|(rule, severity, what)| Finding {
+                detector: INFO.id.to_owned(),
+                rule: rule.to_owned(),
+                category: INFO.category,
+                severity,
+                message: format!("step {number} {what}"),
+                path: None,
+                layer: None,
+                attributes: BTreeMap::from([("step".to_owned(), number.to_string())]),
+            }));
+        }
+        findings.sort();
+        findings.dedup();
+        outcome.findings = findings;
+        outcome
+    }
+}
+
+type Told = Vec<(&'static str, Severity, String)>;
+
+/// A step of the build.
+enum Step<'s> {
+    /// A command, with the build arguments that it was given.
+    Run { arguments: Vec<(&'s str, &'s str)>, script: &'s str },
+    /// Another instruction and the rest of its line.
+    Other { instruction: &'s str, rest: &'s str },
+}
+
+impl<'s> Step<'s> {
+    /// From the forms that Docker's builder, BuildKit, Buildah and Kaniko write.
+    fn of(step: &'s str) -> Self {
+        let step = step.trim().strip_suffix("# buildkit").unwrap_or(step.trim()).trim();
+        if let Some(at) = step.find("#(nop)") {
+            let rest = step[at + "#(nop)".len()..].trim();
+            let (instruction, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+            return Self::Other { instruction, rest: rest.trim() };
+        }
+        let run = step.strip_prefix("RUN ").unwrap_or(step).trim();
+        let (instruction, rest) = run.split_once(' ').unwrap_or((run, ""));
+        if run.len() == step.len()
+            && !instruction.is_empty()
+            && instruction.bytes().all(|b| b.is_ascii_uppercase())
+        {
+            return Self::Other { instruction, rest: rest.trim() };
+        }
+        // `|2 A=1 B=2 /bin/sh -c script`: so many arguments. A value may hold blanks; the shell ends them all.
+        let (arguments, script) = match run.find("/bin/sh -c ").or_else(|| run.find("/bin/bash -")) {
+            Some(at) if run.starts_with('|') => (&run[..at], &run[at..]),
+            _ => ("", run),
+        };
+        let arguments = arguments.split_whitespace().skip(1).filter_map(|one| one.split_once('=')).collect();
+        // What follows the shell is a script as it stands, without quotes around it.
+        let script = [
+            "/bin/sh -c ",
+            "/bin/bash -c ",
+            "/bin/bash -o pipefail -c ",
+            "/bin/bash -eo pipefail -c ",
+            "/bin/ash -eo pipefail -c ",
+        ]
+        .iter()
+        .find_map(|shell| script.strip_prefix(shell))
+        .unwrap_or(script);
+        Self::Run { arguments, script }
+    }
+
+    fn judge(&self, told: &mut Told) {
+        match self {
+            Self::Run { arguments, script } => {
+                for (name, value) in arguments {
+                    secret(name, value, told);
+                }
+                run(script, told);
+            }
+            Self::Other { instruction: "ARG", rest } => {
+                if let Some((name, value)) = rest.split_once('=') {
+                    secret(name, value, told);
+                }
+            }
+            Self::Other { instruction: "ADD", rest } => {
+                let checked = rest.split_whitespace().any(|word| word.starts_with("--checksum="));
+                let address = rest.split_whitespace().find(|word| {
+                    ["http://", "https://", "ftp://"].iter().any(|scheme| word.starts_with(scheme))
+                });
+                if let Some(address) = address.filter(|_| !checked) {
+                    // Without a password, or what is asked for.
+                    let host = address
+                        .split("://")
+                        .nth(1)
+                        .unwrap_or_default()
+                        .split(['/', '?'])
+                        .next()
+                        .unwrap_or_default();
+                    let host = host.rsplit('@').next().unwrap_or_default();
+                    told.push(("remote-add", Severity::Low, format!("adds what {} answers", word(host))));
+                }
+            }
+            Self::Other { .. } => {}
+        }
+    }
+}
+
+fn run(script: &str, told: &mut Told) {
+    let checked =
+        ["sha256sum", "sha512sum", "sha1sum", "shasum", "--verify", "gpgv", "cosign verify", "md5sum"]
+            .iter()
+            .any(|one| script.contains(one));
+    for act in shell::acts(script).0 {
+        let (rule, severity) = match act.kind {
+            ActKind::ReverseShell => ("code-from-network", Severity::Critical),
+            ActKind::FetchAndRun if checked && !act.subject.contains(['|', '$']) => continue,
+            // Many installers are meant to be run so, and are trusted by those who do.
+            ActKind::FetchAndRun => ("code-from-network", Severity::Low),
+            ActKind::DecodeAndRun => ("code-from-network", Severity::Medium),
+            ActKind::RaisesPrivilege => ("raised-file", Severity::Low),
+            // What a step leaves in the image is judged where it lies.
+            ActKind::HiddenProgram | ActKind::OpensAccess | ActKind::LoadsModule => continue,
+        };
+        told.push((rule, severity, format!("{} ({})", act.kind.in_words(), word(&act.subject))));
+    }
+    const UNCHECKED: [&str; 12] = [
+        "--allow-unauthenticated",
+        "--force-yes",
+        "[trusted=yes]",
+        "AllowUnauthenticated",
+        "--allow-untrusted",
+        "--nogpgcheck",
+        "--no-gpg-checks",
+        "--trusted-host",
+        "--no-check-certificate",
+        "--allow-insecure-repositories",
+        "strict-ssl false",
+        "GIT_SSL_NO_VERIFY=1",
+    ];
+    let mut told_of: Vec<&str> = UNCHECKED.into_iter().filter(|one| script.contains(one)).collect();
+    let words: Vec<&str> = script.split_whitespace().collect();
+    let insecure = |word: &str| {
+        word == "--insecure"
+            || word == "-k"
+            || (word.starts_with('-')
+                && !word.starts_with("--")
+                && word.len() < 8
+                && word.contains('k')
+                && word.bytes().skip(1).all(|b| b.is_ascii_alphabetic()))
+    };
+    // The options of one curl: up to what ends its command.
+    for (place, _) in words.iter().enumerate().filter(|(_, word)| word.rsplit('/').next() == Some("curl")) {
+        let options = words[place + 1..].iter().take_while(|word| !matches!(**word, "|" | "&&" | "||" | ";"));
+        if options.into_iter().any(|word| insecure(word)) {
+            told_of.push("curl --insecure");
+            break;
+        }
+    }
+    for option in told_of {
+        told.push((
+            "unchecked-packages",
+            Severity::Medium,
+            format!("does not check what it fetches ({option})"),
+        ));
+    }
+}
+
+/// Whether a build argument is a secret, by its name.
+fn secret(name: &str, value: &str, told: &mut Told) {
+    let upper = name.to_ascii_uppercase();
+    let value = value.trim().trim_matches(['"', '\'']);
+    let is_key = [
+        "PASSWORD",
+        "PASSWD",
+        "SECRET",
+        "TOKEN",
+        "API_KEY",
+        "APIKEY",
+        "PRIVATE_KEY",
+        "ACCESS_KEY",
+        "CREDENTIALS",
+    ]
+    .iter()
+    .any(|one| upper.contains(one));
+    // Where it is, or what it is called, is no secret.
+    let is_about = ["_FILE", "_PATH", "_URL", "_NAME", "_ID", "_LENGTH", "_VERSION", "_TTL"]
+        .iter()
+        .any(|end| upper.ends_with(end));
+    let is_empty = value.len() < 4
+        || matches!(value.to_ascii_lowercase().as_str(), "true" | "false" | "none" | "null")
+        || value.starts_with('$')
+        || value.starts_with('/');
+    if is_key && !is_about && !is_empty {
+        let severity = if value.len() >= 8 { Severity::High } else { Severity::Medium };
+        told.push((
+            "secret-argument",
+            severity,
+            format!("keeps the build argument {} ({})", word(name), mask(value)),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn golden_cases() {
+        crate::golden::check(&super::DETECTOR);
+    }
+}

@@ -1,0 +1,186 @@
+//! Who may become whom without a password: sudoers(5), doas.conf(5).
+
+use std::collections::BTreeMap;
+
+use pratique_core::Severity;
+
+use super::programs::gives_away;
+use crate::shell::hidden_place;
+use crate::signs::{Excuse, Notes, text, word};
+use crate::{FileInput, Rule};
+
+pub(super) const PLACES: &[&str] = &["etc/sudoers", "etc/sudoers.d/*", "etc/doas.conf", "etc/doas.d/*.conf"];
+
+pub(super) const RULE: Rule = Rule {
+    id: "sudo-rule",
+    severity: "Low to High",
+    reference: "ATT&CK T1548.003",
+    what: "rules of sudo and doas that ask for no password (NOPASSWD, !authenticate, nopass), worse if they allow everything or a program that runs commands or writes files",
+    why: "whoever gets into the container as that user is root",
+    remedy: "remove sudo from the image; what needs root can run in a step of the build",
+};
+
+pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
+    let text = text(file);
+    if path.contains("doas") {
+        return doas(&text, notes);
+    }
+    let name = path.rsplit('/').next().unwrap_or_default();
+    // sudo passes over such names.
+    if path.starts_with("etc/sudoers.d/") && (name.contains('.') || name.ends_with('~')) {
+        return;
+    }
+    let lines = notes.joined_lines(&text);
+    let mut commands: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (_, line) in &lines {
+        let Some(aliases) =
+            line.trim().strip_prefix("Cmnd_Alias").or_else(|| line.trim().strip_prefix("Cmd_Alias"))
+        else {
+            continue;
+        };
+        for alias in aliases.split(" : ") {
+            if let Some((name, list)) = alias.split_once('=') {
+                let list = list.split(',').map(|one| one.trim().to_owned()).collect();
+                commands.insert(name.trim().to_owned(), list);
+            }
+        }
+    }
+    for (line, content) in &lines {
+        let content = uncommented(content).trim();
+        if let Some(rest) = content.strip_prefix("Defaults") {
+            if rest.split([',', ' ', '\t']).any(|one| one.trim() == "!authenticate") {
+                let what = "sudo asks nobody it knows for a password";
+                notes.sign(Severity::High, Excuse::Owned, Some(*line), what);
+            }
+            continue;
+        }
+        if content.is_empty()
+            || content.starts_with('@')
+            || content.split_whitespace().next().is_some_and(|one| one.ends_with("_Alias"))
+        {
+            continue;
+        }
+        rule(content, *line, &commands, notes);
+    }
+}
+
+/// A line without its comment; `#1000` is a user's number, `#include` a directive.
+fn uncommented(line: &str) -> &str {
+    let mut places = line.match_indices('#').map(|(place, _)| place);
+    let comment = places.find(|place| {
+        let number = line[place + 1..].starts_with(|c: char| c.is_ascii_digit());
+        let escaped = line[..*place].ends_with('\\');
+        !number && !escaped
+    });
+    &line[..comment.unwrap_or(line.len())]
+}
+
+/// `users hosts = (whom) TAG: commands`, of which the tags hold for all that follow.
+fn rule(content: &str, line: u32, aliases: &BTreeMap<String, Vec<String>>, notes: &mut Notes) {
+    let Some((left, right)) = content.split_once('=') else { return };
+    let Some((users, _hosts)) = left.trim().rsplit_once([' ', '\t']) else { return };
+    let users = users.trim();
+    if users == "root" || users == "#0" {
+        return;
+    }
+    let (mut asks, mut whom) = (true, "root".to_owned());
+    let mut worst: Option<(Severity, String)> = None;
+    for command in commands(right) {
+        let mut command = command.trim();
+        if command.starts_with('(') {
+            let Some((inside, rest)) = command[1..].split_once(')') else { return };
+            (whom, command) = (inside.split(':').next().unwrap_or_default().trim().to_owned(), rest.trim());
+        }
+        while let Some((tag, rest)) = command
+            .split_once(':')
+            .filter(|(tag, _)| tag.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && !tag.is_empty())
+        {
+            match tag {
+                "NOPASSWD" => asks = false,
+                "PASSWD" => asks = true,
+                _ => {}
+            }
+            command = rest.trim();
+        }
+        if asks || command.starts_with('!') {
+            continue;
+        }
+        let becomes_root = whom.split(',').any(|one| matches!(one.trim(), "root" | "ALL" | "#0" | ""));
+        let expanded = aliases.get(command).cloned().unwrap_or_else(|| vec![command.to_owned()]);
+        for one in &expanded {
+            let (severity, what) = weigh(one);
+            let severity = if becomes_root { severity } else { Severity::Low };
+            if worst.as_ref().is_none_or(|(known, _)| severity > *known) {
+                worst = Some((severity, what));
+            }
+        }
+    }
+    if let Some((severity, what)) = worst {
+        let whom = if whom.is_empty() || whom == "ALL" { "root" } else { &whom };
+        let message = format!("{} may run {what} as {} without a password", word(users), word(whom));
+        notes.sign(severity, Excuse::Owned, Some(line), message);
+    }
+}
+
+/// The commands of a rule: separated by commas that are not in parentheses or escaped.
+fn commands(list: &str) -> Vec<String> {
+    let (mut all, mut depth, mut escaped) = (vec![String::new()], 0_u32, false);
+    for character in list.chars() {
+        match character {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 && !escaped => {
+                all.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        escaped = character == '\\';
+        if let Some(last) = all.last_mut() {
+            last.push(character);
+        }
+    }
+    all
+}
+
+/// How bad it is to run a command as root, and the command in words.
+fn weigh(command: &str) -> (Severity, String) {
+    let program = command.split_whitespace().next().unwrap_or_default();
+    let name = program.rsplit('/').next().unwrap_or_default();
+    if command == "ALL" {
+        return (Severity::High, "everything".to_owned());
+    }
+    let any = name.contains('*') || program.ends_with('/');
+    let severity = if any || gives_away(name) || hidden_place(program).is_some() {
+        Severity::High
+    } else {
+        Severity::Low
+    };
+    (severity, word(program))
+}
+
+/// `permit|deny [nopass …] identity [as target] [cmd command …]`; the last rule that fits counts, so each is told.
+fn doas(text: &str, notes: &mut Notes) {
+    for (line, content) in notes.joined_lines(text) {
+        let content = content.split('#').next().unwrap_or_default();
+        let words: Vec<&str> = content.split_whitespace().collect();
+        if words.first() != Some(&"permit") || !words.contains(&"nopass") {
+            continue;
+        }
+        let after = |name: &str| {
+            words.iter().position(|one| *one == name).and_then(|place| words.get(place + 1)).copied()
+        };
+        let who = words[1..].iter().find(|one| {
+            !matches!(**one, "nopass" | "nolog" | "persist" | "keepenv") && !one.contains(['{', '}', '='])
+        });
+        if who == Some(&"root") {
+            continue;
+        }
+        let (severity, what) = weigh(after("cmd").unwrap_or("ALL"));
+        let whom = after("as").unwrap_or("root");
+        let severity = if whom == "root" { severity } else { Severity::Low };
+        let message =
+            format!("{} may run {what} as {} without a password", word(who.unwrap_or(&"")), word(whom));
+        notes.sign(severity, Excuse::Owned, Some(line), message);
+    }
+}

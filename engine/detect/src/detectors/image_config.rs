@@ -1,0 +1,146 @@
+//! How an image is to be run: what of its config is risky.
+
+use std::collections::BTreeMap;
+
+use pratique_core::detector::described;
+use pratique_core::{DetectorInfo, Finding, ImageConfig, Severity};
+
+use crate::signs::word;
+use crate::{Detector, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule, shell};
+
+/// The detector `image-config`.
+pub(super) static DETECTOR: Config = Config;
+
+/// See the module.
+pub(super) struct Config;
+
+const INFO: &DetectorInfo = described("image-config");
+
+const RULES: &[Rule] = &[
+    Rule {
+        id: "remote-login-port",
+        severity: "Low to Medium",
+        reference: "ATT&CK T1133, CIS Docker 5.6",
+        what: "exposed ports of sshd, telnet, Docker's API, kubelet, VNC, RDP and the r-services",
+        why: "they let people in, or hand out the node",
+        remedy: "leave the service out: kubectl exec needs none",
+    },
+    Rule {
+        id: "start-command",
+        severity: "Medium to Critical",
+        reference: "ATT&CK T1525, T1059.004",
+        what: "an entry point or command that fetches or decodes code and runs it, opens a shell to the network or runs a program from a hidden or open folder",
+        why: "what runs is not what was scanned",
+        remedy: "put the code into the image",
+    },
+    Rule {
+        id: "moving-base",
+        severity: "Negligible",
+        reference: "CIS Docker 4.2",
+        what: "images that say that their base is tagged latest or not at all",
+        why: "the next build has another base, and nobody decided so",
+        remedy: "name the base by a version and a digest",
+    },
+];
+
+/// Ports that let people in, and what listens there.
+const PORTS: [(u16, &str, Severity); 12] = [
+    (22, "sshd", Severity::Medium),
+    (23, "telnet", Severity::Medium),
+    (512, "rexec", Severity::Medium),
+    (513, "rlogin", Severity::Medium),
+    (514, "rsh", Severity::Low),
+    (2375, "Docker's API without TLS", Severity::Medium),
+    (2376, "Docker's API", Severity::Low),
+    (3389, "RDP", Severity::Low),
+    (5900, "VNC", Severity::Low),
+    (5901, "VNC", Severity::Low),
+    (6000, "X11", Severity::Low),
+    (10250, "the kubelet's API", Severity::Low),
+];
+
+impl Detector for Config {
+    fn info(&self) -> &'static DetectorInfo {
+        INFO
+    }
+
+    fn interests(&self) -> &'static [Interest] {
+        &[]
+    }
+
+    fn rules(&self) -> &'static [Rule] {
+        RULES
+    }
+
+    fn inspect(&self, _file: &FileInput<'_>) -> FileReport {
+        FileReport::default()
+    }
+
+    fn judge(&self, image: &ImageInput<'_>, _facts: &[LocatedFact]) -> Outcome {
+        let mut told = Vec::new();
+        if let Some(config) = image.config {
+            ports(config, &mut told);
+            start(config, &mut told);
+            base(config, &mut told);
+        }
+        let finding = |(rule, severity, message): (&str, Severity, String)| Finding {
+            detector: INFO.id.to_owned(),
+            rule: rule.to_owned(),
+            category: INFO.category,
+            severity,
+            message,
+            path: None,
+            layer: None,
+            attributes: BTreeMap::new(),
+        };
+        let mut findings: Vec<Finding> = told.into_iter().map(finding).collect();
+        findings.sort();
+        findings.dedup();
+        Outcome { findings, gaps: Vec::new() }
+    }
+}
+
+type Told = Vec<(&'static str, Severity, String)>;
+
+fn ports(config: &ImageConfig, told: &mut Told) {
+    for exposed in &config.exposed_ports {
+        let (number, protocol) = exposed.split_once('/').unwrap_or((exposed, "tcp"));
+        let Ok(number) = number.parse::<u16>() else { continue };
+        if let Some((_, service, severity)) =
+            PORTS.iter().find(|(port, ..)| *port == number && protocol == "tcp")
+        {
+            told.push((
+                "remote-login-port",
+                *severity,
+                format!("port {number} is exposed, that of {service}"),
+            ));
+        }
+    }
+}
+
+fn start(config: &ImageConfig, told: &mut Told) {
+    let words: Vec<&String> = config.entrypoint.iter().chain(&config.cmd).collect();
+    // As a script again, so that what is handed to a shell is read as one.
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
+    for act in shell::acts(&quoted.join(" ")).0 {
+        let what = format!("the image's command {} ({})", act.kind.in_words(), word(&act.subject));
+        told.push(("start-command", act.kind.severity(), what));
+    }
+}
+
+fn base(config: &ImageConfig, told: &mut Told) {
+    if let Some(base) = config.labels.get("org.opencontainers.image.base.name") {
+        let last = base.rsplit('/').next().unwrap_or_default();
+        if !last.contains('@') && (!last.contains(':') || last.ends_with(":latest")) {
+            told.push(("moving-base", Severity::Negligible, format!("its base is {}", word(base))));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn golden_cases() {
+        crate::golden::check(&super::DETECTOR);
+    }
+}

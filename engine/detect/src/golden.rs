@@ -1,0 +1,230 @@
+//! Golden cases of detectors that interpret a system: `testdata/DETECTOR/NAME.in` is an image, `NAME.out` what is found in
+//! it. A new case is these two files. With `UPDATE_GOLDEN=1` the `.out` files are written anew, to be read before they
+//! are committed.
+//!
+//! An image is lines of its config (`user: …`, `env: …`, `entrypoint: …`, `cmd: …`, `port: …`, `step: …`, `label: …`, `name: …`,
+//! `healthcheck`, `config`), each optional, then files: a line `==> etc/crontab mode=644 …` and its content. Behind a
+//! path may stand `mode=`, `uid=`, `gid=`, `folder`, `link=TARGET`, `capability=HEX`, and what the package database says:
+//! `genuine=PACKAGE` (with the right checksum), `changed=PACKAGE` (with another), `listed=PACKAGE` (with none), each
+//! with `conffile` and `recorded=MODE`; a file that is `missing` is known to the database alone. Lines that begin with `//` are
+//! comments, and `\xNN` in content is a byte.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use pratique_core::ImageConfig;
+use pratique_core::config::HistoryEntry;
+use pratique_core::inspect::Extent;
+use pratique_core::package::{Checksum, FileFacts, OwnedFile, OwnedFiles, Ownership};
+
+use crate::{Detector, FileInput, FileMode, ImageInput, Kind, LocatedFact, Outcome};
+
+#[derive(Default)]
+struct Case {
+    names: Vec<String>,
+    config: Option<ImageConfig>,
+    files: Vec<Entry>,
+}
+
+#[derive(Default)]
+struct Entry {
+    path: String,
+    content: Vec<u8>,
+    attributes: Vec<(String, String)>,
+}
+
+impl Entry {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    fn octal(&self, name: &str) -> Option<u32> {
+        self.get(name).map(|mode| u32::from_str_radix(mode, 8).expect("octal digits"))
+    }
+}
+
+fn bytes(line: &str) -> Vec<u8> {
+    let mut parts = line.split("\\x");
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).expect("two hexadecimal digits"));
+        bytes.extend(&part.as_bytes()[2..]);
+    }
+    bytes
+}
+
+fn parse(text: &str) -> Case {
+    let mut case = Case::default();
+    for line in text.lines().filter(|line| !line.starts_with("//")) {
+        if let Some(head) = line.strip_prefix("==> ") {
+            let mut words = head.split_whitespace();
+            let path = words.next().expect("a path").to_owned();
+            let attribute = |word: &str| match word.split_once('=') {
+                Some((name, value)) => (name.to_owned(), value.to_owned()),
+                None => (word.to_owned(), String::new()),
+            };
+            case.files.push(Entry { path, attributes: words.map(attribute).collect(), ..Entry::default() });
+        } else if let Some(file) = case.files.last_mut() {
+            file.content.extend(bytes(line));
+            file.content.push(b'\n');
+        } else {
+            let (key, value) = line.split_once(": ").unwrap_or((line, ""));
+            let value = value.to_owned();
+            let words = || value.split(' ').map(str::to_owned).collect::<Vec<_>>();
+            if key == "name" {
+                case.names.push(value);
+                continue;
+            }
+            let config = case.config.get_or_insert_default();
+            match key {
+                "user" => config.user = value,
+                "env" => config.env.push(value),
+                "entrypoint" => config.entrypoint = words(),
+                "cmd" => config.cmd = words(),
+                "port" => config.exposed_ports.push(value),
+                "step" => config.history.push(HistoryEntry { created_by: value, ..HistoryEntry::default() }),
+                "label" => {
+                    let (name, label) = value.split_once('=').expect("name=value");
+                    config.labels.insert(name.to_owned(), label.to_owned());
+                }
+
+                "healthcheck" => config.healthcheck = true,
+                "config" => {}
+                other => panic!("what is `{other}`?"),
+            }
+        }
+    }
+    case
+}
+
+fn ownership(case: &Case) -> Ownership {
+    let mut ownership = Ownership::default();
+    for file in &case.files {
+        let (package, content) = match (file.get("genuine"), file.get("changed"), file.get("listed")) {
+            (Some(package), ..) => (package, Some(file.content.clone())),
+            (_, Some(package), _) => (package, Some(b"what the package brought".to_vec())),
+            (.., Some(package)) => (package, None),
+            _ => continue,
+        };
+        let checksum = content.and_then(|content| {
+            use md5::Digest as _;
+            Checksum::from_bytes(&md5::Md5::digest(&content))
+        });
+        let facts = FileFacts {
+            checksum,
+            config: file.get("conffile").is_some(),
+            permissions: file.octal("recorded").map(|mode| mode as u16),
+        };
+        let files: OwnedFiles = [OwnedFile::with(&file.path, facts)].into_iter().collect();
+        ownership.add(&format!("pkg:deb/debian/{package}@1"), &files);
+    }
+    ownership
+}
+
+/// What a detector finds in a case; problems of files become gaps, as in the walk.
+fn scan(detector: &dyn Detector, case: &Case) -> Outcome {
+    let mut facts = Vec::new();
+    let mut problems = Vec::new();
+    for file in case.files.iter().filter(|file| file.get("missing").is_none()) {
+        let mode = FileMode {
+            permissions: file.octal("mode").unwrap_or(0o644),
+            uid: file.get("uid").map_or(0, |uid| uid.parse().expect("a number")),
+            gid: file.get("gid").map_or(0, |gid| gid.parse().expect("a number")),
+        };
+        let kind = match (file.get("folder"), file.get("link")) {
+            (Some(_), _) => Kind::Folder,
+            (_, Some(target)) => Kind::Link(target.as_bytes()),
+            _ => Kind::File,
+        };
+        let capability = file.get("capability").map(|hex| {
+            (0..hex.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex"))
+                .collect::<Vec<_>>()
+        });
+        let wants = |metadata: bool| {
+            detector.interests().iter().any(|interest| {
+                (interest.extent == Extent::Metadata) == metadata
+                    && interest.globs.iter().any(|glob| {
+                        let glob =
+                            globset::GlobBuilder::new(glob).literal_separator(true).build().expect("a glob");
+                        glob.compile_matcher().is_match(&file.path)
+                    })
+                    && (interest.heads.is_empty()
+                        || interest.heads.iter().any(|head| file.content.starts_with(head)))
+            })
+        };
+        let read = kind == Kind::File && wants(false);
+        if !read && !wants(true) {
+            continue;
+        }
+        let content = if read { file.content.clone() } else { Vec::new() };
+        let whole = FileInput::in_memory(file.path.as_bytes(), mode, &content);
+        let size = if kind == Kind::File { file.content.len() as u64 } else { 0 };
+        let report = detector.inspect(&FileInput { kind, size, capability: capability.as_deref(), ..whole });
+        let path = format!("/{}", file.path);
+        problems.extend(
+            report.problems.into_iter().map(|(kind, reason)| format!("problem {kind} {path}: {reason}")),
+        );
+        let located = |fact| LocatedFact { path: path.clone(), layer: None, removed_by: None, fact };
+        facts.extend(report.facts.into_iter().map(located));
+    }
+    let ownership = ownership(case);
+    let input = ImageInput {
+        names: &case.names,
+        config: case.config.as_ref(),
+        ownership: &ownership,
+        dictionary: &[],
+        hash_budget: Duration::from_secs(1),
+    };
+    let outcome = detector.judge(&input, &facts);
+    assert_eq!(problems, Vec::<String>::new(), "problems are tested beside the parsers");
+    outcome
+}
+
+fn render(detector: &dyn Detector, outcome: &Outcome) -> String {
+    let info = detector.info();
+    let mut text = String::new();
+    for finding in &outcome.findings {
+        assert_eq!((finding.detector.as_str(), finding.category), (info.id, info.category));
+        assert!(info.rules.contains(&finding.rule.as_str()), "{} is no rule of {}", finding.rule, info.id);
+        let path = finding.path.as_deref().unwrap_or("-");
+        let line = finding.attributes.get("line").map(|line| format!(":{line}")).unwrap_or_default();
+        writeln!(text, "{} {} {path}{line}: {}", finding.severity, finding.rule, finding.message)
+            .expect("memory");
+    }
+    for gap in &outcome.gaps {
+        assert_eq!(gap.detector.as_deref(), Some(info.id));
+        writeln!(text, "gap {} {}: {}", gap.kind, gap.path.as_deref().unwrap_or("-"), gap.reason)
+            .expect("memory");
+    }
+    if text.is_empty() { "nothing\n".to_owned() } else { text }
+}
+
+/// Checks every case of a detector; each rule is found in at least one.
+pub(crate) fn check(detector: &dyn Detector) {
+    let name = detector.info().id.replace('-', "_");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(name);
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let (mut wrong, mut all) = (Vec::new(), String::new());
+    for entry in std::fs::read_dir(&folder).expect("cases") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "in") {
+            continue;
+        }
+        let case = parse(&std::fs::read_to_string(&path).expect("a case"));
+        let (actual, golden) = (render(detector, &scan(detector, &case)), path.with_extension("out"));
+        let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+        if update {
+            std::fs::write(&golden, &actual).expect("a golden file");
+        } else if actual != expected {
+            wrong.push(format!("{}\nexpected\n{expected}\nactual\n{actual}", path.display()));
+        }
+        all.push_str(&actual);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for rule in detector.info().rules {
+        assert!(all.contains(&format!(" {rule} ")), "no case finds {rule}");
+    }
+}

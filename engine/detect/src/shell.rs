@@ -1,0 +1,60 @@
+//! What a shell script does, as far as its words tell: bytes in, [`Act`]s out.
+//!
+//! It reads as a POSIX shell splits its input (<https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html>):
+//! comments, quotes, pipelines, redirections, here-documents, command substitution. Nothing is expanded or run. What
+//! is quoted as data (`echo "curl x | sh"`) is data; what is handed to a shell as a script (`sh -c "..."`) is a script.
+
+mod acts;
+mod words;
+
+pub(crate) use acts::{ActKind, acts, foreign_code};
+
+/// Depth to which scripts within scripts are read.
+const MAX_DEPTH: usize = 6;
+/// Commands read of one script, those in it included.
+const MAX_COMMANDS: usize = 50_000;
+/// Acts told of one script.
+const MAX_ACTS: usize = 32;
+
+/// Whether a program is kept where no package puts one: where everybody writes, or in a folder that is not listed.
+pub(crate) fn hidden_place(path: &str) -> Option<&'static str> {
+    const OPEN: [&str; 5] = ["/tmp/", "/var/tmp/", "/dev/shm/", "/run/shm/", "/dev/mqueue/"];
+    // Tools that people install for themselves keep programs in such folders.
+    const KNOWN: [&str; 22] = [
+        ".local",
+        ".cargo",
+        ".rustup",
+        ".nvm",
+        ".npm",
+        ".pyenv",
+        ".rbenv",
+        ".rvm",
+        ".sdkman",
+        ".config",
+        ".venv",
+        ".vim",
+        ".asdf",
+        ".bun",
+        ".deno",
+        ".dotnet",
+        ".oh-my-zsh",
+        ".bash_profile",
+        ".bashrc",
+        ".profile",
+        ".krew",
+        ".fzf",
+    ];
+    if !path.starts_with('/') {
+        return None;
+    }
+    if OPEN.iter().any(|open| path.starts_with(open)) {
+        return Some("a folder that everybody may write to");
+    }
+    let hidden =
+        |part: &str| part.len() > 1 && part.starts_with('.') && part != ".." && !KNOWN.contains(&part);
+    let is_home = path.starts_with("/root/") || path.starts_with("/home/");
+    let is_build = path
+        .split('/')
+        .any(|part| matches!(part, "node_modules" | "site-packages" | "dist-packages" | ".git"));
+    (!is_home && !is_build && path.split('/').any(hidden)).then_some("a hidden file or folder")
+}
