@@ -14,6 +14,7 @@ use pratique_core::package::{Ecosystem, Evidence, Package, Record};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
+use super::node_modules;
 use crate::formats::{self, DOCUMENT};
 use crate::{Parsed, Parser};
 
@@ -27,11 +28,18 @@ impl Parser for BunLock {
         "bun-lock"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const { &[Interest::head(&["**/bun.lock", "**/bun.lockb"], DOCUMENT)] }
     }
 
     fn parse(&self, file: &FileInput<'_>) -> Parsed {
+        if node_modules::is_installed(file.path) {
+            return Parsed::default();
+        }
         if file.path.ends_with(b".lockb") {
             let reason = "Bun's binary lock file is not read: write it as text with `bun install --save-text-lockfile`";
             return Parsed::problem(GapKind::Unsupported, reason);

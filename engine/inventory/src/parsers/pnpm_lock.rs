@@ -11,6 +11,7 @@ use pratique_core::inspect::{FileInput, Interest};
 use pratique_core::package::{Ecosystem, Evidence, Package, Record};
 use serde::Deserialize;
 
+use super::node_modules;
 use crate::formats::{self, DOCUMENT, Text};
 use crate::{Parsed, Parser};
 
@@ -24,11 +25,18 @@ impl Parser for PnpmLock {
         "pnpm-lock"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const { &[Interest::head(&["**/pnpm-lock.yaml"], DOCUMENT)] }
     }
 
     fn parse(&self, file: &FileInput<'_>) -> Parsed {
+        if node_modules::is_installed(file.path) {
+            return Parsed::default();
+        }
         let lock: Lock<'_> = match formats::yaml(file) {
             Ok(lock) => lock,
             Err(problem) => return problem,

@@ -13,6 +13,7 @@ use pratique_core::inspect::{FileInput, Interest};
 use pratique_core::package::{Ecosystem, Evidence, Package, Record};
 use serde::Deserialize;
 
+use super::node_modules;
 use crate::formats::{self, DOCUMENT, Text};
 use crate::{Parsed, Parser};
 
@@ -26,11 +27,18 @@ impl Parser for YarnLock {
         "yarn-lock"
     }
 
+    fn version(&self) -> u32 {
+        2
+    }
+
     fn interests(&self) -> &'static [Interest] {
         const { &[Interest::head(&["**/yarn.lock"], DOCUMENT)] }
     }
 
     fn parse(&self, file: &FileInput<'_>) -> Parsed {
+        if node_modules::is_installed(file.path) {
+            return Parsed::default();
+        }
         let text = match formats::text(file) {
             Ok(text) => text,
             Err(problem) => return problem,

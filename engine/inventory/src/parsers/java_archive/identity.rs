@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::groups;
+
 /// Maven's coordinates, from a `pom.properties`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Coordinates {
@@ -92,7 +94,7 @@ impl Manifest {
             ["group-id", "implementation-vendor-id"].iter().find_map(|key| self.get(key).filter(is_group));
         let parent = || {
             let name = self.symbolic_name().or(self.get("automatic-module-name")).filter(is_group)?;
-            name.rsplit_once('.').map(|(parent, _)| parent)
+            name.rsplit_once('.').map(|(parent, _)| parent).filter(|parent| is_domain(parent))
         };
         told.or_else(parent)
     }
@@ -105,8 +107,15 @@ impl Manifest {
     }
 }
 
-/// Name and version of an archive without `pom.properties`, and which file told the version. The group is a guess from
-/// the manifest; without one the name is the artifact alone.
+/// Whether it begins as a domain read backwards: modules are named `spring.core` too.
+fn is_domain(name: &str) -> bool {
+    let first = name.split('.').next().unwrap_or_default();
+    first.len() == 2
+        || matches!(first, "com" | "org" | "net" | "edu" | "gov" | "dev" | "app" | "fish" | "info")
+}
+
+/// Name and version of an archive without `pom.properties`, and which file told the version. The group is that of a known
+/// artifact, or a guess from the manifest; without one the name is the artifact alone.
 pub(super) fn guess(stem: &str, manifest: &Manifest) -> Option<(String, String, &'static str)> {
     let (artifact, version, source) = match split(stem) {
         Some((artifact, version)) => (artifact, version, "file-name"),
@@ -115,7 +124,7 @@ pub(super) fn guess(stem: &str, manifest: &Manifest) -> Option<(String, String, 
             (manifest.artifact().unwrap_or(stem).to_owned(), version, "manifest")
         }
     };
-    let name = match manifest.group() {
+    let name = match groups::of(&artifact).or(manifest.group()) {
         Some(group) => format!("{group}:{artifact}"),
         None => artifact,
     };
@@ -168,6 +177,30 @@ fn is_version_part(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_group_is_that_of_a_known_artifact_or_what_the_manifest_says() {
+        for (stem, manifest, expected) in [
+            ("spring-core-6.2.1", "Automatic-Module-Name: spring.core", "org.springframework:spring-core"),
+            (
+                "spring-boot-starter-web-3.4.1",
+                "Automatic-Module-Name: spring.boot.starter.web",
+                "org.springframework.boot:spring-boot-starter-web",
+            ),
+            (
+                "tomcat-embed-core-10.1.34",
+                "Implementation-Vendor-Id: org.apache",
+                "org.apache.tomcat.embed:tomcat-embed-core",
+            ),
+            ("kafka_2.13-3.9.0", "", "org.apache.kafka:kafka_2.13"),
+            ("xz-1.9", "Bundle-SymbolicName: org.tukaani.xz", "org.tukaani:xz"),
+            ("shop-1.0", "Automatic-Module-Name: shop.web", "shop"),
+            ("kafka-avro-serializer-7.5.0", "", "kafka-avro-serializer"),
+        ] {
+            let name = guess(stem, &Manifest::parse(manifest)).map(|(name, ..)| name);
+            assert_eq!(name.as_deref(), Some(expected), "{stem}");
+        }
+    }
 
     #[test]
     fn file_names_tell_artifact_and_version() {

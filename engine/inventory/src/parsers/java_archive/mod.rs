@@ -10,6 +10,7 @@
 //! An archive that tells no version is no package.
 
 mod archive;
+mod groups;
 mod identity;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,10 @@ const MAX_PROBLEMS: usize = 100;
 impl Parser for JavaArchive {
     fn id(&self) -> &'static str {
         "java-archive"
+    }
+
+    fn version(&self) -> u32 {
+        2
     }
 
     fn interests(&self) -> &'static [Interest] {
