@@ -156,6 +156,19 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", env = "PRATIQUE_IGNORE_FILE")]
     pub(crate) ignore_file: Option<PathBuf>,
 
+    /// File of ScanPolicies: the exit code is 1 if the webhook would refuse a pod with the image, else 0, and the report
+    /// has its reasons. `--fail-on` counts beside it if it is given.
+    #[arg(long, value_name = "FILE", env = "PRATIQUE_POLICY")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// Namespace of the pod that the policies decide on: some of their exceptions hold in some namespaces alone.
+    #[arg(long, value_name = "NAME", env = "PRATIQUE_NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+
+    /// Reference by which pods will ask for the image, for policies [default: as it was named, where that is one].
+    #[arg(long, value_name = "REFERENCE")]
+    pub(crate) reference: Option<String>,
+
     /// Advisory database to match packages with, made by `pratique db build`; nothing is fetched then.
     #[arg(long, value_name = "FILE", env = "PRATIQUE_DB")]
     pub(crate) db: Option<PathBuf>,

@@ -35,6 +35,8 @@ struct Config {
     only_fixed: bool,
     vex: Vec<PathBuf>,
     ignore_file: Option<PathBuf>,
+    policy: Option<PathBuf>,
+    namespace: Option<String>,
     dictionary: Option<PathBuf>,
 }
 
@@ -63,6 +65,8 @@ pub(crate) fn complete(options: &mut Options) -> anyhow::Result<()> {
     or(&mut options.jobs, config.jobs);
     or(&mut options.db, config.db);
     or(&mut options.ignore_file, config.ignore_file);
+    or(&mut options.policy, config.policy);
+    or(&mut options.namespace, config.namespace);
     or(&mut options.dictionary, config.dictionary);
     options.no_vulnerabilities |= config.no_vulnerabilities;
     options.only_fixed |= config.only_fixed;

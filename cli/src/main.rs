@@ -12,6 +12,7 @@ mod config;
 mod exit;
 mod judge;
 mod output;
+mod policy;
 mod progress;
 mod suppress;
 mod target;

@@ -169,6 +169,7 @@ pub(crate) fn empty(target: Target) -> Report {
         vulnerabilities: Vulnerabilities::NotAsked,
         upgrades: Vec::new(),
         detectors: Default::default(),
+        decision: None,
         error: None,
         scanned_at: Timestamp::now(),
     }

@@ -470,3 +470,76 @@ fn a_difference_says_what_a_new_image_fixes_and_brings() {
     let (_, err) = fixture.ends_with(3, &["diff", "oci:image", "oci:new", "-f", "sarif"]);
     assert!(err.contains("table or json"), "{err}");
 }
+
+const POLICY: &str = "apiVersion: pratique.dev/v1alpha1
+kind: ScanPolicy
+metadata: {name: baseline}
+spec:
+  match: {namespaceSelector: {matchExpressions: [{key: team, operator: Exists}]}, images: ['registry.example.com/**']}
+  incomplete: Deny
+  deny:
+  - name: critical-with-a-fix
+    vulnerability: {minSeverity: Critical, fixAvailable: true, minAge: 1h}
+";
+
+#[test]
+fn a_policy_decides_as_the_webhook_would() {
+    let fixture = Fixture::new();
+    write(&fixture.path("policy.yaml"), POLICY);
+    let scan = |more: &[&'static str]| -> Vec<&'static str> {
+        let reference = ["--policy", "policy.yaml", "--reference", "registry.example.com/shop:1"];
+        [&["scan", "oci:image"][..], &reference, more].concat()
+    };
+    let sentence = "is refused by ScanPolicy baseline, rule critical-with-a-fix: Vulnerability Critical: CVE-2026-0001 in dash";
+    let (out, err) = fixture.ends_with(1, &scan(&["-f", "json"]));
+    assert!(err.contains(sentence) && err.contains("image registry.example.com/shop:1 (sha256:"), "{err}");
+    let document: Value = serde_json::from_str(&out).unwrap();
+    let decision = &document["reports"][0]["decision"];
+    assert_eq!(
+        (&decision["effect"], &decision["violations"][0]["rule"]),
+        (&json!("Deny"), &json!("critical-with-a-fix"))
+    );
+    let (out, _) = fixture.ends_with(1, &scan(&[]));
+    assert!(out.contains("would be refused"), "{out}");
+
+    // What is suppressed is no finding to a policy, and another image is not its business.
+    write(&fixture.path("ignore.yaml"), "ignore: [{packages: [dash], reason: unused}]");
+    fixture.ends_with(0, &scan(&["--ignore-file", "ignore.yaml"]));
+    fixture.ends_with(1, &scan(&["--ignore-file", "ignore.yaml", "--fail-on", "low"]));
+    fixture.ends_with(0, &["scan", "oci:image", "--policy", "policy.yaml", "--reference", "nginx"]);
+
+    // An exception accepts visibly, in its namespace.
+    let exception = "  exceptions:\n  - {name: known, findings: {vulnerabilities: [CVE-2026-0001]}, images: ['**'], \
+                     namespaces: [shop], expires: 2100-01-01T00:00:00Z, reason: not reachable}\n";
+    write(&fixture.path("policy.yaml"), &format!("{POLICY}{exception}"));
+    fixture.ends_with(1, &scan(&[]));
+    let report = fixture.report(0, &scan(&["--namespace", "shop"]));
+    assert_eq!(report["decision"]["accepted"][0]["exception"], "known");
+
+    // What was not covered is the policy's to judge.
+    let other = scan(&["--offline", "--cache-dir", "empty"]);
+    let (_, err) = fixture.ends_with(1, &other);
+    assert!(
+        err.contains("its scan did not include the detector vulnerability") || err.contains("incomplete"),
+        "{err}"
+    );
+
+    for (arguments, reason) in [
+        (vec!["scan", "oci:image", "--policy", "policy.yaml"], "--reference"),
+        (vec!["scan", "dir:.", "--policy", "policy.yaml"], "this is none"),
+        (vec!["match", "-", "--policy", "policy.yaml"], "an SBOM is none"),
+    ] {
+        let (_, err) = fixture.ends_with(3, &arguments);
+        assert!(err.contains(reason), "{err}");
+    }
+    for (content, reason) in [
+        ("", "holds no ScanPolicy"),
+        ("kind: Pod", "policy.yaml"),
+        (&POLICY.replace("minAge: 1h", "minAge: soon"), "minAge"),
+        (&POLICY.replace("minSeverity: Critical, fixAvailable: true, minAge: 1h", ""), "critical-with-a-fix"),
+    ] {
+        write(&fixture.path("policy.yaml"), content);
+        let (_, err) = fixture.ends_with(3, &scan(&[]));
+        assert!(err.contains(reason), "{content}: {err}");
+    }
+}

@@ -6,7 +6,7 @@ use pratique_core::policy::{self, Body, InvalidPolicy, MatchSpec, PolicySpec, Re
 
 use crate::scan_policy::{
     Action, DenyRule, Enforcement, Exception, FindingRule, ImageRule, LabelOperator, LabelSelector, Match,
-    ScanPolicy, WorkloadRule,
+    ScanPolicy, VulnerabilityRule, WorkloadRule,
 };
 
 impl ScanPolicy {
@@ -96,11 +96,17 @@ fn duration(field: &str, text: &str) -> Result<SignedDuration, InvalidPolicy> {
 
 fn rule(rule: &DenyRule) -> Result<policy::Rule, InvalidPolicy> {
     let field = format!("deny[{}]", rule.name);
-    let body = match (&rule.finding, &rule.image, &rule.workload) {
-        (Some(rule), None, None) => Body::Finding(findings(rule)),
-        (None, Some(rule), None) => Body::Image(image(&field, rule)?),
-        (None, None, Some(rule)) => Body::Workload(workload(rule)),
-        _ => return Err(invalid(field, "a rule has exactly one of finding, image and workload")),
+    let body = match (&rule.finding, &rule.vulnerability, &rule.image, &rule.workload) {
+        (Some(rule), None, None, None) => Body::Finding(findings(rule)),
+        (None, Some(rule), None, None) => Body::Vulnerability(vulnerability(&field, rule)?),
+        (None, None, Some(rule), None) => Body::Image(image(&field, rule)?),
+        (None, None, None, Some(rule)) => Body::Workload(workload(rule)),
+        _ => {
+            return Err(invalid(
+                field,
+                "a rule has exactly one of finding, vulnerability, image and workload",
+            ));
+        }
     };
     Ok(policy::Rule { name: rule.name.clone(), body })
 }
@@ -111,7 +117,23 @@ fn findings(rule: &FindingRule) -> policy::FindingSelector {
         min_severity: rule.min_severity,
         rules: rule.rules.clone(),
         paths: rule.paths.clone(),
+        vulnerabilities: rule.vulnerabilities.clone(),
     }
+}
+
+fn vulnerability(field: &str, rule: &VulnerabilityRule) -> Result<policy::VulnerabilityRule, InvalidPolicy> {
+    let min_age = rule.min_age.as_ref().map(|text| duration(&format!("{field}.vulnerability.minAge"), text));
+    let min_count = rule.min_count.map(u32::try_from).transpose();
+    Ok(policy::VulnerabilityRule {
+        min_severity: rule.min_severity,
+        fix_available: rule.fix_available,
+        min_age: min_age.transpose()?,
+        known_exploited: rule.known_exploited,
+        min_epss: rule.min_epss,
+        min_count: min_count.map_err(|error| invalid(format!("{field}.vulnerability.minCount"), error))?,
+        ids: rule.ids.clone(),
+        packages: rule.packages.clone(),
+    })
 }
 
 fn image(field: &str, rule: &ImageRule) -> Result<policy::ImageRule, InvalidPolicy> {

@@ -253,11 +253,11 @@ impl Default for ExistingWorkloads {
     }
 }
 
-/// A reason to refuse a pod: a name and exactly one of finding, image and workload.
+/// A reason to refuse a pod: a name and exactly one of finding, vulnerability, image and workload.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("(has(self.finding) ? 1 : 0) + (has(self.image) ? 1 : 0) + (has(self.workload) ? 1 : 0) == 1")
-    .message("a rule has exactly one of finding, image and workload"))]
+#[x_kube(validation = Rule::new("(has(self.finding) ? 1 : 0) + (has(self.vulnerability) ? 1 : 0) + (has(self.image) ? 1 : 0) + (has(self.workload) ? 1 : 0) == 1")
+    .message("a rule has exactly one of finding, vulnerability, image and workload"))]
 #[x_kube(validation = Rule::new("!(self.name in ['unscanned', 'incomplete', 'error', 'unsupported'])")
     .message("name must not be unscanned, incomplete, error or unsupported: messages use these words for the fields"))]
 pub struct DenyRule {
@@ -268,6 +268,10 @@ pub struct DenyRule {
     /// Holds if any finding satisfies every field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<FindingRule>,
+
+    /// Holds if enough flaws of an image's packages satisfy every field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vulnerability: Option<VulnerabilityRule>,
 
     /// Holds if an image satisfies any field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -281,8 +285,8 @@ pub struct DenyRule {
 /// Selects findings that satisfy every field given; at least one must be.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("has(self.categories) || has(self.minSeverity) || has(self.rules) || has(self.paths)")
-    .message("at least one of categories, minSeverity, rules and paths is needed"))]
+#[x_kube(validation = Rule::new("has(self.categories) || has(self.minSeverity) || has(self.rules) || has(self.paths) || has(self.vulnerabilities)")
+    .message("at least one of categories, minSeverity, rules, paths and vulnerabilities is needed"))]
 pub struct FindingRule {
     /// The finding is of one of these categories.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -304,6 +308,56 @@ pub struct FindingRule {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::path_globs")]
     pub paths: Vec<String>,
+
+    /// The finding is of a flaw that goes by one of these names, such as CVE-2024-3094, or has it as an alias.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 128)), extend("x-kubernetes-list-type" = "set"))]
+    pub vulnerabilities: Vec<String>,
+}
+
+/// Flaws of packages that satisfy every field given; at least one must be.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.minSeverity) || has(self.fixAvailable) || has(self.minAge) || (has(self.knownExploited) && self.knownExploited) || has(self.minEpss) || has(self.minCount) || has(self.ids) || has(self.packages)")
+    .message("at least one of minSeverity, fixAvailable, minAge, knownExploited: true, minEpss, minCount, ids and packages is needed"))]
+pub struct VulnerabilityRule {
+    /// The flaw is at least so severe. One of unknown severity satisfies no minimum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::min_severity")]
+    pub min_severity: Option<Severity>,
+
+    /// A version with a fix is known (true), or is not (false).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix_available: Option<bool>,
+
+    /// The flaw was published at least so long ago, such as 168h. One whose day is not known counts as old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::positive_duration")]
+    pub min_age: Option<String>,
+
+    /// CISA lists the flaw as exploited.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub known_exploited: bool,
+
+    /// The likelihood that the flaw is used within 30 days, as FIRST estimates it, is at least so high: 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub min_epss: Option<f64>,
+
+    /// The image has at least so many different flaws that satisfy the other fields; 1 if it is not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100000))]
+    pub min_count: Option<i64>,
+
+    /// The flaw goes by one of these names, such as CVE-2024-3094, or has it as an alias.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 128)), extend("x-kubernetes-list-type" = "set"))]
+    pub ids: Vec<String>,
+
+    /// The package has one of these names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 256)), extend("x-kubernetes-list-type" = "set"))]
+    pub packages: Vec<String>,
 }
 
 /// Properties of an image. Any of them makes the rule hold; at least one must be given.

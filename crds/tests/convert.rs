@@ -44,6 +44,32 @@ fn a_full_policy_keeps_every_field() {
 }
 
 #[test]
+fn a_rule_on_flaws_keeps_every_field() {
+    let spec = with_spec(
+        "{deny: [{name: flaws, vulnerability: {minSeverity: High, fixAvailable: false, minAge: 24h, knownExploited: true, \
+         minEpss: 0.25, minCount: 3, ids: [CVE-2026-1], packages: [dash]}}]}",
+    );
+    let spec = spec.to_policy().unwrap();
+    let Body::Vulnerability(rule) = &spec.deny[0].body else { panic!("{:?}", spec.deny) };
+    let whole = policy::VulnerabilityRule {
+        min_severity: Some(Severity::High),
+        fix_available: Some(false),
+        min_age: Some(SignedDuration::from_hours(24)),
+        known_exploited: true,
+        min_epss: Some(0.25),
+        min_count: Some(3),
+        ids: vec!["CVE-2026-1".to_owned()],
+        packages: vec!["dash".to_owned()],
+    };
+    assert_eq!(*rule, whole);
+    Policy::compile(&spec).unwrap();
+    for (rule, field) in [("minAge: soon", "minAge"), ("minCount: -1", "minCount")] {
+        let spec = with_spec(&format!("{{deny: [{{name: flaws, vulnerability: {{{rule}}}}}]}}"));
+        assert!(spec.to_policy().unwrap_err().field.contains(field), "{rule}");
+    }
+}
+
+#[test]
 fn what_is_left_out_has_the_defaults_of_core() {
     let (read, own) = (with_spec("{}").to_policy().unwrap(), policy::PolicySpec::new("p", Timestamp::MIN));
     assert_eq!(format!("{read:?}"), format!("{own:?}"));

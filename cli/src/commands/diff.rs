@@ -12,6 +12,11 @@ use crate::output::Outputs;
 pub(super) fn run(arguments: Diff) -> Result<Code, Failure> {
     let Diff { old, new, mut options } = arguments;
     config::complete(&mut options).fail(Code::Usage)?;
+    if options.policy.is_some() {
+        let reason =
+            "policies decide on one image, and not on a difference; scan the new image with --policy";
+        return Err(anyhow::anyhow!(reason)).fail(Code::Usage);
+    }
     let outputs = Outputs::of(&options, "table").fail(Code::Usage)?;
     outputs.hold_diffs().fail(Code::Usage)?;
     let engine = engine(&options, What::Everything).fail(Code::Usage)?;

@@ -24,6 +24,10 @@ const LIMIT: u64 = 512 << 20;
 pub(super) fn run(matching: Match) -> Result<Code, Failure> {
     let Match { sboms, mut options } = matching;
     config::complete(&mut options).fail(Code::Usage)?;
+    if options.policy.is_some() {
+        let reason = "policies decide on images, and an SBOM is none; scan the image with --policy";
+        return Err(anyhow::anyhow!(reason)).fail(Code::Usage);
+    }
     let outputs = Outputs::of(&options, "table").fail(Code::Usage)?;
     let sources = sources(&options).fail(Code::Usage)?;
     let advisories = advisories(&options, &sources).fail(Code::Usage)?;

@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 use anyhow::Context;
 use jiff::Timestamp;
 use pratique_core::facts::Platform;
+use pratique_core::policy::{Detail, Effect};
 use pratique_fs::find::is_pattern;
 use pratique_fs::listing::RUNTIMES;
 use pratique_fs::registry::{Mirror, Registries};
@@ -21,6 +22,7 @@ use crate::cache::{self, FolderCache};
 use crate::config;
 use crate::exit::{Code, Fail, Failure};
 use crate::output::Outputs;
+use crate::policy::Policies;
 use crate::suppress::Suppression;
 use crate::target::{Settings, dictionary};
 
@@ -41,12 +43,20 @@ pub(super) fn run(scan: Scan, what: What) -> Result<Code, Failure> {
     let engine = engine(&options, what).fail(Code::Usage)?;
     let cache = open_cache(&options).fail(Code::Usage)?;
     let settings = settings(&options, what, &engine, cache.as_ref())?;
+    let policies = match what {
+        What::Everything => Policies::of(&options, Timestamp::now()).fail(Code::Usage)?,
+        What::Inventory => None,
+    };
     let mut code = Code::Clean;
     let mut reports = Vec::new();
     for source in sources.iter().flat_map(|source| expand(source, &settings)) {
         match source.and_then(|source| settings.scan(&source)) {
-            Ok(report) => {
-                code = code.worse(verdict(&report, options.fail_on));
+            Ok(mut report) => {
+                let judged = match &policies {
+                    Some(policies) => refused(policies, &mut report, &options).fail(Code::Usage)?,
+                    None => verdict(&report, options.fail_on),
+                };
+                code = code.worse(judged);
                 reports.push(report);
             }
             Err(error) => {
@@ -62,6 +72,22 @@ pub(super) fn run(scan: Scan, what: What) -> Result<Code, Failure> {
         cache.prune();
     }
     Ok(code)
+}
+
+/// What the policies decide on an image: the reasons go into its report and to standard error.
+fn refused(policies: &Policies, report: &mut Report, options: &Options) -> anyhow::Result<Code> {
+    let decision = policies.decide(report, report.scanned_at)?;
+    for (effect, is_told) in [(Effect::Deny, true), (Effect::Warn, !options.common.quiet)] {
+        if let Some(message) = decision.message(effect, Detail::Full).filter(|_| is_told) {
+            eprintln!("pratique: {message}");
+        }
+    }
+    let code = if decision.is_denied() { Code::Findings } else { Code::Clean };
+    report.decision = Some(decision);
+    Ok(match options.fail_on {
+        Some(_) => code.worse(verdict(report, options.fail_on)),
+        None => code,
+    })
 }
 
 /// How targets are scanned by these options.

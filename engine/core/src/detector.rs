@@ -17,7 +17,21 @@ pub struct DetectorInfo {
     pub summary: &'static str,
 }
 
-/// All detectors there are, by id. The engine's registry is checked against this list by a test.
+/// What matches packages with advisories: no detector of files, and run where the advisories are.
+pub static VULNERABILITY: DetectorInfo = DetectorInfo {
+    id: "vulnerability",
+    version: 1,
+    category: Category::Vulnerability,
+    rules: &["package", "end-of-life"],
+    summary: "packages with known flaws, and releases that get no more updates",
+};
+
+/// All that findings can come from: the detectors of files, and [`VULNERABILITY`].
+pub fn all() -> impl Iterator<Item = &'static DetectorInfo> {
+    DETECTORS.iter().chain([&VULNERABILITY])
+}
+
+/// All detectors of files there are, by id. The engine's registry is checked against this list by a test.
 pub const DETECTORS: &[DetectorInfo] = &[
     DetectorInfo {
         id: "weak-password",

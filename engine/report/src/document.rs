@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use pratique_core::facts::Trust;
 use pratique_core::package::{Ecosystem, Evidence, Package, Release, RemovedPackage, Source};
+use pratique_core::policy::{Decision, Detail, Suppressed as Accepted, Violation};
 use pratique_core::{Category, Finding, Gap, GapKind, Severity, Verdict};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -60,6 +61,9 @@ struct ReportView<'a> {
     detectors: &'a BTreeMap<String, String>,
     /// Whether packages were matched with advisories, and with how old ones.
     vulnerabilities: VulnerabilitiesView<'a>,
+    /// What policies decided; absent if none were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<DecisionView<'a>>,
     /// What was found, worst first.
     findings: Vec<FindingView<'a>>,
     /// What was found and does not count, because somebody says that it does not matter; worst first.
@@ -231,6 +235,46 @@ struct UpgradeView<'a> {
     clears: usize,
 }
 
+/// What policies decided.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Decision")]
+struct DecisionView<'a> {
+    /// `Deny`: a pod would be refused; `Warn`, `Audit`: admitted with a warning or a record; absent: admitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<&'static str>,
+    /// Rules that hold, worst first.
+    violations: Vec<ViolationView<'a>>,
+    /// Findings that exceptions accept.
+    accepted: Vec<AcceptedView<'a>>,
+}
+
+/// A rule of a policy that holds.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Violation")]
+struct ViolationView<'a> {
+    policy: &'a str,
+    rule: &'a str,
+    /// `Deny`, `Warn` or `Audit`.
+    effect: &'static str,
+    /// The sentence that the webhook would answer.
+    message: String,
+}
+
+/// Findings that a rule would refuse and an exception accepts.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Accepted")]
+struct AcceptedView<'a> {
+    policy: &'a str,
+    rule: &'a str,
+    /// The exception.
+    exception: &'a str,
+    /// How many findings.
+    findings: usize,
+}
+
 /// Something that was not read or not judged.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -351,6 +395,7 @@ impl<'a> ReportView<'a> {
             image: report.image.as_ref().map(ImageView::of),
             detectors: &report.detectors,
             vulnerabilities: VulnerabilitiesView::of(report),
+            decision: report.decision.as_ref().map(DecisionView::of),
             findings: report.worst_first().into_iter().map(FindingView::of).collect(),
             suppressed: report.suppressed_worst_first().into_iter().map(SuppressedView::of).collect(),
             upgrades: report.upgrades.iter().map(UpgradeView::of).collect(),
@@ -406,6 +451,28 @@ impl<'a> FindingView<'a> {
             path: finding.path.as_deref(),
             layer: finding.layer.as_ref().map(|digest| digest.as_str()),
             attributes: &finding.attributes,
+        }
+    }
+}
+
+impl<'a> DecisionView<'a> {
+    fn of(decision: &'a Decision) -> Self {
+        let violation = |violation: &'a Violation| ViolationView {
+            policy: &violation.policy,
+            rule: &violation.rule,
+            effect: violation.effect.as_str(),
+            message: violation.display(Detail::Full).to_string(),
+        };
+        let accepted = |accepted: &'a Accepted| AcceptedView {
+            policy: &accepted.policy,
+            rule: &accepted.rule,
+            exception: &accepted.exception,
+            findings: accepted.findings,
+        };
+        Self {
+            effect: decision.effect().map(|effect| effect.as_str()),
+            violations: decision.violations.iter().map(violation).collect(),
+            accepted: decision.suppressed.iter().map(accepted).collect(),
         }
     }
 }

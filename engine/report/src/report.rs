@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
 use pratique_core::package::{Ecosystem, Inventory};
+use pratique_core::policy::Decision;
 use pratique_core::{Digest, Finding, Gap, Platform, Severity, Verdict};
 
 /// The program that made a report.
@@ -182,6 +183,8 @@ pub struct Report {
     pub vulnerabilities: Vulnerabilities,
     /// The smallest upgrades that clear all findings that have a fix, sorted.
     pub upgrades: Vec<Upgrade>,
+    /// What policies decided, if they were asked.
+    pub decision: Option<Decision>,
     /// Detectors that ran, with the version of their rule set.
     pub detectors: BTreeMap<String, String>,
     /// Why nothing usable came out, if so.

@@ -10,6 +10,7 @@ use pratique_core::facts::Trust;
 use pratique_core::package::{
     Ecosystem, Evidence, Inventory, LocatedPackage, Package, Release, RemovedPackage, Source,
 };
+use pratique_core::policy::{Decision, Effect, Suppressed as Accepted, Violation};
 use pratique_core::{Category, Digest, Finding, Gap, GapKind, Platform, Severity};
 
 use crate::{
@@ -37,6 +38,7 @@ pub(crate) fn empty() -> Report {
         gaps: Vec::new(),
         vulnerabilities: Vulnerabilities::NotAsked,
         upgrades: Vec::new(),
+        decision: None,
         detectors: BTreeMap::from([("weak-password".into(), "1".into())]),
         error: None,
         scanned_at: time("2026-11-24T12:30:00.25Z"),
@@ -193,6 +195,26 @@ pub(crate) fn image() -> Report {
                 ),
             ]),
             problem: Some("https://osv.example/npm/all.zip: it answered 503".into()),
+        }),
+        decision: Some(Decision {
+            violations: vec![Violation {
+                policy: "baseline".into(),
+                rule: "critical-with-a-fix".into(),
+                effect: Effect::Deny,
+                container: None,
+                reason: "it has a fix".into(),
+                findings: Vec::new(),
+                more: 0,
+                grace_until: None,
+            }],
+            suppressed: vec![Accepted {
+                policy: "baseline".into(),
+                rule: "planted".into(),
+                exception: "legacy".into(),
+                reference: "registry.example.com/team/shop:1.2".into(),
+                image: digest(0x11),
+                findings: 2,
+            }],
         }),
         upgrades: vec![Upgrade {
             purl: "pkg:npm/%40babel/core@7.1.0".into(),

@@ -8,7 +8,7 @@ use super::exceptions::CompiledException;
 use super::matching::Matcher;
 use super::rules::CompiledRule;
 use super::{Action, Body, Enforcement, ExistingWorkloads, PolicySpec};
-use crate::detector::DETECTORS;
+use crate::detector::{DETECTORS, DetectorInfo, VULNERABILITY, all};
 
 /// What violations are called that are about no rule ([`super::Violation::rule`]).
 const RESERVED: [&str; 4] = ["incomplete", "error", "unscanned", "unsupported"];
@@ -136,18 +136,22 @@ fn scanned_detectors(ids: &[String]) -> BTreeSet<&'static str> {
 fn used_detectors(spec: &PolicySpec, scan: &BTreeSet<&'static str>) -> BTreeSet<&'static str> {
     let mut used = BTreeSet::new();
     for rule in &spec.deny {
-        let Body::Finding(selector) = &rule.body else { continue };
+        let selector = match &rule.body {
+            Body::Finding(selector) => selector,
+            Body::Vulnerability(_) => {
+                used.insert(VULNERABILITY.id);
+                continue;
+            }
+            Body::Image(_) | Body::Workload(_) => continue,
+        };
         let names_none = selector.categories.is_empty() && selector.rules.is_empty();
-        used.extend(
-            DETECTORS
-                .iter()
-                .filter(
-                    |detector| {
-                        if names_none { scan.contains(detector.id) } else { selector.may_select(detector) }
-                    },
-                )
-                .map(|detector| detector.id),
-        );
+        let is_used = |detector: &&DetectorInfo| {
+            if names_none { scan.contains(detector.id) } else { selector.may_select(detector) }
+        };
+        used.extend(all().filter(is_used).map(|detector| detector.id));
+        if !selector.vulnerabilities.is_empty() {
+            used.insert(VULNERABILITY.id);
+        }
     }
     used
 }

@@ -85,6 +85,14 @@ impl Policy {
                         holds.push(Hold { findings, ..hold });
                     }
                 }
+                CompiledBody::Vulnerability(flaws) => {
+                    let found = facts.findings.iter().filter(|finding| flaws.selects(finding, question.now));
+                    let findings = self.without_accepted(&rule.name, found, question, &mut accepted);
+                    if flaws.is_enough(&findings) {
+                        let hold = Hold::new(&rule.name, Action::Deny, "").since(scanned.since);
+                        holds.push(Hold { findings, ..hold });
+                    }
+                }
                 CompiledBody::Image(image) => {
                     let causes = image.test_facts(facts, question.kind, question.run_as, question.now);
                     holds.extend(causes.map(|cause| Hold::because(&rule.name, cause)));

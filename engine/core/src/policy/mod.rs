@@ -27,7 +27,7 @@ pub use message::Detail;
 pub use request::{Candidate, Container, ContainerKind, HostPath, Pod, Request, RunAs, Scanned, known_since};
 pub use spec::{
     Action, Body, Enforcement, Exception, ExistingWorkloads, FindingSelector, ImageRule, MatchSpec,
-    PolicySpec, Rule, WorkloadRule,
+    PolicySpec, Rule, VulnerabilityRule, WorkloadRule,
 };
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 mod finding;
 mod image;
+mod vulnerability;
 mod workload;
 
 pub(super) use finding::CompiledSelector;
 pub(super) use image::{Cause, CompiledImageRule};
+pub(super) use vulnerability::CompiledVulnerabilityRule;
 pub(super) use workload::CompiledWorkloadRule;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
@@ -22,6 +24,7 @@ pub(super) struct CompiledRule {
 #[derive(Debug, Clone)]
 pub(super) enum CompiledBody {
     Finding(CompiledSelector),
+    Vulnerability(CompiledVulnerabilityRule),
     Image(CompiledImageRule),
     Workload(CompiledWorkloadRule),
 }
@@ -32,6 +35,9 @@ impl CompiledRule {
         let body = match &rule.body {
             Body::Finding(selector) => {
                 CompiledBody::Finding(CompiledSelector::new(selector, &field("finding"))?)
+            }
+            Body::Vulnerability(rule) => {
+                CompiledBody::Vulnerability(CompiledVulnerabilityRule::new(rule, &field("vulnerability"))?)
             }
             Body::Image(image) => CompiledBody::Image(CompiledImageRule::new(image, &field("image"))?),
             Body::Workload(workload) => {

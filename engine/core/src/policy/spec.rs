@@ -123,6 +123,8 @@ pub struct Rule {
 pub enum Body {
     /// Holds if any finding of the image satisfies every field.
     Finding(FindingSelector),
+    /// Holds if enough flaws of the image's packages satisfy every field.
+    Vulnerability(VulnerabilityRule),
     /// Holds if the image satisfies any field.
     Image(ImageRule),
     /// Holds if the pod satisfies any field.
@@ -140,6 +142,29 @@ pub struct FindingSelector {
     pub rules: Vec<String>,
     /// The finding's path matches one of these globs (absolute; `*` stops at `/`, `**` does not); empty: any.
     pub paths: Vec<String>,
+    /// The finding is of a flaw that goes by one of these names (CVE-… or another); empty: any.
+    pub vulnerabilities: Vec<String>,
+}
+
+/// Flaws of packages that satisfy every field given.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VulnerabilityRule {
+    /// It is at least so severe. `Unknown` severity satisfies no minimum.
+    pub min_severity: Option<Severity>,
+    /// A version with a fix is known, or is not.
+    pub fix_available: Option<bool>,
+    /// It was published at least so long ago; one whose day is not known counts as old.
+    pub min_age: Option<SignedDuration>,
+    /// CISA lists it as exploited.
+    pub known_exploited: bool,
+    /// The likelihood that it is used within 30 days, by FIRST, is at least so high; 0 to 1.
+    pub min_epss: Option<f64>,
+    /// There are at least so many different ones in the image; none: one.
+    pub min_count: Option<u32>,
+    /// It goes by one of these names; empty: any.
+    pub ids: Vec<String>,
+    /// The package has one of these names; empty: any.
+    pub packages: Vec<String>,
 }
 
 /// Properties of an image; any that holds makes the rule hold.

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use pratique_core::package::LocatedPackage;
+use pratique_core::policy::{Detail, Effect, Suppressed as Accepted, Violation};
 use pratique_core::{Digest, Severity, Verdict};
 
 use crate::columns::{Cell, clip, write_columns};
@@ -52,6 +53,7 @@ impl<W: Write> Table<'_, W> {
             report.target.kind.as_str()
         )?;
         self.columns(&[], &self.header(report))?;
+        self.decision(report)?;
         self.findings(report)?;
         self.upgrades(report)?;
         self.suppressed(report)?;
@@ -115,6 +117,28 @@ impl<W: Write> Table<'_, W> {
             })
             .collect();
         self.columns(&["SEVERITY", "CATEGORY", "PLACE", "WHAT"], &rows)
+    }
+
+    fn decision(&mut self, report: &Report) -> io::Result<()> {
+        let Some(decision) = &report.decision else { return Ok(()) };
+        self.heading(match decision.effect() {
+            Some(Effect::Deny) => "Policies: a pod with it would be refused",
+            _ => "Policies: a pod with it would be admitted",
+        })?;
+        let violation = |violation: &Violation| {
+            let colour = if violation.effect == Effect::Deny { self.colour(RED) } else { self.colour(YELLOW) };
+            let sentence = Cell::of(&violation.display(Detail::Full).to_string());
+            vec![Cell::coloured(violation.effect.as_str(), colour), sentence]
+        };
+        let accepted = |accepted: &Accepted| {
+            let Accepted { policy, rule, exception, findings, .. } = accepted;
+            let findings = plural(*findings, "finding", "findings");
+            let sentence = format!("{findings} of ScanPolicy {policy}, rule {rule}, by exception {exception}");
+            vec![Cell::of("Accepted"), Cell::of(&sentence)]
+        };
+        let violations = decision.violations.iter().map(violation);
+        let rows: Vec<_> = violations.chain(decision.suppressed.iter().map(accepted)).collect();
+        self.columns(&[], &rows)
     }
 
     fn upgrades(&mut self, report: &Report) -> io::Result<()> {

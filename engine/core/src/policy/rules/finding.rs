@@ -3,6 +3,7 @@
 use globset::GlobSet;
 
 use super::path_globs;
+use super::vulnerability::goes_by;
 use crate::policy::{FindingSelector, InvalidPolicy};
 use crate::{Category, DetectorInfo, Finding, Severity};
 
@@ -25,6 +26,7 @@ pub(in crate::policy) struct CompiledSelector {
     min_severity: Option<Severity>,
     rules: Vec<(String, String)>,
     paths: Option<GlobSet>,
+    vulnerabilities: Vec<String>,
 }
 
 impl CompiledSelector {
@@ -39,11 +41,12 @@ impl CompiledSelector {
         let is_empty = selector.categories.is_empty()
             && selector.min_severity.is_none()
             && selector.rules.is_empty()
-            && selector.paths.is_empty();
+            && selector.paths.is_empty()
+            && selector.vulnerabilities.is_empty();
         if is_empty {
             return Err(InvalidPolicy::new(
                 field,
-                "set at least one of categories, minSeverity, rules and paths",
+                "set at least one of categories, minSeverity, rules, paths and vulnerabilities",
             ));
         }
         Ok(Self {
@@ -51,6 +54,7 @@ impl CompiledSelector {
             min_severity: selector.min_severity,
             rules: selector.rules.iter().map(split).collect::<Result<_, _>>()?,
             paths: path_globs(&selector.paths, &format!("{field}.paths"))?,
+            vulnerabilities: selector.vulnerabilities.clone(),
         })
     }
 
@@ -67,5 +71,6 @@ impl CompiledSelector {
                 .paths
                 .as_ref()
                 .is_none_or(|paths| finding.path.as_ref().is_some_and(|path| paths.is_match(path)))
+            && (self.vulnerabilities.is_empty() || goes_by(finding, &self.vulnerabilities))
     }
 }

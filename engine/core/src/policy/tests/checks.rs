@@ -29,6 +29,8 @@ fn a_sound_policy_has_no_contradictions() {
 #[case(selector(FindingSelector { rules: vec!["linux-account".into()], ..Default::default() }), "deny[planted].finding.rules")]
 #[case(selector(FindingSelector { paths: vec!["etc".into()], ..Default::default() }), "deny[planted].finding.paths")]
 #[case(selector(FindingSelector { paths: vec!["/[".into()], ..Default::default() }), "deny[planted].finding.paths")]
+#[case(spec(Body::Vulnerability(VulnerabilityRule::default())), "deny[planted].vulnerability")]
+#[case(spec(Body::Vulnerability(VulnerabilityRule { min_epss: Some(40.0), ..Default::default() })), "deny[planted].vulnerability.minEpss")]
 #[case(spec(Body::Image(ImageRule::default())), "deny[planted].image")]
 #[case(spec(Body::Image(ImageRule { repositories_not_in: vec!["nginx".into()], ..Default::default() })), "deny[planted].image.repositoriesNotIn")]
 #[case(spec(Body::Image(ImageRule { max_age: Some(SignedDuration::ZERO), ..Default::default() })), "deny[planted].image.maxAge")]

@@ -35,6 +35,7 @@ prop_compose! {
             min_severity: min_severity.or(Some(Severity::Low)),
             rules: if group { vec!["weak-password/linux-group".into()] } else { vec![] },
             paths: if path { vec!["/etc/*".into()] } else { vec![] },
+            vulnerabilities: Vec::new(),
         }
     }
 }

@@ -25,8 +25,8 @@ fn strings(texts: &[&str]) -> Vec<String> {
 #[case::path_anywhere(FindingSelector { paths: strings(&["**/shadow"]), ..selector() }, true)]
 #[case::a_star_stops_at_a_slash(FindingSelector { paths: strings(&["/*"]), ..selector() }, false)]
 #[case::another_path(FindingSelector { paths: strings(&["/etc/passwd"]), ..selector() }, false)]
-#[case::all_hold(FindingSelector { categories: vec![Category::WeakPassword], min_severity: Some(Severity::Low), rules: strings(&["weak-password/linux-account"]), paths: strings(&["/etc/**"]) }, true)]
-#[case::one_of_all_fails(FindingSelector { categories: vec![Category::WeakPassword], min_severity: Some(Severity::Low), rules: strings(&["weak-password/linux-account"]), paths: strings(&["/opt/**"]) }, false)]
+#[case::all_hold(FindingSelector { categories: vec![Category::WeakPassword], min_severity: Some(Severity::Low), rules: strings(&["weak-password/linux-account"]), paths: strings(&["/etc/**"]), ..selector() }, true)]
+#[case::one_of_all_fails(FindingSelector { categories: vec![Category::WeakPassword], min_severity: Some(Severity::Low), rules: strings(&["weak-password/linux-account"]), paths: strings(&["/opt/**"]), ..selector() }, false)]
 fn a_finding_satisfies_every_field(#[case] selector: FindingSelector, #[case] holds: bool) {
     let decision = judge(&spec(Body::Finding(selector)), &facts(vec![finding(Severity::High)]));
     assert_eq!(decision.is_denied(), holds, "{decision:?}");
@@ -215,4 +215,103 @@ fn a_selector_needs_values_where_its_operator_does() {
         let requirement = Requirement { key: "team".into(), operator, values: strings(values) };
         assert!(Selector::new(vec![requirement]).is_err(), "{operator:?}");
     }
+}
+
+fn flaw(id: &str, more: &[(&str, &str)]) -> Finding {
+    let attributes = [
+        ("id", id),
+        ("aliases", "GHSA-1 DSA-1-1"),
+        ("package", "dash"),
+        ("published", "2026-05-01T00:00:00Z"),
+    ];
+    let attributes =
+        attributes.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Finding {
+        detector: "vulnerability".into(),
+        rule: "package".into(),
+        category: Category::Vulnerability,
+        attributes: attributes.collect(),
+        ..finding(Severity::High)
+    }
+}
+
+fn any() -> VulnerabilityRule {
+    VulnerabilityRule::default()
+}
+
+fn flaws(findings: Vec<Finding>) -> ImageFacts {
+    let mut facts = facts(findings);
+    facts.detectors.insert("vulnerability".into(), "advisories of 2026-05-31".into());
+    facts
+}
+
+#[rstest]
+#[case::severity(VulnerabilityRule { min_severity: Some(Severity::High), ..any() }, true)]
+#[case::a_higher_minimum(VulnerabilityRule { min_severity: Some(Severity::Critical), ..any() }, false)]
+#[case::a_fix(VulnerabilityRule { fix_available: Some(true), ..any() }, true)]
+#[case::no_fix(VulnerabilityRule { fix_available: Some(false), ..any() }, false)]
+#[case::age(VulnerabilityRule { min_age: Some(SignedDuration::from_hours(24 * 31)), ..any() }, true)]
+#[case::too_young(VulnerabilityRule { min_age: Some(SignedDuration::from_hours(24 * 32)), ..any() }, false)]
+#[case::exploited(VulnerabilityRule { known_exploited: true, ..any() }, true)]
+#[case::epss(VulnerabilityRule { min_epss: Some(0.4), ..any() }, true)]
+#[case::higher_epss(VulnerabilityRule { min_epss: Some(0.41), ..any() }, false)]
+#[case::one_is_enough(VulnerabilityRule { min_count: Some(1), ..any() }, true)]
+#[case::two_are_not(VulnerabilityRule { min_count: Some(2), ..any() }, false)]
+#[case::id(VulnerabilityRule { ids: strings(&["CVE-2026-1"]), ..any() }, true)]
+#[case::alias(VulnerabilityRule { ids: strings(&["CVE-1", "GHSA-1"]), ..any() }, true)]
+#[case::another_id(VulnerabilityRule { ids: strings(&["CVE-2026-11", "GHSA"]), ..any() }, false)]
+#[case::package(VulnerabilityRule { packages: strings(&["dash"]), ..any() }, true)]
+#[case::another_package(VulnerabilityRule { packages: strings(&["das"]), ..any() }, false)]
+#[case::all_hold(VulnerabilityRule { min_severity: Some(Severity::Low), known_exploited: true, packages: strings(&["dash"]), ..any() }, true)]
+#[case::one_fails(VulnerabilityRule { min_severity: Some(Severity::Low), known_exploited: true, packages: strings(&["bash"]), ..any() }, false)]
+fn a_flaw_satisfies_every_field(#[case] rule: VulnerabilityRule, #[case] holds: bool) {
+    let spec = spec(Body::Vulnerability(rule));
+    assert_eq!(contradictions(&spec, now()), Vec::<String>::new());
+    let more = [("fixed", "2"), ("knownExploited", "2026-05-02"), ("epss", "0.40000")];
+    // The same flaw of the same package at two places is one; another category's finding is none.
+    let found = vec![flaw("CVE-2026-1", &more), flaw("CVE-2026-1", &more), finding(Severity::Critical)];
+    assert_eq!(judge(&spec, &flaws(found)).is_denied(), holds);
+}
+
+#[test]
+fn a_flaw_of_which_little_is_known_is_neither_exploited_nor_likely_nor_new() {
+    let unknown = |rule| {
+        let mut finding = flaw("CVE-2026-1", &[]);
+        finding.attributes.remove("published");
+        judge(&spec(Body::Vulnerability(rule)), &flaws(vec![finding])).is_denied()
+    };
+    assert!(!unknown(VulnerabilityRule { known_exploited: true, ..any() }));
+    assert!(!unknown(VulnerabilityRule { min_epss: Some(0.0), ..any() }));
+    assert!(!unknown(VulnerabilityRule { fix_available: Some(true), ..any() }));
+    assert!(unknown(VulnerabilityRule { min_age: Some(SignedDuration::from_hours(1)), ..any() }));
+}
+
+#[test]
+fn an_image_whose_packages_nobody_matched_is_unscanned_for_rules_on_flaws_and_their_gaps_count() {
+    let spec = spec(Body::Vulnerability(VulnerabilityRule { known_exploited: true, ..any() }));
+    let decision = judge(&spec, &facts(vec![]));
+    assert_eq!(decision.violations[0].rule, "unscanned");
+    let mut facts = flaws(vec![]);
+    assert_eq!(judge(&spec, &facts).violations, []);
+    let gap = crate::Gap::of_image(crate::GapKind::Unsupported, "no advisories of PyPI");
+    facts.gaps.push(crate::Gap { detector: Some("vulnerability".into()), ..gap });
+    assert_eq!(judge(&spec, &facts).violations[0].rule, "incomplete");
+}
+
+#[test]
+fn an_exception_can_name_the_flaws_that_it_accepts() {
+    let mut spec = spec(Body::Vulnerability(VulnerabilityRule { min_count: Some(2), ..any() }));
+    let facts = flaws(vec![flaw("CVE-2026-1", &[]), flaw("CVE-2026-2", &[])]);
+    assert!(judge(&spec, &facts).is_denied());
+    spec.exceptions.push(Exception {
+        name: "known".into(),
+        findings: FindingSelector { vulnerabilities: strings(&["CVE-2026-2"]), ..selector() },
+        images: strings(&["**"]),
+        namespaces: vec![],
+        expires: now() + SignedDuration::from_hours(1),
+        reason: "not reachable".into(),
+    });
+    let decision = judge(&spec, &facts);
+    assert!(!decision.is_denied());
+    assert_eq!((decision.suppressed[0].exception.as_str(), decision.suppressed[0].findings), ("known", 1));
 }
