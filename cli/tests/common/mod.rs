@@ -31,6 +31,7 @@ pub(crate) fn debian() -> LayerBuilder {
     LayerBuilder::new()
         .file("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n")
         .file("etc/shadow", "root:*:19000:0:99999:7:::\n")
+        .owned(0o640, 0, 42)
         .file(
             "var/lib/dpkg/status",
             "Package: dash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 0.5.12-2\nMaintainer: x\n\n",
