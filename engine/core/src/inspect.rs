@@ -32,6 +32,9 @@ pub enum Extent {
     /// Random access to the whole file, if it has at most so many bytes; of a larger one nothing is read, which is a
     /// problem of kind `Limit`. [`FileInput::bytes`] holds the first bytes, at most [`HEAD`].
     Whole(u64),
+    /// All of it, once, from start to end in pieces ([`Piece`]), as far as so many bytes; of a longer file the rest is not
+    /// read, which is a problem of kind `Limit`. Takes no more memory for a large file than for a small one.
+    Stream(u64),
 }
 
 /// Bytes of a file's start that are in memory when it was wanted as [`Extent::Whole`].
@@ -53,6 +56,25 @@ impl Interest {
         Self { globs, heads: &[], min_size: 0, extent: Extent::Whole(limit) }
     }
 }
+
+/// A piece of a file that is wanted as [`Extent::Stream`].
+#[derive(Clone, Copy)]
+pub struct Piece<'a> {
+    /// At most [`PIECE`] bytes. Those of the next piece begin with the last [`OVERLAP`] of these.
+    pub bytes: &'a [u8],
+    /// Where in the file they begin.
+    pub offset: u64,
+    /// How many of them, from their start, were in the piece before.
+    pub seen: usize,
+    /// Whether they are the last that come: the file's end, or where reading stopped.
+    pub last: bool,
+}
+
+/// Most bytes of a [`Piece`].
+pub const PIECE: usize = 256 << 10;
+
+/// Bytes that a piece and the next one share: whatever is not longer lies whole in one of them.
+pub const OVERLAP: usize = 16 << 10;
 
 /// Permission bits, owner and group of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +160,7 @@ pub struct FileInput<'a> {
     pub capability: Option<&'a [u8]>,
     /// Its whole size in bytes.
     pub size: u64,
-    /// The bytes from its start, as many as the interest's [`Extent`] says.
+    /// The bytes from its start, as many as the interest's [`Extent`] says; none of a stream.
     pub bytes: &'a [u8],
     /// All its bytes if it was wanted as [`Extent::Whole`]; else those of `bytes`.
     pub content: &'a dyn ReadAt,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pratique_core::inspect::{FileInput, Interest};
+use pratique_core::inspect::{FileInput, Interest, Piece};
 use pratique_core::package::Ownership;
 use pratique_core::{DetectorInfo, Digest, Finding, Gap, GapKind, ImageConfig};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,13 @@ pub trait Detector: Send + Sync {
     /// Facts of one file. A function of `file` alone: no clock, no names, no options.
     fn inspect(&self, file: &FileInput<'_>) -> FileReport;
 
+    /// What takes the pieces of `file`, which it wants as [`pratique_core::inspect::Extent::Stream`]; asked instead of
+    /// [`Detector::inspect`]. None: of this file it wants nothing, as its metadata tell. The pieces and `file` together
+    /// decide what is noted, as with [`Detector::inspect`].
+    fn stream(&self, _file: &FileInput<'_>) -> Option<Box<dyn Stream>> {
+        None
+    }
+
     /// Whether [`Detector::judge`] is handed facts of files that an upper layer removed or replaced, too: whoever pulls
     /// the image has their bytes. [`LocatedFact::removed_by`] tells them apart.
     fn judges_removed(&self) -> bool {
@@ -33,6 +40,15 @@ pub trait Detector: Send + Sync {
 
     /// Findings of an image, from the facts of the files that are visible in it after merging its layers.
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome;
+}
+
+/// Takes one file piece by piece. Several share one reading of it.
+pub trait Stream {
+    /// Takes the next piece. There is at least one, if only an empty one.
+    fn take(&mut self, piece: &Piece<'_>);
+
+    /// What was noted, after the last piece.
+    fn finish(self: Box<Self>) -> FileReport;
 }
 
 /// What a detector noted of a file, in a form of its own (JSON by habit). May hold what must never leave the node,

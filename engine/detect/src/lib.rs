@@ -22,6 +22,6 @@ mod shell;
 mod signs;
 mod sums;
 
-pub use api::{Detector, Fact, FileReport, ImageInput, LocatedFact, Outcome};
-pub use pratique_core::inspect::{Extent, FileInput, FileMode, Interest, Kind};
+pub use api::{Detector, Fact, FileReport, ImageInput, LocatedFact, Outcome, Stream};
+pub use pratique_core::inspect::{Extent, FileInput, FileMode, Interest, Kind, Piece};
 pub use rule::Rule;

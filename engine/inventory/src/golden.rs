@@ -65,6 +65,8 @@ fn is_wanted(parser: &dyn Parser, path: &str, bytes: &[u8]) -> bool {
         let fits = match interest.extent {
             Extent::Metadata | Extent::Head(_) => true,
             Extent::Whole(limit) => bytes.len() as u64 <= limit,
+            // Parsers take no streams.
+            Extent::Stream(_) => false,
         };
         interest.globs.iter().any(glob)
             && (interest.heads.is_empty() || interest.heads.iter().any(|head| bytes.starts_with(head)))

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, Interest};
-use pratique_detect::{Detector, Fact, FileReport};
+use pratique_detect::{Detector, Fact, FileReport, Stream};
 use pratique_inventory::Parser;
 
 use crate::{Matcher, RuleSet};
@@ -67,6 +67,14 @@ impl Subject {
         match self.kind {
             SubjectKind::Detector(detector) => detector.interests(),
             SubjectKind::Parser(parser) => parser.interests(),
+        }
+    }
+
+    /// What takes the pieces of a file that is wanted as a stream; parsers take none.
+    pub(crate) fn stream(&self, file: &FileInput<'_>) -> Option<Box<dyn Stream>> {
+        match self.kind {
+            SubjectKind::Detector(detector) => detector.stream(file),
+            SubjectKind::Parser(_) => None,
         }
     }
 

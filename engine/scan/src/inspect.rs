@@ -1,6 +1,7 @@
 //! One file and those who want it.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
@@ -12,10 +13,14 @@ use pratique_detect::FileReport;
 use pratique_fs::{Content, EntryKind, FsPath, Metadata};
 
 use crate::matcher::{Candidate, Want, settle};
+use crate::stream::{From, Takers, crashed};
 use crate::{DetectorFacts, Engine, FileFacts};
 
 /// Bytes of a stream that are kept in memory for random access; what is longer goes to the scratch file.
 const SPOOL_MEMORY: u64 = 16 << 20;
+
+/// How many bytes of a file were handed out in pieces and how that ended, or why there were none.
+type Streamed = Result<(u64, io::Result<()>), (GapKind, String)>;
 
 /// Hands files to those who want them; keeps one buffer for all of them.
 pub(crate) struct Inspector<'e> {
@@ -24,6 +29,8 @@ pub(crate) struct Inspector<'e> {
     scratch: Option<&'e File>,
     buffer: Vec<u8>,
     wants: Vec<Want>,
+    /// A piece of a file that somebody wants as a stream.
+    piece: Vec<u8>,
     /// Bytes read so far.
     pub(crate) bytes: u64,
     /// Files read so far.
@@ -32,7 +39,15 @@ pub(crate) struct Inspector<'e> {
 
 impl<'e> Inspector<'e> {
     pub(crate) fn new(engine: &'e Engine, scratch: Option<&'e File>) -> Self {
-        Self { engine, scratch, buffer: Vec::new(), wants: Vec::new(), bytes: 0, opened: 0 }
+        Self {
+            engine,
+            scratch,
+            buffer: Vec::new(),
+            wants: Vec::new(),
+            piece: Vec::new(),
+            bytes: 0,
+            opened: 0,
+        }
     }
 
     /// Reads a file once, as far as those need it who still want it when they have seen how it begins, and asks them.
@@ -71,11 +86,17 @@ impl<'e> Inspector<'e> {
         let size = metadata.size.max(self.buffer.len() as u64);
         let whole = self.wants.iter().filter_map(|want| want.whole).filter(|limit| size <= *limit).max();
         let counted = Counted::default();
-        let access = match whole {
-            Some(_) if problem.is_none() => self.access(content, size, &counted),
-            _ => Ok(Access::Buffer),
+        let mut takers = self.takers(path, metadata, size);
+        let (access, streamed) = match whole.filter(|_| problem.is_none()) {
+            Some(_) => {
+                let access = self.access(content, size, &counted);
+                let streamed = self.stream_accessed(&mut takers, &access);
+                (access, streamed)
+            }
+            None => (Ok(Access::Buffer), self.stream(&mut takers, content, problem.as_deref())),
         };
-        let detectors = self.ask(path, metadata, Kind::File, size, problem.as_deref(), access);
+        let mut reports = takers.finish(size, streamed);
+        let detectors = self.ask(path, metadata, Kind::File, problem.as_deref(), access, &mut reports);
         self.bytes += counted.0.get();
         (!detectors.is_empty()).then(|| self.facts(path, metadata, detectors))
     }
@@ -96,8 +117,70 @@ impl<'e> Inspector<'e> {
             EntryKind::Symlink => Kind::Link(target.unwrap_or_default()),
             EntryKind::Device | EntryKind::Fifo | EntryKind::Socket => Kind::Special,
         };
-        let detectors = self.ask(path, metadata, kind, metadata.size, None, Ok(Access::Buffer));
+        let detectors = self.ask(path, metadata, kind, None, Ok(Access::Buffer), &mut BTreeMap::new());
         (!detectors.is_empty()).then(|| self.facts(path, metadata, detectors))
+    }
+
+    /// Those who want a file as a stream.
+    fn takers(&self, path: &FsPath, metadata: &Metadata, size: u64) -> Takers {
+        let mut takers = Takers::default();
+        for want in &self.wants {
+            let Some(limit) = want.stream else { continue };
+            let bytes = &self.buffer[..self.buffer.len().min(want.window)];
+            let input = FileInput {
+                path: path.as_bytes(),
+                kind: Kind::File,
+                mode: mode(metadata),
+                capability: metadata.capability.as_deref(),
+                size,
+                bytes,
+                content: &bytes,
+            };
+            let subject = &self.engine.subjects()[want.subject];
+            match catch_unwind(AssertUnwindSafe(|| subject.stream(&input))) {
+                Ok(None) => {}
+                Ok(Some(stream)) => takers.push(want.subject, limit, Some(stream)),
+                Err(_) => takers.push(want.subject, limit, None),
+            }
+        }
+        takers
+    }
+
+    /// Hands a file of which the buffer holds the start to those who take it in pieces.
+    fn stream(&mut self, takers: &mut Takers, content: &mut dyn Content, problem: Option<&str>) -> Streamed {
+        if takers.is_empty() {
+            return Ok((0, Ok(())));
+        }
+        let start = self.buffer.len() as u64;
+        let (bytes, read) = match problem {
+            None => takers.read(&mut self.buffer.as_slice().chain(content), &mut self.piece),
+            Some(_) => takers.read(&mut self.buffer.as_slice(), &mut self.piece),
+        };
+        self.bytes += bytes.saturating_sub(start);
+        match problem {
+            None => Ok((bytes, read)),
+            Some(reason) => Err((GapKind::Unreadable, reason.to_owned())),
+        }
+    }
+
+    /// The same of a file that is accessible at random: it is not read a second time from where it comes from.
+    fn stream_accessed(
+        &mut self,
+        takers: &mut Takers,
+        access: &Result<Access<'_>, (GapKind, String)>,
+    ) -> Streamed {
+        let source: &dyn ReadAt = match access {
+            _ if takers.is_empty() => return Ok((0, Ok(()))),
+            Ok(Access::Source(source)) => source,
+            Ok(Access::Scratch(scratch)) => scratch,
+            Ok(Access::Buffer) => &self.buffer,
+            Err(refusal) => {
+                let _ = takers.read(&mut self.buffer.as_slice(), &mut self.piece);
+                return Err(refusal.clone());
+            }
+        };
+        let mut rest = From { source, offset: self.buffer.len() as u64 };
+        Ok(takers.read(&mut self.buffer.as_slice().chain(&mut rest), &mut self.piece))
     }
 
     /// Reads on until `window` bytes of the file's start are in the buffer, or it ends.
@@ -168,11 +251,12 @@ impl<'e> Inspector<'e> {
         path: &FsPath,
         metadata: &Metadata,
         kind: Kind<'_>,
-        size: u64,
         problem: Option<&str>,
         access: Result<Access<'_>, (GapKind, String)>,
+        streamed: &mut BTreeMap<usize, FileReport>,
     ) -> Vec<DetectorFacts> {
         let mode = mode(metadata);
+        let size = metadata.size.max(self.buffer.len() as u64);
         let mut detectors = Vec::new();
         for want in &self.wants {
             let subject = &self.engine.subjects()[want.subject];
@@ -185,6 +269,7 @@ impl<'e> Inspector<'e> {
                 _ => None,
             };
             let mut report = match refused {
+                _ if want.stream.is_some() => streamed.remove(&want.subject).unwrap_or_default(),
                 Some(refusal) => FileReport { facts: Vec::new(), problems: vec![refusal] },
                 None => {
                     let content: &dyn ReadAt = match &access {
@@ -196,14 +281,10 @@ impl<'e> Inspector<'e> {
                     let capability = metadata.capability.as_deref();
                     let path = path.as_bytes();
                     let input = FileInput { path, kind, mode, capability, size, bytes, content };
-                    catch_unwind(AssertUnwindSafe(|| subject.inspect(&input))).unwrap_or_else(|_| {
-                        // The panic's message may quote the file, so it is not repeated.
-                        let reason = "the detector failed on this file: an error in Pratique".to_owned();
-                        FileReport { facts: Vec::new(), problems: vec![(GapKind::Crashed, reason)] }
-                    })
+                    catch_unwind(AssertUnwindSafe(|| subject.inspect(&input))).unwrap_or_else(|_| crashed())
                 }
             };
-            let problem = problem.filter(|_| want.window > 0);
+            let problem = problem.filter(|_| want.window > 0 && want.stream.is_none());
             report.problems.extend(problem.map(|reason| (GapKind::Unreadable, reason.to_owned())));
             if !report.facts.is_empty() || !report.problems.is_empty() {
                 detectors.push(DetectorFacts {

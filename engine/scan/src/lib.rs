@@ -28,6 +28,7 @@ mod path_set;
 mod root;
 mod rule_set;
 mod run;
+mod stream;
 mod walk;
 mod ways;
 

@@ -27,16 +27,19 @@ pub(crate) struct Want {
     pub(crate) window: usize,
     /// Random access to all of it, if it has at most so many bytes.
     pub(crate) whole: Option<u64>,
+    /// Its pieces, as far as so many bytes.
+    pub(crate) stream: Option<u64>,
 }
 
 impl Want {
     fn of(candidate: &Candidate) -> Self {
-        let (window, whole) = match candidate.interest.extent {
-            Extent::Metadata => (0, None),
-            Extent::Head(window) => (window, None),
-            Extent::Whole(limit) => (HEAD, Some(limit)),
+        let (window, whole, stream) = match candidate.interest.extent {
+            Extent::Metadata => (0, None, None),
+            Extent::Head(window) => (window, None, None),
+            Extent::Whole(limit) => (HEAD, Some(limit), None),
+            Extent::Stream(limit) => (0, None, Some(limit)),
         };
-        Self { subject: candidate.subject, window, whole }
+        Self { subject: candidate.subject, window, whole, stream }
     }
 }
 
@@ -302,6 +305,7 @@ pub(crate) fn settle(candidates: &[Candidate], head: &[u8], wants: &mut Vec<Want
             Some(known) => {
                 known.window = known.window.max(want.window);
                 known.whole = known.whole.max(want.whole);
+                known.stream = known.stream.max(want.stream);
             }
             None => wants.push(want),
         }
@@ -369,9 +373,15 @@ mod tests {
         let matcher = Matcher::new(&[Subject::detector(small), Subject::detector(large)]).unwrap();
         assert_eq!(
             wants(&matcher, b"etc/shadow"),
-            [Want { subject: 0, window: 5, whole: None }, Want { subject: 1, window: 50, whole: None }]
+            [
+                Want { subject: 0, window: 5, whole: None, stream: None },
+                Want { subject: 1, window: 50, whole: None, stream: None }
+            ]
         );
-        assert_eq!(wants(&matcher, b"usr/shadow"), [Want { subject: 1, window: 50, whole: None }]);
+        assert_eq!(
+            wants(&matcher, b"usr/shadow"),
+            [Want { subject: 1, window: 50, whole: None, stream: None }]
+        );
     }
 
     #[test]

@@ -8,4 +8,5 @@ mod merging;
 mod metadata;
 mod packages;
 mod sources;
+mod streaming;
 mod walking;
