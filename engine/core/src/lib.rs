@@ -18,6 +18,7 @@ pub mod package;
 pub mod policy;
 pub mod reference;
 pub mod severity;
+pub mod stored;
 pub mod verdict;
 pub mod version;
 

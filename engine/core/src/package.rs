@@ -349,3 +349,24 @@ pub struct RemovedPackage {
     /// The layer (diff ID) that removed it.
     pub removed_by: Digest,
 }
+
+/// How many packages an inventory has, without those that were removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+pub struct PackageCounts {
+    /// All of them.
+    pub total: u64,
+    /// By ecosystem, without those that have none.
+    pub ecosystems: BTreeMap<Ecosystem, u64>,
+}
+
+impl PackageCounts {
+    /// Counts an inventory's packages.
+    pub fn of(inventory: &Inventory) -> Self {
+        let mut counts = Self::default();
+        for located in &inventory.packages {
+            counts.total += 1;
+            *counts.ecosystems.entry(located.package.ecosystem).or_default() += 1;
+        }
+        counts
+    }
+}

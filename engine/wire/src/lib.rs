@@ -3,6 +3,7 @@
 //! A release speaks [`PROTOCOL`] and understands the one before it.
 
 pub mod facts;
+pub mod inventory;
 
 /// Version of the agent-operator and leader-replica protocols.
 pub const PROTOCOL: u32 = 1;
