@@ -88,7 +88,7 @@ pub async fn run(args: BrokerArgs, stop: CancellationToken) -> anyhow::Result<()
         name,
         credentials: Credentials { token_file, ca_file },
         resync,
-        rule_set: Engine::new(&["*".to_owned()], &[])?.rule_set().to_string(),
+        rule_set: Engine::new(&["*".to_owned()], pratique_inventory::PARSERS)?.rule_set().to_string(),
     };
     let session = Session::new(config, told, scans, outgoing, metrics.clone(), stop);
     let serving = axum::serve(listener, admin::router(metrics));

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use pratique_core::detector::DETECTORS;
 use pratique_core::facts::Trust;
+use pratique_core::package::Inventory;
 use pratique_core::{Digest, Gap, GapKind, ImageFacts, Platform, Verdict};
 use pratique_fs::containerd::{Containerd, StatePaths};
+use pratique_wire::CHUNK;
 use pratique_wire::agents::{Assignment, Claimed, FromAgent, HandedBack, ScanResult, Settings, from_agent};
-use pratique_wire::facts_proto;
+use pratique_wire::inventory::{MAX_INVENTORY, encode};
 use pratique_wire::scanner::Done;
 use prost::Message;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -67,7 +70,7 @@ struct State {
 
 /// How an assignment ends.
 enum Ending {
-    Facts { facts: Box<facts_proto::ImageFacts>, read: u64, cached: u64, outcome: Outcome },
+    Done { done: Box<Done>, outcome: Outcome },
     Back { reason: String, gone: bool },
 }
 
@@ -159,20 +162,21 @@ impl Inner {
         let metrics = &self.tools.metrics;
         let seconds = started.elapsed().as_secs_f64();
         match ending {
-            Ending::Facts { facts, read, cached, outcome } => {
+            Ending::Done { done, outcome } => {
                 tracing::info!(
                     image,
                     ?outcome,
-                    layers_read = read,
-                    layers_cached = cached,
+                    layers_read = done.layers_read,
+                    layers_cached = done.layers_cached,
                     seconds,
                     "scanned"
                 );
                 metrics.scan_seconds.observe(seconds);
                 metrics.scanned(outcome);
-                let done = facts.detectors.iter().map(|(id, rules)| format!("{id}@{rules}")).collect();
-                self.say(chunks(&claim, &facts, read, cached)).await;
-                self.tools.node.send_modify(|node| node.scanned(&image, done));
+                let detectors = done.facts.iter().flat_map(|facts| &facts.detectors);
+                let detectors = detectors.map(|(id, rules)| format!("{id}@{rules}")).collect();
+                self.say(chunks(&claim, *done)).await;
+                self.tools.node.send_modify(|node| node.scanned(&image, detectors));
             }
             Ending::Back { reason, gone } => {
                 tracing::warn!(image, reason, gone, "not scanned here");
@@ -228,6 +232,11 @@ impl Inner {
 
     /// Checks that the scanner answered what it was asked, and signs it.
     fn facts(&self, image: &str, done: Done) -> Ending {
+        if done.inventory.as_ref().is_some_and(|inventory| inventory.len() > MAX_INVENTORY) {
+            return back(format!(
+                "the scanner answered with an inventory of more than {MAX_INVENTORY} bytes"
+            ));
+        }
         let mut facts = match done.facts.map(ImageFacts::try_from) {
             Some(Ok(facts)) if facts.image.as_str() == image => facts,
             Some(Ok(facts)) => {
@@ -248,12 +257,7 @@ impl Inner {
             Verdict::Incomplete => Outcome::Incomplete,
             Verdict::Error => Outcome::Error,
         };
-        Ending::Facts {
-            facts: Box::new(facts.into()),
-            read: done.layers_read,
-            cached: done.layers_cached,
-            outcome,
-        }
+        Ending::Done { done: Box::new(Done { facts: Some(facts.into()), ..done }), outcome }
     }
 
     /// What is said of an image that the scanner itself does not survive. Its children die alone; this is for the
@@ -287,7 +291,13 @@ impl Inner {
             scanned_by: self.tools.node_name.clone(),
             trust: Trust::Folders,
         };
-        Ending::Facts { facts: Box::new(facts.into()), read: 0, cached: 0, outcome: Outcome::Incomplete }
+        // Of such an image no packages are known, which its gap says.
+        let done = Done {
+            facts: Some(facts.into()),
+            inventory: Some(encode(&Inventory::default()).0.into()),
+            ..Done::default()
+        };
+        Ending::Done { done: Box::new(done), outcome: Outcome::Incomplete }
     }
 }
 
@@ -319,28 +329,36 @@ fn handed_back(claim: String, reason: String, image_gone: bool) -> FromAgent {
     FromAgent { message: Some(from_agent::Message::HandedBack(HandedBack { claim, reason, image_gone })) }
 }
 
-fn chunks(claim: &str, facts: &facts_proto::ImageFacts, read: u64, cached: u64) -> Batch {
-    let bytes = facts.encode_to_vec();
-    let parts: Vec<&[u8]> = bytes.chunks(pratique_wire::CHUNK).collect();
-    let count = parts.len();
-    let chunk = |(place, part): (usize, &[u8])| {
-        let last = place + 1 == count;
-        let result = ScanResult {
-            claim: claim.to_owned(),
-            // A result has far fewer chunks: a message of the scanner's has 16 MiB at most.
-            chunk: u32::try_from(place).unwrap_or(u32::MAX),
-            last,
-            part: part.to_vec().into(),
-            layers_read: if last { read } else { 0 },
-            layers_cached: if last { cached } else { 0 },
-        };
-        FromAgent { message: Some(from_agent::Message::Result(result)) }
-    };
-    parts.into_iter().enumerate().map(chunk).collect()
+/// The result in chunks: first the facts, then the inventory.
+fn chunks(claim: &str, done: Done) -> Batch {
+    let Done { facts, inventory, layers_read, layers_cached, .. } = done;
+    let facts = Bytes::from(facts.unwrap_or_default().encode_to_vec());
+    let of_facts = pieces(facts).map(|part| ScanResult { part, ..ScanResult::default() });
+    let of_inventory = inventory.into_iter().flat_map(pieces);
+    let of_inventory = of_inventory.map(|part| ScanResult { inventory: Some(part), ..ScanResult::default() });
+    let mut results: Vec<ScanResult> = of_facts.chain(of_inventory).collect();
+    for (number, result) in (0..).zip(&mut results) {
+        (result.claim, result.chunk) = (claim.to_owned(), number);
+    }
+    if let Some(last) = results.last_mut() {
+        (last.last, last.layers_read, last.layers_cached) = (true, layers_read, layers_cached);
+    }
+    results
+        .into_iter()
+        .map(|result| FromAgent { message: Some(from_agent::Message::Result(result)) })
+        .collect()
+}
+
+/// Bytes in pieces that a message takes; at least one, which may be empty.
+fn pieces(bytes: Bytes) -> impl Iterator<Item = Bytes> {
+    let count = bytes.len().div_ceil(CHUNK).max(1);
+    (0..count).map(move |piece| bytes.slice(piece * CHUNK..bytes.len().min((piece + 1) * CHUNK)))
 }
 
 #[cfg(test)]
 mod tests {
+    use pratique_wire::facts_proto;
+
     use super::*;
 
     fn scans(said: mpsc::Sender<Batch>) -> Scans {
@@ -399,17 +417,29 @@ mod tests {
 
     #[test]
     fn long_results_travel_in_chunks_that_add_up() {
-        let user = "u".repeat(pratique_wire::CHUNK * 2 + 5);
+        let user = "u".repeat(CHUNK * 2 + 5);
         let facts = facts_proto::ImageFacts { user, ..facts_proto::ImageFacts::default() };
-        let mut whole = Vec::new();
-        let batch = chunks("c", &facts, 3, 4);
-        assert_eq!(batch.len(), 3);
-        for (place, message) in batch.into_iter().enumerate() {
-            let Some(from_agent::Message::Result(result)) = message.message else { panic!("no result") };
-            assert_eq!((result.chunk as usize, result.last), (place, place == 2));
-            assert_eq!(result.layers_read, if result.last { 3 } else { 0 });
-            whole.extend(result.part);
+        for (inventory, count) in [(None, 3), (Some(Vec::new()), 4), (Some(vec![7; CHUNK + 1]), 5)] {
+            let done = Done {
+                facts: Some(facts.clone()),
+                inventory: inventory.clone().map(Bytes::from),
+                layers_read: 3,
+                ..Done::default()
+            };
+            let batch = chunks("c", done);
+            assert_eq!(batch.len(), count);
+            let (mut whole, mut packages) = (Vec::new(), None);
+            for (place, message) in batch.into_iter().enumerate() {
+                let Some(from_agent::Message::Result(result)) = message.message else { panic!("no result") };
+                assert_eq!((result.chunk as usize, result.last), (place, place + 1 == count));
+                assert_eq!(result.layers_read, if result.last { 3 } else { 0 });
+                whole.extend(result.part);
+                if let Some(part) = result.inventory {
+                    packages.get_or_insert_with(Vec::new).extend(part);
+                }
+            }
+            assert_eq!(facts_proto::ImageFacts::decode(whole.as_slice()).unwrap(), facts);
+            assert_eq!(packages, inventory);
         }
-        assert_eq!(facts_proto::ImageFacts::decode(whole.as_slice()).unwrap(), facts);
     }
 }

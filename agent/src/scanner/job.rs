@@ -4,15 +4,17 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pratique_core::package::Inventory;
 use pratique_core::{Digest, Gap, GapKind, ImageConfig, ImageFacts, Platform};
 use pratique_fs::OverlayAttributes;
-use pratique_scan::{ImageMeta, LayerFacts, LayerState};
-use pratique_wire::facts_proto;
+use pratique_scan::{INVENTORY, ImageMeta, LayerFacts, LayerState};
+use pratique_wire::inventory;
+use pratique_wire::scanner::Done;
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
 /// Largest frame between scanner and child, in bytes: the facts of one layer, whose size the child bounds.
-pub(super) const MAX_FRAME: usize = 64 << 20;
+pub(super) const MAX_FRAME: usize = 32 << 20;
 
 /// The first frame to a child. [`Task::Judge`] is followed by one frame per layer ([`encode_state`]).
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,7 +31,12 @@ pub(super) struct Job {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Task {
     /// Read one layer.
-    Scan(Source),
+    Scan {
+        /// The layer.
+        source: Source,
+        /// An empty file of the scanner's, for large files of a compressed layer.
+        scratch: Option<RawFd>,
+    },
     /// Judge an image from its layers' facts.
     Judge(Box<Judgement>),
 }
@@ -112,8 +119,8 @@ pub(super) enum Answer {
     Layer(Box<LayerFacts>),
     /// Nothing of the layer could be read.
     Missing(Gap),
-    /// The image's facts.
-    Image(Box<ImageFacts>),
+    /// The image's facts, and what it is made of.
+    Image(Box<(ImageFacts, Inventory)>),
     /// Links lead to files of interest: the layers are needed to follow them.
     NeedsSources,
 }
@@ -129,7 +136,7 @@ impl Answer {
         match self {
             Self::Layer(facts) => tagged(LAYER, facts.encode()),
             Self::Missing(gap) => tagged(MISSING, encode_gap(&gap)),
-            Self::Image(facts) => tagged(IMAGE, facts_proto::ImageFacts::from(*facts).encode_to_vec()),
+            Self::Image(image) => tagged(IMAGE, encode_image(*image)),
             Self::NeedsSources => vec![NEEDS_SOURCES],
         }
     }
@@ -142,20 +149,35 @@ impl Answer {
                 .map(|facts| Self::Layer(facts.into()))
                 .map_err(|error| error.to_string()),
             MISSING => serde_json::from_slice(body).map(Self::Missing).map_err(|error| error.to_string()),
-            IMAGE => facts_proto::ImageFacts::decode(body)
-                .map_err(|error| error.to_string())
-                .and_then(|facts| {
-                    facts.try_into().map_err(|error: pratique_wire::facts::InvalidFacts| error.to_string())
-                })
-                .map(|facts: ImageFacts| Self::Image(facts.into())),
+            IMAGE => decode_image(body).map(|image| Self::Image(image.into())),
             NEEDS_SOURCES => Ok(Self::NeedsSources),
             other => Err(format!("{other} is no kind of answer")),
         }
     }
 }
 
+/// A judged image as the broker gets it. What does not fit of the inventory is a gap of the facts.
+fn encode_image((mut facts, inventory): (ImageFacts, Inventory)) -> Vec<u8> {
+    let (bytes, left_out) = inventory::encode(&inventory);
+    if left_out > 0 {
+        let reason = format!("{left_out} packages are not listed: the inventory would be too long");
+        facts
+            .gaps
+            .push(Gap { detector: Some(INVENTORY.to_owned()), ..Gap::of_image(GapKind::Limit, reason) });
+    }
+    Done { facts: Some(facts.into()), inventory: Some(bytes.into()), ..Done::default() }.encode_to_vec()
+}
+
+fn decode_image(body: &[u8]) -> Result<(ImageFacts, Inventory), String> {
+    let done = Done::decode(body).map_err(|error| error.to_string())?;
+    let facts = done.facts.unwrap_or_default().try_into();
+    let facts = facts.map_err(|error: pratique_wire::facts::InvalidFacts| error.to_string())?;
+    let inventory = inventory::decode(&done.inventory.unwrap_or_default());
+    Ok((facts, inventory.map_err(|error| error.to_string())?))
+}
+
 /// What there is of a layer, before a child that judges decodes it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) enum State {
     /// Encoded facts.
     Facts(Vec<u8>),
@@ -164,10 +186,10 @@ pub(super) enum State {
 }
 
 /// A layer's state as a frame.
-pub(super) fn encode_state(state: &State) -> Vec<u8> {
+pub(super) fn encode_state(state: State) -> Vec<u8> {
     match state {
-        State::Facts(facts) => tagged(LAYER, facts.clone()),
-        State::Missing(gap) => tagged(MISSING, encode_gap(gap)),
+        State::Facts(facts) => tagged(LAYER, facts),
+        State::Missing(gap) => tagged(MISSING, encode_gap(&gap)),
     }
 }
 
@@ -208,7 +230,7 @@ mod tests {
         for nonsense in [&b""[..], b"\x01facts", b"\x02{", b"\x03\xff", b"\x09"] {
             assert!(Answer::decode(nonsense).is_err(), "{nonsense:?}");
         }
-        assert!(matches!(decode_state(&encode_state(&State::Facts(b"x".to_vec()))), LayerState::Missing(_)));
-        assert_eq!(decode_state(&encode_state(&State::Missing(gap.clone()))), LayerState::Missing(gap));
+        assert!(matches!(decode_state(&encode_state(State::Facts(b"x".to_vec()))), LayerState::Missing(_)));
+        assert_eq!(decode_state(&encode_state(State::Missing(gap.clone()))), LayerState::Missing(gap));
     }
 }

@@ -13,6 +13,7 @@ mod process;
 pub mod sandbox;
 mod scan;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -41,6 +42,7 @@ pub fn run(args: ScannerArgs) -> anyhow::Result<()> {
         );
     }
     let workshop = Workshop {
+        scratch: cache.parent().unwrap_or(Path::new(".")).to_owned(),
         cache: Cache::open(cache, cache_size),
         state: StatePaths::new(&common.runtime_root),
         root: common.runtime_root,

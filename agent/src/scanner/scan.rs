@@ -7,14 +7,18 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
+use pratique_core::package::Inventory;
 use pratique_core::{Digest, Gap, GapKind, ImageFacts};
 use pratique_fs::containerd::{LayerChoice, StatePaths, choose};
 use pratique_fs::oci::{ImageManifest, LayerDescriptor};
 use pratique_fs::{FolderLayer, Opacity, OverlayAttributes};
+use pratique_inventory::PARSERS;
 use pratique_scan::{Engine, ImageMeta, LayerFacts, LayerKey};
+use pratique_wire::inventory;
 use pratique_wire::scanner::{
     Counters, Done, Identify, Identity, LayerSource, Open, Plan, PlannedLayer, from_scanner,
 };
+use rustix::fs::{Mode, OFlags};
 
 use super::cache::Cache;
 use super::job::{Answer, Attributes, Form, Job, Judgement, Source, State, Task, encode_state};
@@ -23,6 +27,8 @@ use super::process::{self, Death, Program};
 
 /// Children that may die over the layers of one image, and over judging it.
 const DEATHS: u32 = 3;
+/// Bytes of facts of one image's layers together, as they are held here and handed to the child that judges.
+const FACTS: usize = 32 << 20;
 /// How long one password hash may be worked on.
 const HASH_BUDGET: Duration = Duration::from_secs(10);
 
@@ -34,6 +40,8 @@ pub(super) struct Workshop {
     pub(super) root: PathBuf,
     /// What lies in it.
     pub(super) state: StatePaths,
+    /// Where files are made that children spool to; they have no name and are gone with the child.
+    pub(super) scratch: PathBuf,
     /// How children are started.
     pub(super) program: Program,
     /// How long the layers of one image may take, and judging it.
@@ -66,10 +74,11 @@ impl Workshop {
     /// Scans an image and tells its facts.
     pub(super) fn scan(&self, link: &Link, open: Open) -> Result<(), Stop> {
         let image = link.resolve(&open.target, &open.media_type)?;
-        let engine = Engine::new(&open.detectors, &[]).map_err(|error| Stop::Failed(error.to_string()))?;
+        let engine =
+            Engine::new(&open.detectors, PARSERS).map_err(|error| Stop::Failed(error.to_string()))?;
         let mut tally = Tally::default();
         let states = self.layers(link, &image, &engine, &open.detectors, &mut tally)?;
-        let facts = self.judge(link, &image, &engine, open, &states, &mut tally)?;
+        let (facts, inventory) = self.judge(link, &image, &engine, open, states, &mut tally)?;
         let counters = Counters {
             bytes_read: tally.bytes,
             child_deaths: tally.deaths,
@@ -81,6 +90,8 @@ impl Workshop {
             layers_read: tally.read,
             layers_cached: tally.cached,
             counters: Some(counters),
+            // It fits: it was decoded from what did.
+            inventory: Some(inventory::encode(&inventory).0.into()),
         }))
     }
 
@@ -119,12 +130,12 @@ impl Workshop {
             }
             tally.deaths += u64::from(deaths);
         }
-        Ok(states.into_iter().flatten().collect())
+        Ok(within(FACTS, states.into_iter().flatten().zip(&image.layers)))
     }
 
     /// Every detector as `id@rules`, if all layers' facts are kept: such an image is scanned without reading anything.
     fn kept(&self, image: &ImageManifest) -> Vec<String> {
-        let Ok(engine) = Engine::new(&["*".to_owned()], &[]) else { return Vec::new() };
+        let Ok(engine) = Engine::new(&["*".to_owned()], PARSERS) else { return Vec::new() };
         let mut layers = image.layers.iter().enumerate();
         if !layers.all(|(place, layer)| self.cached(&engine, layer, place == 0).is_some()) {
             return Vec::new();
@@ -219,9 +230,13 @@ impl Workshop {
             Ok(place) => place,
             Err(reason) => return Ok(missing(GapKind::Unreadable, reason)),
         };
-        let task = Task::Scan(Source { diff_id: diff_id.clone(), descriptor: descriptor.as_raw_fd(), form });
+        let scratch = matches!(form, Form::Blob { .. }).then(|| self.scratch()).flatten();
+        let task = Task::Scan {
+            source: Source { diff_id: diff_id.clone(), descriptor: descriptor.as_raw_fd(), form },
+            scratch: scratch.as_ref().map(AsRawFd::as_raw_fd),
+        };
         let frames = [self.job(detectors, task)?];
-        let descriptors = [descriptor];
+        let descriptors: Vec<OwnedFd> = [descriptor].into_iter().chain(scratch).collect();
         let mut last = "other layers of the image ended the processes that read them".to_owned();
         while *deaths < DEATHS {
             match process::ask(&self.program, &frames, &descriptors, deadline, link.cancelled()) {
@@ -249,6 +264,18 @@ impl Workshop {
         Ok(missing(GapKind::Crashed, format!("given up after {DEATHS} scanning processes died: {last}")))
     }
 
+    /// A file without a name. Without one, large files of the layer are gaps.
+    fn scratch(&self) -> Option<OwnedFd> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(&self.scratch, flags, Mode::RUSR | Mode::WUSR);
+        opened
+            .inspect_err(|error| {
+                let folder = self.scratch.display();
+                tracing::warn!(%folder, %error, "no scratch file: large files of compressed layers are not read");
+            })
+            .ok()
+    }
+
     /// Keeps facts that will be the same next time; what could not be read may well be readable then.
     fn keep(&self, facts: &LayerFacts) -> Vec<u8> {
         let encoded = facts.encode();
@@ -267,10 +294,13 @@ impl Workshop {
         image: &ImageManifest,
         engine: &Engine,
         open: Open,
-        states: &[State],
+        states: Vec<State>,
         tally: &mut Tally,
-    ) -> Result<ImageFacts, Stop> {
+    ) -> Result<(ImageFacts, Inventory), Stop> {
         let meta = meta(image, open.names);
+        // The job goes before them, anew for each attempt.
+        let mut frames = vec![Vec::new()];
+        frames.extend(states.into_iter().map(encode_state));
         let deadline = Instant::now() + self.time;
         let mut places: Option<Vec<(Source, OwnedFd)>> = None;
         let (mut deaths, mut last) = (0, String::new());
@@ -284,12 +314,11 @@ impl Workshop {
                 judged_at: Timestamp::now(),
                 sources,
             };
-            let mut frames = vec![self.job(&open.detectors, Task::Judge(judgement.into()))?];
-            frames.extend(states.iter().map(encode_state));
+            frames[0] = self.job(&open.detectors, Task::Judge(judgement.into()))?;
             let descriptors: Vec<&OwnedFd> =
                 places.iter().flatten().map(|(_, descriptor)| descriptor).collect();
             match process::ask(&self.program, &frames, &descriptors, deadline, link.cancelled()) {
-                Ok(Answer::Image(facts)) => return Ok(vouched(*facts, &meta)),
+                Ok(Answer::Image(judged)) => return Ok((vouched(judged.0, &meta), judged.1)),
                 Ok(Answer::NeedsSources) if places.is_none() => {
                     places = Some(self.sources(link, image, tally.cached)?);
                     continue;
@@ -301,7 +330,7 @@ impl Workshop {
                         GapKind::Timeout,
                         format!("judging it took longer than {:?}", self.time),
                     );
-                    return Ok(wanting(engine, &meta, gap));
+                    return Ok((wanting(engine, &meta, gap), Inventory::default()));
                 }
                 Err(Death::Died(reason)) => last = reason,
             }
@@ -310,7 +339,7 @@ impl Workshop {
             tracing::warn!(image = %meta.image, deaths, reason = last, "a judging process died");
         }
         let reason = format!("given up after {DEATHS} judging processes died: {last}");
-        Ok(wanting(engine, &meta, Gap::of_image(GapKind::Crashed, reason)))
+        Ok((wanting(engine, &meta, Gap::of_image(GapKind::Crashed, reason)), Inventory::default()))
     }
 
     /// All layers of the image; none if one of them cannot be had, for links could then lead elsewhere.
@@ -336,6 +365,27 @@ impl Workshop {
         let job = Job { detectors: detectors.to_vec(), memory: self.program.memory, task };
         serde_json::to_vec(&job).map_err(|error| Stop::Failed(format!("a job cannot be written: {error}")))
     }
+}
+
+/// The states as far as their facts fit into so many bytes together; a layer that does not is a gap.
+fn within<'l>(limit: usize, states: impl Iterator<Item = (State, &'l LayerDescriptor)>) -> Vec<State> {
+    let mut room = limit;
+    let bounded = states.map(|(state, layer)| match state {
+        State::Facts(facts) => match room.checked_sub(facts.len()) {
+            Some(left) => {
+                room = left;
+                State::Facts(facts)
+            }
+            None => {
+                let reason = format!(
+                    "the image's layers give more than {limit} bytes of facts; those of this one are left out"
+                );
+                State::Missing(Gap::of_layer(GapKind::Limit, layer.diff_id.clone(), reason))
+            }
+        },
+        missing => missing,
+    });
+    bounded.collect()
 }
 
 fn attributes(source: &LayerSource) -> Attributes {

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use pratique_core::ImageFacts;
+use pratique_core::package::Inventory;
 use pratique_wire::agents::agents_server::{Agents, AgentsServer};
 use pratique_wire::agents::{Assignment, FromAgent, Lacking, ToAgent, from_agent, to_agent};
 use pratique_wire::facts_proto;
@@ -118,12 +119,26 @@ impl Operator {
 
     /// Has an image scanned; its facts, layers read and layers taken from the cache.
     pub(crate) async fn scan(&mut self, node: &Node, claim: &str, image: &str) -> (ImageFacts, u64, u64) {
+        let (facts, _, read, cached) = self.list(node, claim, image).await;
+        (facts, read, cached)
+    }
+
+    /// The same with what the image is made of.
+    pub(crate) async fn list(
+        &mut self,
+        node: &Node,
+        claim: &str,
+        image: &str,
+    ) -> (ImageFacts, Inventory, u64, u64) {
         self.assign(claim, image).await;
-        let mut bytes = Vec::new();
+        let (mut bytes, mut packages) = (Vec::new(), None);
         let (read, cached) = self
             .hear(node, |message| match message {
                 from_agent::Message::Result(result) if result.claim == claim => {
                     bytes.extend_from_slice(&result.part);
+                    if let Some(part) = &result.inventory {
+                        packages.get_or_insert_with(Vec::new).extend_from_slice(part);
+                    }
                     result.last.then_some((result.layers_read, result.layers_cached))
                 }
                 from_agent::Message::HandedBack(back) => panic!("handed back: {back:?}"),
@@ -131,7 +146,8 @@ impl Operator {
             })
             .await;
         let facts = facts_proto::ImageFacts::decode(bytes.as_slice()).expect("facts");
-        (facts.try_into().expect("facts"), read, cached)
+        let inventory = pratique_wire::inventory::decode(&packages.expect("an inventory"));
+        (facts.try_into().expect("facts"), inventory.expect("an inventory"), read, cached)
     }
 
     /// Gives the agent an image to scan.

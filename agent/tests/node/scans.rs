@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt;
 use std::process::Command;
 
 use pratique_core::{Category, GapKind};
-use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder};
+use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder, zip_archive};
 use pratique_wire::agents::from_agent;
 
 use super::daemon::Node;
@@ -69,6 +69,63 @@ async fn a_planted_password_is_reported_once_read_and_again_without_reading() {
         _ => None,
     });
     assert_eq!(gone.await, [other.config.to_string()]);
+}
+
+/// The database of a Debian with these packages.
+fn dpkg(packages: &[&str]) -> LayerBuilder {
+    let status: String = packages
+        .iter()
+        .map(|name| {
+            format!(
+                "Package: {name}\nStatus: install ok installed\nVersion: 1:2.0-3\nArchitecture: amd64\n\n"
+            )
+        })
+        .collect();
+    LayerBuilder::new().dir("var/lib/dpkg").file("var/lib/dpkg/status", status)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn packages_travel_with_the_result_and_again_without_reading() {
+    let mut node = Node::new();
+    let mut operator = Operator::start(&node).await;
+    let release = LayerBuilder::new().dir("etc").file("etc/os-release", "ID=debian\nVERSION_ID=12\n");
+    // A jar that does not fit into memory whole: in a compressed layer it is read through the scratch file.
+    let pom = "groupId=test.pratique\nartifactId=freight\nversion=4.2\n";
+    let mut noise = 1u32;
+    let mut next = || {
+        noise ^= noise << 13;
+        noise ^= noise >> 17;
+        noise ^= noise << 5;
+        noise.to_be_bytes()[0]
+    };
+    let padding: Vec<u8> = std::iter::repeat_with(&mut next).take(17 << 20).collect();
+    let jar = zip_archive(&[
+        ("padding", padding.as_slice()),
+        ("META-INF/maven/test.pratique/freight/pom.properties", pom.as_bytes()),
+    ]);
+    let built = image(&[
+        release,
+        dpkg(&["openssl", "zlib1g"]),
+        dpkg(&["zlib1g"]).dir("opt").file("opt/freight.jar", jar),
+    ]);
+    node.import(&built, PLANTED);
+    node.start_scanner(&[]);
+    node.start_broker(&operator.address);
+    operator.hear_of(&node, built.config.as_str()).await;
+    let (facts, inventory, read, _) = operator.list(&node, "first", built.config.as_str()).await;
+    assert_eq!((read, &facts.gaps[..]), (3, &[][..]), "{}", node.logs());
+    let purls: Vec<&str> = inventory.packages.iter().map(|located| located.purl.as_str()).collect();
+    assert_eq!(
+        purls,
+        ["pkg:deb/debian/zlib1g@1:2.0-3?arch=amd64&distro=debian-12", "pkg:maven/test.pratique/freight@4.2"]
+    );
+    assert_eq!(inventory.packages[0].layer.as_ref(), facts.layers.last());
+    let removed: Vec<&str> =
+        inventory.removed.iter().map(|removed| removed.package.package.name.as_str()).collect();
+    assert_eq!(removed, ["openssl"]);
+
+    let (_, again, read, cached) = operator.list(&node, "second", built.config.as_str()).await;
+    assert_eq!((read, cached, again), (0, 3, inventory));
 }
 
 #[tokio::test(flavor = "multi_thread")]

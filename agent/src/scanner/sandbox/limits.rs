@@ -7,6 +7,9 @@ use super::{Lack, lack};
 /// Files a child may have open: a walk holds one per level of a folder tree.
 const OPEN_FILES: u64 = 8192;
 
+/// Bytes of one file that a child may write: of its scratch file, for a large file of a compressed layer.
+const SCRATCH: u64 = 1 << 30;
+
 /// Forbids core dumps: they would write what was scanned to the node's disk.
 ///
 /// # Errors
@@ -15,12 +18,13 @@ pub fn forbid_core_dumps() -> Result<(), String> {
     limit(Resource::Core, 0)
 }
 
-/// Bounds a child's memory (bytes of private writable memory) and open files; makes it the first to be killed when
+/// Bounds a child's memory (bytes of private writable memory), scratch file and open files; makes it the first to be killed when
 /// the node's memory ends and the last to be given a processor or the disk.
 pub fn apply(memory: u64) -> Vec<Lack> {
     [
         ("memory limit", limit(Resource::Data, memory)),
         ("limit of open files", limit(Resource::Nofile, OPEN_FILES)),
+        ("limit of the scratch file", bound_scratch()),
         ("no core dumps", forbid_core_dumps()),
         ("first to go when memory ends", first_to_go()),
         ("lowest priority", idle_processor()),
@@ -35,6 +39,15 @@ fn limit(resource: Resource, most: u64) -> Result<(), String> {
     let most = rustix::process::getrlimit(resource).maximum.map_or(most, |hard| hard.min(most));
     let both = Rlimit { current: Some(most), maximum: Some(most) };
     rustix::process::setrlimit(resource, both).map_err(|error| error.to_string())
+}
+
+/// Beyond the limit writing fails, which is a gap of the file; the signal that would end the process is ignored.
+fn bound_scratch() -> Result<(), String> {
+    // SAFETY: a plain system call that installs no handler.
+    if unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) } == libc::SIG_ERR {
+        return Err(std::io::Error::last_os_error().to_string());
+    }
+    limit(Resource::Fsize, SCRATCH)
 }
 
 fn first_to_go() -> Result<(), String> {
