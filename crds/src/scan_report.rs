@@ -32,6 +32,7 @@ pub use fit::{MAX_STATUS, fit};
     printcolumn(name = "High", type_ = "integer", json_path = ".status.summary.high"),
     printcolumn(name = "Findings", type_ = "string", json_path = ".status.summary.text"),
     printcolumn(name = "Policy", type_ = "string", priority = "1", json_path = ".status.policy"),
+    printcolumn(name = "Packages", type_ = "integer", priority = "1", json_path = ".status.packages.total"),
     printcolumn(name = "Nodes", type_ = "integer", priority = "1", json_path = ".status.nodes"),
     printcolumn(name = "Scanned-By", type_ = "string", priority = "1", json_path = ".status.scannedBy"),
     printcolumn(name = "Digest", type_ = "string", priority = "1", json_path = ".spec.image"),
@@ -95,6 +96,10 @@ pub struct ScanReportStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub findings: Vec<Finding>,
+
+    /// Counts of packages, once the operator has the image's inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packages: Option<Packages>,
 
     /// What could not be read or judged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -228,6 +233,18 @@ pub struct Summary {
     /// The same in words, such as 2 WeakPassword, 1 Secret.
     #[schemars(length(max = 256))]
     pub text: String,
+}
+
+/// Counts of packages.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Packages {
+    /// All packages.
+    pub total: i64,
+    /// Packages by ecosystem, named as in package URLs: deb, npm, golang.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub by_ecosystem: BTreeMap<String, i64>,
 }
 
 /// A finding.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
+use pratique_core::package::{Ecosystem, PackageCounts};
 use pratique_core::policy::{Effect, Explanation};
 use pratique_core::{Category, Digest, Finding, Gap, GapKind, ImageFacts, Platform, Reference, Severity};
 use pratique_crds::scan_report::{self, MAX_STATUS, fit, object_name, report_status};
@@ -65,7 +66,11 @@ fn a_status_says_what_the_facts_say_worst_first() {
         explanation("baseline", Some(Effect::Deny), "planted: x", 1),
         explanation("calm", None, "", 0),
     ];
-    let status = report_status(&facts, &[reference], &explanations);
+    let packages = PackageCounts { total: 5, ecosystems: [(Ecosystem::Go, 2), (Ecosystem::Deb, 3)].into() };
+    let status = report_status(&facts, Some(&packages), &[reference], &explanations);
+    let counted = status.packages.unwrap();
+    assert_eq!(counted.total, 5);
+    assert_eq!(counted.by_ecosystem, [("deb".to_owned(), 3), ("golang".to_owned(), 2)].into());
     assert_eq!(status.verdict, Some(scan_report::Verdict::Findings));
     let summary = status.summary.unwrap();
     assert_eq!((summary.total, summary.critical, summary.high, summary.low), (3, 1, 1, 1));
@@ -85,7 +90,7 @@ fn what_is_left_out_is_counted() {
     let mut findings = vec![finding(Severity::Low, Category::Secret, "b"); 30];
     findings.push(finding(Severity::Critical, Category::WeakPassword, "a"));
     let gaps = vec![Gap::of_image(GapKind::Limit, "too much"); 25];
-    let status = report_status(&facts(findings, gaps), &[], &[]);
+    let status = report_status(&facts(findings, gaps), None, &[], &[]);
     let omitted = status.omitted.clone().unwrap();
     assert_eq!(status.findings.len() as i64 + omitted.findings, 31);
     assert_eq!(status.gaps.len() as i64 + omitted.gaps, 25);
@@ -97,8 +102,12 @@ fn what_is_left_out_is_counted() {
 fn a_typical_report_stays_whole() {
     let findings =
         vec![finding(Severity::High, Category::WeakPassword, "account root has a weak password"); 5];
-    let status =
-        report_status(&facts(findings, Vec::new()), &[], &[explanation("p", Some(Effect::Deny), "x", 1)]);
+    let status = report_status(
+        &facts(findings, Vec::new()),
+        None,
+        &[],
+        &[explanation("p", Some(Effect::Deny), "x", 1)],
+    );
     assert!(size(&status) <= 4096, "{} bytes", size(&status));
     assert_eq!(fit(status.clone()), status);
 }
@@ -141,7 +150,7 @@ proptest! {
         let reference: Reference = format!("r.io/{}:1", "a".repeat(200)).parse().unwrap();
         let explanations: Vec<Explanation> =
             (0..policies).map(|n| explanation(&format!("p{n}"), Some(Effect::Deny), &text, 9)).collect();
-        let status = report_status(&facts, &vec![reference; names], &explanations);
+        let status = report_status(&facts, None, &vec![reference; names], &explanations);
         prop_assert!(size(&status) <= MAX_STATUS, "{} bytes", size(&status));
         prop_assert_eq!(status.findings.is_empty(), findings == 0);
         prop_assert_eq!(status.gaps.is_empty(), gaps == 0);

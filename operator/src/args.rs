@@ -104,6 +104,9 @@ pub struct RunArgs {
     /// Where agents and followers are answered.
     #[arg(long, env = "PRATIQUE_AGENTS_LISTEN", default_value = "[::]:9444", value_name = "ADDRESS")]
     pub agents_listen: SocketAddr,
+    /// Where whole reports are read, through the API server's service proxy.
+    #[arg(long, env = "PRATIQUE_REPORTS_LISTEN", default_value = "[::]:9445", value_name = "ADDRESS")]
+    pub reports_listen: SocketAddr,
     /// Where /metrics, /healthz and /readyz are answered.
     #[arg(long, env = "PRATIQUE_ADMIN_LISTEN", default_value = "[::]:9090", value_name = "ADDRESS")]
     pub admin_listen: SocketAddr,

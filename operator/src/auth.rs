@@ -6,7 +6,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use tonic::metadata::MetadataMap;
 
-/// The audience that tokens for the operator are made for.
+/// The audience that tokens of agents and replicas are made for.
 pub const AUDIENCE: &str = "pratique";
 
 /// Who presented a token, in the API server's words.
@@ -27,7 +27,7 @@ pub enum AuthError {
     #[error("no bearer token in the metadata entry `authorization`")]
     NoToken,
     /// The API server does not accept the token.
-    #[error("the API server does not accept the token for the audience `{AUDIENCE}`: {0}")]
+    #[error("the API server does not accept the token: {0}")]
     Refused(String),
     /// The API server cannot be asked.
     #[error("the token cannot be checked: {0}")]
@@ -64,12 +64,13 @@ pub fn bearer(metadata: &MetadataMap) -> Result<String, AuthError> {
 /// Asks the API server by TokenReview.
 pub struct TokenReviewer {
     client: Client,
+    audience: &'static str,
 }
 
 impl TokenReviewer {
-    /// Asks through this client.
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    /// Asks through this client for tokens that were made for this audience.
+    pub fn new(client: Client, audience: &'static str) -> Self {
+        Self { client, audience }
     }
 
     /// The node of the pod that a token is bound to, for API servers before 1.30, which do not say it in the token.
@@ -87,7 +88,7 @@ impl Authenticator for TokenReviewer {
         let review = TokenReview {
             spec: TokenReviewSpec {
                 token: Some(token.to_owned()),
-                audiences: Some(vec![AUDIENCE.to_owned()]),
+                audiences: Some(vec![self.audience.to_owned()]),
             },
             ..TokenReview::default()
         };
@@ -97,15 +98,16 @@ impl Authenticator for TokenReviewer {
             .await
             .map_err(|error| AuthError::Unavailable(error.to_string()))?;
         let status = review.status.unwrap_or_default();
-        let for_us = status.audiences.iter().flatten().any(|audience| audience == AUDIENCE);
-        let user = match status.user {
-            Some(user) if status.authenticated == Some(true) && for_us => user,
-            _ => {
-                return Err(AuthError::Refused(
-                    status.error.unwrap_or_else(|| "not authenticated".to_owned()),
-                ));
-            }
-        };
+        let for_us = status.audiences.iter().flatten().any(|audience| audience == self.audience);
+        let user =
+            match status.user {
+                Some(user) if status.authenticated == Some(true) && for_us => user,
+                _ => {
+                    return Err(AuthError::Refused(status.error.unwrap_or_else(|| {
+                        format!("not authenticated for the audience `{}`", self.audience)
+                    })));
+                }
+            };
         let (namespace, service_account) = service_account(&user)
             .ok_or_else(|| AuthError::Refused("it is no service account's".to_owned()))?;
         let node = match (extra(&user, "node-name"), extra(&user, "pod-name"), extra(&user, "pod-uid")) {

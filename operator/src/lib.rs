@@ -19,6 +19,7 @@ pub mod lease;
 pub mod metrics;
 pub mod reconcile;
 pub mod replicas;
+pub mod reports;
 mod run;
 pub mod schema;
 pub mod self_test;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use pratique_core::stored;
 use prometheus::Registry;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -32,8 +33,8 @@ use crate::store::ReportStore;
 use crate::tls::{self, Certificates};
 use crate::watch::{Indexed, feed};
 use crate::{
-    admin, admission, dictionary, endpoint, events, reconcile, replicas, schema, self_test, store, upkeep,
-    webhook_config,
+    admin, admission, auth, dictionary, endpoint, events, reconcile, replicas, reports, schema, self_test,
+    store, upkeep, webhook_config,
 };
 
 /// Admission requests worked on at a time.
@@ -155,6 +156,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         pod_ip,
         webhook_listen,
         agents_listen,
+        reports_listen,
         admin_listen,
         store: folder,
         token,
@@ -178,6 +180,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
 
     let webhook_listener = bind("webhook-listen", webhook_listen).await?;
     let agents_listener = bind("agents-listen", agents_listen).await?;
+    let reports_listener = bind("reports-listen", reports_listen).await?;
     let admin_listener = bind("admin-listen", admin_listen).await?;
     let loaded = Arc::new(AtomicBool::new(false));
     readiness.require("schema and store", {
@@ -213,13 +216,17 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         for (facts, since) in known.facts {
             index.apply_known_facts(Arc::new(facts), since);
         }
+        for (image, counts) in known.packages {
+            index.apply_packages(&image, counts);
+        }
         for seen in known.seen {
             index.apply_first_seen(&seen.namespace, &seen.image, seen.at, started);
         }
         index.subscribe()
     };
     loaded.store(true, Ordering::Relaxed);
-    let writer = store::write_behind(report_store, index.clone(), changes, metrics.clone(), shutdown.clone());
+    let writer =
+        store::write_behind(report_store.clone(), index.clone(), changes, metrics.clone(), shutdown.clone());
     tasks.spawn("report store", writer);
 
     // Watches.
@@ -238,7 +245,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         let certificates = certificates.clone();
         move || certificates.ready(Timestamp::now())
     });
-    let services = vec![names.object("webhook"), names.object("agents")];
+    let services = vec![names.object("webhook"), names.object("agents"), names.object("reports")];
     let tls_settings = tls::Settings {
         name: names.object("ca"),
         names: tls::Names { services, namespace: names.namespace.clone(), address: Some(pod_ip) },
@@ -263,19 +270,32 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
     // Agents and followers.
     let settings = watch::Sender::new(ScanSettings { dictionary, ..ScanSettings::default() });
     let limits = Limits { per_node: usize::from(scans_per_node), ..Limits::default() };
-    let hub = Hub::new(index.clone(), settings.subscribe(), leads.clone(), limits, metrics.clone());
+    let hub = Hub::new(
+        index.clone(),
+        report_store.clone(),
+        settings.subscribe(),
+        leads.clone(),
+        limits,
+        metrics.clone(),
+    );
     hub.judge_anew(known.stale);
     tasks.spawn(
         "scan settings",
         upkeep::follow_policies(watches.policies.clone(), settings, metrics.clone(), shutdown.clone()),
     );
     tasks.spawn("planner", hub.clone().run(shutdown.clone()));
-    let authenticator: Arc<dyn Authenticator> = Arc::new(TokenReviewer::new(client.clone()));
+    let authenticator: Arc<dyn Authenticator> = Arc::new(TokenReviewer::new(client.clone(), auth::AUDIENCE));
     let account = AgentAccount { namespace: names.namespace.clone(), name: names.object("agent") };
     let agents = AgentsService::new(hub.clone(), authenticator.clone(), account);
     let own_account = (names.namespace.clone(), names.object("operator"));
-    let followers =
-        ReplicasService::new(index.clone(), leads.clone(), authenticator, own_account, metrics.clone());
+    let followers = ReplicasService::new(
+        index.clone(),
+        report_store.clone(),
+        leads.clone(),
+        authenticator,
+        own_account,
+        metrics.clone(),
+    );
     let tls = certificates.server_config(&["h2"])?;
     let server = endpoint::serve(agents_listener, tls, agents, followers, shutdown.clone());
     tasks.try_spawn("agents' endpoint", async move { Ok(server.await?) });
@@ -285,7 +305,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         token,
         replica: pod_name.clone(),
     };
-    tasks.spawn("follower", replicas::follow(index.clone(), trust, leads.clone(), shutdown.clone()));
+    tasks.spawn("follower", replicas::follow(index.clone(), trust.clone(), leads.clone(), shutdown.clone()));
     let synced = Arc::new(AtomicBool::new(false));
     readiness.require("facts", {
         let synced = synced.clone();
@@ -329,6 +349,21 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         "webhook",
         admission::serve(webhook_listener, tls, admission.router(), drain, shutdown.clone()),
     );
+
+    // Whole reports.
+    let reports = reports::Reports {
+        index: index.clone(),
+        store: report_store,
+        names: watches.reports.clone(),
+        leadership: leads.clone(),
+        trust,
+        authenticator: Arc::new(TokenReviewer::new(client.clone(), stored::AUDIENCE)),
+        account: (names.namespace.clone(), names.object("viewer")),
+    };
+    let tls = certificates.server_config(&["http/1.1"])?;
+    let server =
+        admission::serve(reports_listener, tls, reports::router(reports), Duration::ZERO, shutdown.clone());
+    tasks.spawn("reports", server);
 
     // What only the leader does.
     let context = reconcile::Context {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use pratique_core::facts::Trust as CoreTrust;
+use pratique_core::package::PackageCounts;
 use pratique_core::policy::{self, Explanation};
 use pratique_core::{Digest, ImageFacts, Reference, Severity};
 
 use super::{
-    Effect, Finding, Gap, Omitted, Phase, Platform, PolicyExplanation, ScanReportSpec, ScanReportStatus,
-    Summary, Trust, Verdict, fit,
+    Effect, Finding, Gap, Omitted, Packages, Phase, Platform, PolicyExplanation, ScanReportSpec,
+    ScanReportStatus, Summary, Trust, Verdict, fit,
 };
 
 /// The name of a report's object, for people: the last part of the first reference seen and the first `digits` of the
@@ -38,6 +39,7 @@ impl ScanReportSpec {
 /// conditions, are the caller's.
 pub fn report_status(
     facts: &ImageFacts,
+    packages: Option<&PackageCounts>,
     references: &[Reference],
     explanations: &[Explanation],
 ) -> ScanReportStatus {
@@ -56,6 +58,7 @@ pub fn report_status(
         detectors: facts.detectors.clone(),
         summary: Some(summary(facts)),
         findings: findings.into_iter().map(Finding::from).collect(),
+        packages: packages.map(Packages::from),
         gaps: facts.gaps.iter().map(Gap::from).collect(),
         omitted: None::<Omitted>,
         references: references.iter().map(Reference::to_string).collect(),
@@ -107,6 +110,16 @@ pub fn summary_text(by_category: &BTreeMap<String, i64>) -> String {
     counts.sort_by_key(|(category, count)| (std::cmp::Reverse(**count), *category));
     let words: Vec<String> = counts.iter().map(|(category, count)| format!("{count} {category}")).collect();
     words.join(", ")
+}
+
+impl From<&PackageCounts> for Packages {
+    fn from(counts: &PackageCounts) -> Self {
+        let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let by_ecosystem = counts.ecosystems.iter();
+        let by_ecosystem =
+            by_ecosystem.map(|(ecosystem, number)| (ecosystem.purl_type().to_owned(), count(*number)));
+        Self { total: count(counts.total), by_ecosystem: by_ecosystem.collect() }
+    }
 }
 
 impl From<pratique_core::Verdict> for Verdict {

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use pratique_core::package::Inventory;
 use pratique_core::{Digest, ImageFacts};
 use pratique_wire::agents::ScanResult;
 use pratique_wire::facts_proto;
+use pratique_wire::inventory::{self, MAX_INVENTORY};
 use prost::Message;
 
-/// Longest result that is accepted, in bytes.
+/// Longest facts that are accepted, in bytes.
 pub(super) const MAX_RESULT: usize = 16 << 20;
 
 /// Why a result was thrown away.
@@ -22,8 +24,8 @@ pub(super) enum BadResult {
         /// The number that was due.
         expected: u32,
     },
-    /// It is longer than [`MAX_RESULT`].
-    #[error("it is longer than {MAX_RESULT} bytes")]
+    /// It is longer than [`MAX_RESULT`] or [`MAX_INVENTORY`].
+    #[error("its facts are longer than {MAX_RESULT} bytes, or its inventory than {MAX_INVENTORY}")]
     TooLong,
     /// Its bytes are no facts.
     #[error("its bytes are no facts: {0}")]
@@ -31,6 +33,9 @@ pub(super) enum BadResult {
     /// Its facts are malformed.
     #[error(transparent)]
     Invalid(#[from] pratique_wire::facts::InvalidFacts),
+    /// Its inventory is malformed.
+    #[error(transparent)]
+    InvalidInventory(#[from] inventory::InvalidInventory),
     /// It speaks of another image than the one assigned.
     #[error("it is about image {got}, and {expected} was assigned")]
     OtherImage {
@@ -41,25 +46,36 @@ pub(super) enum BadResult {
     },
 }
 
+/// The bytes of a result.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Parts {
+    chunks: u32,
+    /// Encoded facts.
+    pub(super) facts: Vec<u8>,
+    /// An encoded inventory; none from an agent that lists no packages.
+    pub(super) inventory: Option<Vec<u8>>,
+}
+
 /// Results under way on one stream, by claim.
 #[derive(Debug, Default)]
-pub(super) struct Assembly(HashMap<String, (u32, Vec<u8>)>);
+pub(super) struct Assembly(HashMap<String, Parts>);
 
 impl Assembly {
     /// Takes in a chunk; returns the whole result's bytes with the last one. After an error the claim starts anew.
-    pub(super) fn push(&mut self, chunk: &ScanResult) -> Result<Option<Vec<u8>>, BadResult> {
-        let (expected, mut bytes) = self.0.remove(&chunk.claim).unwrap_or_default();
-        if chunk.chunk != expected {
-            return Err(BadResult::OutOfOrder { got: chunk.chunk, expected });
+    pub(super) fn push(&mut self, chunk: &ScanResult) -> Result<Option<Parts>, BadResult> {
+        let mut parts = self.0.remove(&chunk.claim).unwrap_or_default();
+        if chunk.chunk != parts.chunks {
+            return Err(BadResult::OutOfOrder { got: chunk.chunk, expected: parts.chunks });
         }
-        if bytes.len() + chunk.part.len() > MAX_RESULT {
-            return Err(BadResult::TooLong);
+        parts.chunks += 1;
+        append(&mut parts.facts, &chunk.part, MAX_RESULT)?;
+        if let Some(part) = &chunk.inventory {
+            append(parts.inventory.get_or_insert_default(), part, MAX_INVENTORY)?;
         }
-        bytes.extend_from_slice(&chunk.part);
         if chunk.last {
-            return Ok(Some(bytes));
+            return Ok(Some(parts));
         }
-        self.0.insert(chunk.claim.clone(), (expected + 1, bytes));
+        self.0.insert(chunk.claim.clone(), parts);
         Ok(None)
     }
 
@@ -69,19 +85,27 @@ impl Assembly {
     }
 }
 
-/// The facts that `bytes` hold, if they are about `image`. Who scanned it and when are this operator's words, not the
-/// node's.
-pub(super) fn facts(
-    bytes: &[u8],
+fn append(bytes: &mut Vec<u8>, part: &[u8], limit: usize) -> Result<(), BadResult> {
+    if bytes.len() + part.len() > limit {
+        return Err(BadResult::TooLong);
+    }
+    bytes.extend_from_slice(part);
+    Ok(())
+}
+
+/// What a result says, if it is about `image`. Who scanned it and when are this operator's words, not the node's.
+pub(super) fn result(
+    parts: &Parts,
     image: &Digest,
     node: &str,
     now: Timestamp,
-) -> Result<ImageFacts, BadResult> {
-    let mut facts = ImageFacts::try_from(facts_proto::ImageFacts::decode(bytes)?)?;
+) -> Result<(ImageFacts, Option<Inventory>), BadResult> {
+    let mut facts = ImageFacts::try_from(facts_proto::ImageFacts::decode(parts.facts.as_slice())?)?;
     if facts.image != *image {
         return Err(BadResult::OtherImage { got: facts.image, expected: image.clone() });
     }
     facts.scanned_by = node.to_owned();
     facts.judged_at = Timestamp::from_second(now.as_second()).unwrap_or(now);
-    Ok(facts)
+    let inventory = parts.inventory.as_deref().map(inventory::decode).transpose()?;
+    Ok((facts, inventory))
 }

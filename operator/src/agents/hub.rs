@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use pratique_core::Digest;
+use pratique_core::package::{Inventory, PackageCounts};
+use pratique_core::{Digest, ImageFacts};
 use pratique_wire::agents::{Assignment, ScanResult, ToAgent, Withdrawn, to_agent};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use super::plan::{Limits, Planner, Step, Wanted};
 use crate::index::SharedIndex;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
+use crate::store::ReportStore;
 
 /// What the agents are told, and what is wanted of every image.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -36,6 +38,7 @@ pub(super) type ToAgentSender = mpsc::Sender<Result<ToAgent, Status>>;
 /// The shared state of all sessions.
 pub struct Hub {
     pub(super) index: SharedIndex,
+    store: ReportStore,
     pub(super) settings: watch::Receiver<ScanSettings>,
     pub(super) leadership: watch::Receiver<Leadership>,
     metrics: Metrics,
@@ -63,6 +66,13 @@ struct Session {
     lacking: Option<HashSet<Digest>>,
 }
 
+/// What a scan gave, checked.
+pub(super) struct ScanEnd {
+    claim: String,
+    facts: ImageFacts,
+    inventory: Option<Inventory>,
+}
+
 /// A session's place in the hub.
 pub(super) struct Place {
     pub(super) node: String,
@@ -75,6 +85,7 @@ impl Hub {
     /// A hub without sessions.
     pub fn new(
         index: SharedIndex,
+        store: ReportStore,
         settings: watch::Receiver<ScanSettings>,
         leadership: watch::Receiver<Leadership>,
         limits: Limits,
@@ -83,6 +94,7 @@ impl Hub {
         let state = Mutex::new(State { planner: Planner::new(limits), ..State::default() });
         Arc::new(Self {
             index,
+            store,
             settings,
             leadership,
             metrics,
@@ -216,8 +228,8 @@ impl Hub {
         self.wake.notify_one();
     }
 
-    /// Takes in a chunk of a result; with the last one the facts go into the index.
-    pub(super) fn result(&self, place: &Place, chunk: &ScanResult) {
+    /// Takes in a chunk of a result; gives the whole result with the last one.
+    pub(super) fn chunk(&self, place: &Place, chunk: &ScanResult) -> Option<ScanEnd> {
         let now = Instant::now();
         let mut state = self.state();
         // Chunks speak for the claim as a pulse does. A void claim's result is of no use: another node has the image.
@@ -227,40 +239,80 @@ impl Hub {
                 session.assembly.forget(&chunk.claim);
             }
             debug!(node = place.node, claim = chunk.claim, "result of a void claim dropped");
-            return;
+            return None;
         };
-        let Some(session) = state.session(place) else { return };
-        let facts = match session.assembly.push(chunk) {
-            Ok(None) => return,
-            Ok(Some(bytes)) => assemble::facts(&bytes, &claim.image, &place.node, Timestamp::now()),
+        let session = state.session(place)?;
+        let parts = session.assembly.push(chunk);
+        // Decoding may take long; nobody waits for it.
+        drop(state);
+        let result = match parts {
+            Ok(None) => return None,
+            Ok(Some(parts)) => assemble::result(&parts, &claim.image, &place.node, Timestamp::now()),
             Err(error) => Err(error),
         };
-        match facts {
-            Ok(facts) => {
+        match result {
+            Ok((facts, inventory)) => {
                 self.metrics.layers.with_label_values(&["read"]).inc_by(chunk.layers_read);
                 self.metrics.layers.with_label_values(&["cached"]).inc_by(chunk.layers_cached);
                 self.metrics.scans.with_label_values(&[outcome(&facts)]).inc();
-                let mut index = self.index.write();
-                if let Some(error) = &facts.error {
-                    let failures = state.planner.failed(&chunk.claim, now);
-                    warn!(node = place.node, image = %claim.image, failures, error, "scan failed");
-                    // What an earlier scan could say is worth more than today's error.
-                    if index.facts().get(&claim.image).is_none_or(|known| known.error.is_some()) {
-                        index.apply_facts(Arc::new(facts));
-                    }
-                } else {
-                    info!(node = place.node, image = %claim.image, findings = facts.findings.len(), gaps = facts.gaps.len(), "scanned");
-                    let wanted = self.settings.borrow().wanted.clone();
-                    state.planner.succeeded(&chunk.claim, &facts, &wanted);
-                    index.apply_facts(Arc::new(facts));
-                }
+                Some(ScanEnd { claim: chunk.claim.clone(), facts, inventory })
             }
             Err(error) => {
                 self.metrics.scans.with_label_values(&["invalid"]).inc();
-                let failures = state.planner.failed(&chunk.claim, now);
+                let failures = self.state().planner.failed(&chunk.claim, now);
                 warn!(node = place.node, image = %claim.image, failures, %error, "result thrown away");
+                self.wake.notify_one();
+                None
             }
         }
+    }
+
+    /// Keeps what a scan gave: its inventory in the store, and its facts in the index.
+    pub(super) async fn keep(&self, place: &Place, end: ScanEnd) {
+        let ScanEnd { claim, facts, inventory } = end;
+        let image = facts.image.clone();
+        let usable = inventory.filter(|_| facts.error.is_none());
+        let packages = match &usable {
+            None => Ok(None),
+            Some(inventory) => {
+                self.store.put_inventory(&image, inventory).await.map(|()| Some(PackageCounts::of(inventory)))
+            }
+        };
+        let mut state = self.state();
+        // The claim may have been given to another node meanwhile, whose result is waited for.
+        if state.planner.claim(&claim, &place.node).is_none() {
+            return;
+        }
+        let now = Instant::now();
+        let mut index = self.index.write();
+        match (&facts.error, packages) {
+            (Some(error), _) => {
+                let failures = state.planner.failed(&claim, now);
+                warn!(node = place.node, %image, failures, error, "scan failed");
+                // What an earlier scan could say is worth more than today's error.
+                if index.facts().get(&image).is_none_or(|known| known.error.is_some()) {
+                    index.apply_facts(Arc::new(facts));
+                }
+            }
+            (None, Ok(packages)) => {
+                let total = packages.as_ref().map(|counts| counts.total);
+                info!(node = place.node, %image, findings = facts.findings.len(), gaps = facts.gaps.len(), packages = total, "scanned");
+                let wanted = self.settings.borrow().wanted.clone();
+                state.planner.succeeded(&claim, &facts, packages.is_some(), &wanted);
+                index.apply_facts(Arc::new(facts));
+                if let Some(packages) = packages {
+                    index.apply_packages(&image, packages);
+                }
+            }
+            (None, Err(error)) => {
+                // Its facts are of use all the same; the inventory is asked for again, later and later.
+                let failures = state.planner.failed(&claim, now);
+                warn!(node = place.node, %image, failures, %error, "the inventory was not stored");
+                self.metrics.store_errors.inc();
+                index.apply_facts(Arc::new(facts));
+            }
+        }
+        drop(index);
         drop(state);
         self.wake.notify_one();
     }
@@ -360,7 +412,7 @@ impl State {
     }
 }
 
-fn outcome(facts: &pratique_core::ImageFacts) -> &'static str {
+fn outcome(facts: &ImageFacts) -> &'static str {
     match pratique_core::Verdict::of(facts) {
         pratique_core::Verdict::Clean | pratique_core::Verdict::Findings => "complete",
         pratique_core::Verdict::Incomplete => "incomplete",

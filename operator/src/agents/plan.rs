@@ -57,6 +57,8 @@ impl Default for Limits {
 pub struct Wanted {
     /// Detectors by id, with the version of their rules that this operator knows.
     pub detectors: BTreeMap<String, u32>,
+    /// Whether packages are listed too.
+    pub inventory: bool,
     /// Facts older than this are judged anew.
     pub rejudge_after: Option<SignedDuration>,
 }
@@ -71,14 +73,16 @@ impl Wanted {
         let youngest = policies.iter().map(|policy| policy.max_scan_age()).min();
         Self {
             detectors: wanted.map(|detector| (detector.id.to_owned(), detector.version)).collect(),
+            inventory: true,
             rejudge_after: youngest.map(|age| (age / 2).max(SHORTEST_REJUDGE)),
         }
     }
 
-    /// Whether the facts say all that is wanted.
-    fn satisfied_by(&self, facts: &ImageFacts, wall: Timestamp) -> bool {
+    /// Whether the facts say all that is wanted. `listed`: whether the image's inventory is there.
+    fn satisfied_by(&self, facts: &ImageFacts, listed: bool, wall: Timestamp) -> bool {
         let age = wall.duration_since(facts.judged_at);
         facts.error.is_none()
+            && (listed || !self.inventory)
             && self.rejudge_after.is_none_or(|limit| age <= limit)
             && (facts.gaps.is_empty() || age <= INCOMPLETE_REJUDGE)
             && self
@@ -220,11 +224,11 @@ impl Planner {
         self.claims.get(id).map(|open| &open.claim).filter(|claim| claim.node == node)
     }
 
-    /// A scan ended with usable facts that are now in the index. `wanted` is what they should have said.
-    pub(super) fn succeeded(&mut self, id: &str, facts: &ImageFacts, wanted: &Wanted) {
+    /// A scan ended with usable facts, and an inventory if `listed`. `wanted` is what they should have said.
+    pub(super) fn succeeded(&mut self, id: &str, facts: &ImageFacts, listed: bool, wanted: &Wanted) {
         let Some(claim) = self.release(id) else { return };
         self.stale.remove(&claim.image);
-        if wanted.satisfied_by(facts, facts.judged_at) {
+        if wanted.satisfied_by(facts, listed, facts.judged_at) {
             self.history.remove(&claim.image);
         } else if let Some(rule_set) = self.agents.get(&claim.node) {
             self.history.entry(claim.image).or_default().insufficient.insert(rule_set.clone());
@@ -334,7 +338,10 @@ impl Planner {
             return false;
         }
         self.stale.contains(image)
-            || index.facts().get(image).is_none_or(|facts| !wanted.satisfied_by(facts, wall))
+            || index
+                .facts()
+                .get(image)
+                .is_none_or(|facts| !wanted.satisfied_by(facts, index.has_inventory(image), wall))
     }
 
     fn may_scan(&self, image: &Digest, node: &str, now: Instant) -> bool {

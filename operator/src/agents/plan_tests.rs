@@ -28,7 +28,7 @@ impl Scene {
                 index.apply_node_images(node, vec![node_image(number, &[])], &[]);
             }
         }
-        let wanted = Wanted { detectors: [("weak-password".to_owned(), 1)].into(), rejudge_after: None };
+        let wanted = Wanted { detectors: [("weak-password".to_owned(), 1)].into(), ..Wanted::default() };
         let mut scene = Self { planner: Planner::new(Limits::default()), index, wanted, now: Instant::now() };
         for node in ["a", "b", "c"] {
             scene.planner.connect(node, "1");
@@ -125,7 +125,7 @@ fn who_still_holds_the_result_is_waited_for_when_it_has_its_share() {
     scene.index.remove_facts(&digest(1));
     scene.plan_none();
     scene.index.apply_facts(std::sync::Arc::new(facts(2, "amd64", false)));
-    scene.planner.succeeded(&assigned[0].0, &facts(2, "amd64", false), &scene.wanted);
+    scene.planner.succeeded(&assigned[0].0, &facts(2, "amd64", false), false, &scene.wanted);
     assert_eq!(scene.plan_one().1, "b");
 }
 
@@ -227,7 +227,7 @@ fn a_success_ends_it_and_old_facts_are_judged_anew() {
     scene.wanted.rejudge_after = Some(SignedDuration::from_secs(500));
     let (id, _) = scene.plan_one();
     let fresh = ImageFacts { judged_at: at(1_600), ..facts(1, "amd64", false) };
-    scene.planner.succeeded(&id, &fresh, &scene.wanted);
+    scene.planner.succeeded(&id, &fresh, false, &scene.wanted);
     scene.index.apply_facts(fresh.into());
     scene.plan_none();
     scene.index.apply_facts(ImageFacts { judged_at: at(1_499), ..facts(1, "amd64", false) }.into());
@@ -256,7 +256,7 @@ fn an_agent_with_older_rules_is_asked_once_and_a_newer_one_again() {
     scene.planner.disconnect("b");
     let (id, _) = scene.plan_one();
     let old = facts(1, "amd64", false);
-    scene.planner.succeeded(&id, &old, &scene.wanted);
+    scene.planner.succeeded(&id, &old, false, &scene.wanted);
     scene.index.apply_facts(old.into());
     scene.plan_none();
     scene.planner.connect("b", "2");
@@ -277,7 +277,7 @@ fn a_changed_dictionary_has_images_judged_anew_once() {
     scene.plan_none();
     scene.planner.judge_anew([digest(1)]);
     let (id, _) = scene.plan_one();
-    scene.planner.succeeded(&id, &facts(1, "amd64", false), &scene.wanted);
+    scene.planner.succeeded(&id, &facts(1, "amd64", false), false, &scene.wanted);
     scene.plan_none();
 }
 

@@ -133,7 +133,7 @@ impl AgentsService {
                 message = inbound.next() => {
                     heard = Instant::now();
                     let Some(message) = message.transpose()? else { return Ok(()) };
-                    if let Some(answer) = self.heard(place, message)? {
+                    if let Some(answer) = self.heard(place, message).await? {
                         say(to_agent, answer).await?;
                     }
                 }
@@ -141,7 +141,7 @@ impl AgentsService {
         }
     }
 
-    fn heard(&self, place: &Place, message: FromAgent) -> Result<Option<to_agent::Message>, Status> {
+    async fn heard(&self, place: &Place, message: FromAgent) -> Result<Option<to_agent::Message>, Status> {
         use from_agent::Message;
         match message.message {
             Some(Message::Roster(roster)) => {
@@ -158,7 +158,11 @@ impl AgentsService {
             }
             Some(Message::Gone(gone)) => self.hub.images(place, Vec::new(), &messages::digests(&gone.images)),
             Some(Message::Claimed(claimed)) => self.hub.pulse(place, &[claimed.claim]),
-            Some(Message::Result(result)) => self.hub.result(place, &result),
+            Some(Message::Result(result)) => {
+                if let Some(end) = self.hub.chunk(place, &result) {
+                    self.hub.keep(place, end).await;
+                }
+            }
             Some(Message::HandedBack(back)) => {
                 self.hub.handed_back(place, &back.claim, &back.reason, back.image_gone)
             }

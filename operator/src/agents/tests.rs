@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use pratique_core::package::{Ecosystem, Inventory, LocatedPackage, Package, PackageCounts};
 use pratique_core::{Digest, ImageFacts};
 use pratique_wire::agents::agents_client::AgentsClient;
 use pratique_wire::agents::*;
 use pratique_wire::facts_proto;
+use pratique_wire::inventory::encode;
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, watch};
@@ -20,6 +22,7 @@ use super::*;
 use crate::index::SharedIndex;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
+use crate::store::ReportStore;
 use crate::testing::{Believer, digest, facts, grpc, until};
 
 struct Operator {
@@ -27,26 +30,37 @@ struct Operator {
     hub: Arc<Hub>,
     leadership: watch::Sender<Leadership>,
     settings: watch::Sender<ScanSettings>,
+    store: ReportStore,
     channel: Channel,
+    _folder: tempfile::TempDir,
     _running: tokio_util::sync::DropGuard,
 }
 
 impl Operator {
     async fn start() -> Self {
         let index = SharedIndex::default();
-        let wanted = Wanted { detectors: [("weak-password".to_owned(), 1)].into(), rejudge_after: None };
+        let wanted = Wanted { detectors: [("weak-password".to_owned(), 1)].into(), ..Wanted::default() };
         let settings = watch::Sender::new(ScanSettings { wanted, dictionary: ["harbour".to_owned()].into() });
         let leadership = watch::Sender::new(Leadership::Leading { epoch: 1 });
         let metrics = Metrics::new(prometheus::Registry::new()).unwrap();
-        let hub =
-            Hub::new(index.clone(), settings.subscribe(), leadership.subscribe(), Limits::default(), metrics);
+        let folder = tempfile::tempdir().unwrap();
+        let store = ReportStore::open(folder.path(), &[]).unwrap();
+        let hub = Hub::new(
+            index.clone(),
+            store.clone(),
+            settings.subscribe(),
+            leadership.subscribe(),
+            Limits::default(),
+            metrics,
+        );
         let shutdown = CancellationToken::new();
         hub.hand_out();
         tokio::spawn(hub.clone().run(shutdown.clone()));
         let account = AgentAccount { namespace: "pratique".into(), name: "pratique-agent".into() };
         let service = AgentsService::new(hub.clone(), Arc::new(Believer), account).into_server();
         let channel = grpc(tonic::service::Routes::new(service)).await;
-        Self { index, hub, leadership, settings, channel, _running: shutdown.drop_guard() }
+        let _running = shutdown.drop_guard();
+        Self { index, hub, leadership, settings, store, channel, _folder: folder, _running }
     }
 
     async fn connect(&self, token: &str) -> Result<Agent, Status> {
@@ -131,6 +145,22 @@ impl Agent {
     }
 }
 
+impl Agent {
+    /// Sends facts, and an inventory in two chunks.
+    async fn listed(&self, claim: &str, facts: ImageFacts, inventory: &[u8]) {
+        let bytes = facts_proto::ImageFacts::from(facts).encode_to_vec();
+        let (first, second) = inventory.split_at(inventory.len() / 2);
+        let part = |bytes: &[u8]| Some(Bytes::copy_from_slice(bytes));
+        for result in [
+            ScanResult { part: bytes.into(), ..ScanResult::default() },
+            ScanResult { chunk: 1, inventory: part(first), ..ScanResult::default() },
+            ScanResult { chunk: 2, inventory: part(second), last: true, ..ScanResult::default() },
+        ] {
+            self.say(from_agent::Message::Result(ScanResult { claim: claim.into(), ..result })).await;
+        }
+    }
+}
+
 fn image(byte: u8) -> NodeImage {
     NodeImage {
         image: digest(byte).to_string(),
@@ -203,6 +233,60 @@ async fn facts_about_another_image_are_thrown_away() {
     agent.result(&second.claim, facts(other, "amd64", false), 1 << 20).await;
     until("the right one arrives", || known(&operator, other).is_some()).await;
     assert!(known(&operator, 3 - other).is_none());
+}
+
+fn inventory() -> Inventory {
+    let located = LocatedPackage {
+        package: Package::new(Ecosystem::Deb, "zlib1g", "1:1.2.13"),
+        purl: "pkg:deb/debian/zlib1g@1:1.2.13".into(),
+        path: "/var/lib/dpkg/status".into(),
+        layer: None,
+        owned_by: None,
+        files: 3,
+    };
+    Inventory { packages: vec![located], ..Inventory::default() }
+}
+
+#[tokio::test]
+async fn an_inventory_is_stored_before_its_image_counts_as_listed() {
+    let operator = Operator::start().await;
+    operator.settings.send_modify(|settings| settings.wanted.inventory = true);
+    let mut agent = operator.connect("pratique-agent/n1").await.unwrap();
+    agent.say(from_agent::Message::Hello(Hello { protocol: 1, ..Hello::default() })).await;
+    agent.hear().await;
+    // What was known was said by an agent of before inventories.
+    operator.index.write().apply_facts(facts(1, "amd64", false).into());
+    agent.report(&[image(1)]).await;
+    let assignment = agent.assignment().await;
+    agent.listed(&assignment.claim, facts(1, "amd64", false), &encode(&inventory()).0).await;
+    until("it counts as listed", || operator.index.read().has_inventory(&digest(1))).await;
+    assert_eq!(operator.index.read().packages(&digest(1)), Some(&PackageCounts::of(&inventory())));
+    assert_eq!(operator.store.inventory(&digest(1)).await.unwrap(), Some(inventory()));
+
+    // One that was lost is asked for again, and one that is none is not taken for one.
+    operator.index.write().lost_inventory(&digest(1));
+    let assignment = agent.assignment().await;
+    agent.listed(&assignment.claim, facts(1, "amd64", false), b"nonsense").await;
+    agent.say(from_agent::Message::Gone(Gone { images: vec![digest(1).to_string()] })).await;
+    until("the agent was heard", || operator.index.read().nodes().images().len() == 0).await;
+    assert!(!operator.index.read().has_inventory(&digest(1)));
+}
+
+#[tokio::test]
+async fn an_agent_that_lists_no_packages_is_asked_once() {
+    let operator = Operator::start().await;
+    operator.settings.send_modify(|settings| settings.wanted.inventory = true);
+    let mut agent = operator.connect("pratique-agent/n1").await.unwrap();
+    agent.say(from_agent::Message::Hello(Hello { protocol: 1, ..Hello::default() })).await;
+    agent.hear().await;
+    agent.report(&[image(1)]).await;
+    let assignment = agent.assignment().await;
+    agent.result(&assignment.claim, facts(1, "amd64", false), 1 << 20).await;
+    until("its facts are taken", || known(&operator, 1).is_some()).await;
+    assert_eq!(operator.index.read().packages(&digest(1)), None);
+    // The next assignment is the next image's, not this one's again.
+    agent.say(from_agent::Message::Images(Images { images: vec![image(2)] })).await;
+    assert_eq!(agent.assignment().await.image, digest(2).to_string());
 }
 
 #[tokio::test]

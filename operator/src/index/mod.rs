@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as k8s;
+use pratique_core::package::PackageCounts;
 use pratique_core::{Digest, ImageFacts};
 use tokio::sync::broadcast;
 
@@ -82,6 +83,7 @@ pub enum Change {
 #[derive(Debug)]
 pub struct Index {
     facts: FactsIndex,
+    packages: HashMap<Digest, Listed>,
     nodes: NodesIndex,
     cluster: ClusterIndex,
     seen: FirstSeenIndex,
@@ -89,10 +91,18 @@ pub struct Index {
     changes: broadcast::Sender<Change>,
 }
 
+/// What is known of an image's inventory.
+#[derive(Debug)]
+struct Listed {
+    counts: PackageCounts,
+    here: bool,
+}
+
 impl Default for Index {
     fn default() -> Self {
         Self {
             facts: FactsIndex::default(),
+            packages: HashMap::new(),
             nodes: NodesIndex::default(),
             cluster: ClusterIndex::default(),
             seen: FirstSeenIndex::default(),
@@ -106,6 +116,16 @@ impl Index {
     /// Facts of images.
     pub fn facts(&self) -> &FactsIndex {
         &self.facts
+    }
+
+    /// How many packages an image has, once the leader has its inventory.
+    pub fn packages(&self, image: &Digest) -> Option<&PackageCounts> {
+        self.packages.get(image).map(|listed| &listed.counts)
+    }
+
+    /// Whether the image's inventory is in this replica's own store.
+    pub fn has_inventory(&self, image: &Digest) -> bool {
+        self.packages.get(image).is_some_and(|listed| listed.here)
     }
 
     /// What each node's image store holds.
@@ -170,8 +190,34 @@ impl Index {
         }
     }
 
-    /// Drops the facts of an image.
+    /// The image's inventory is in this replica's store, and has so many packages.
+    pub fn apply_packages(&mut self, image: &Digest, counts: PackageCounts) {
+        let changed = self.packages(image) != Some(&counts);
+        self.packages.insert(image.clone(), Listed { counts, here: true });
+        if changed {
+            self.notify(Change::Facts(image.clone()));
+        }
+    }
+
+    /// The leader's inventory of the image has so many packages.
+    pub fn apply_known_packages(&mut self, image: &Digest, counts: PackageCounts) {
+        if self.packages(image) != Some(&counts) {
+            // What lies in this replica's store is another list.
+            self.packages.insert(image.clone(), Listed { counts, here: false });
+            self.notify(Change::Facts(image.clone()));
+        }
+    }
+
+    /// The image's inventory is no longer in this replica's store.
+    pub fn lost_inventory(&mut self, image: &Digest) {
+        if let Some(listed) = self.packages.get_mut(image) {
+            listed.here = false;
+        }
+    }
+
+    /// Drops the facts of an image, and what is known of its packages.
     pub fn remove_facts(&mut self, image: &Digest) {
+        self.packages.remove(image);
         if self.facts.remove(image).is_some() {
             self.notify(Change::FactsRemoved(image.clone()));
         }
@@ -214,6 +260,9 @@ impl Index {
         }
         for (facts, since) in state.facts {
             self.apply_known_facts(facts, since);
+        }
+        for (image, counts) in state.packages {
+            self.apply_known_packages(&image, counts);
         }
         for (node, images) in state.nodes {
             self.reset_node_images(&node, images);
@@ -323,6 +372,8 @@ impl Index {
 pub struct Replicated {
     /// Facts of all images, each with the time since when the same was known.
     pub facts: Vec<(Arc<ImageFacts>, Timestamp)>,
+    /// How many packages images have.
+    pub packages: Vec<(Digest, PackageCounts)>,
     /// All reported nodes with their images.
     pub nodes: Vec<(String, Vec<NodeImage>)>,
     /// Namespace, image, and when it was first seen running there.

@@ -25,6 +25,11 @@ impl ReportNames {
         self.0.read().unwrap_or_else(PoisonError::into_inner).by_image.get(image).cloned()
     }
 
+    /// The image that the report of this name is about.
+    pub fn image(&self, name: &str) -> Option<Digest> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).by_name.get(name).cloned()
+    }
+
     /// All images that have a report.
     pub fn images(&self) -> Vec<Digest> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).by_image.keys().cloned().collect()

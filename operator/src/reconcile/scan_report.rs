@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use pratique_core::package::PackageCounts;
 use pratique_core::policy::{Scanned, explain};
 use pratique_core::{Digest, ImageFacts, Reference};
 use pratique_crds::scan_report::report_status;
@@ -240,6 +241,7 @@ impl Reports {
     fn compose(&self, policies: &PolicySet, image: &Digest, now: Timestamp) -> Option<Report> {
         let index = self.context.index.read();
         let facts = index.facts().get(image)?.clone();
+        let packages = index.packages(image).cloned();
         let mut references: Vec<Reference> =
             index.nodes().references(image).iter().filter_map(|text| text.parse().ok()).collect();
         if references.is_empty() {
@@ -254,8 +256,18 @@ impl Reports {
             .copied()
             .unwrap_or_else(|| Usage { nodes: nodes(&index, image), workloads: 0 });
         drop(index);
-        Some(Report::compose(&self.context.watches.reports, policies, &facts, since, references, usage, now))
+        let known = Known { facts: &facts, packages: packages.as_ref(), since };
+        Some(Report::compose(&self.context.watches.reports, policies, known, references, usage, now))
     }
+}
+
+/// What is known of an image.
+#[derive(Clone, Copy)]
+struct Known<'k> {
+    facts: &'k ImageFacts,
+    packages: Option<&'k PackageCounts>,
+    /// Since when the same was known.
+    since: Timestamp,
 }
 
 /// A report as it is to be.
@@ -272,12 +284,12 @@ impl Report {
     fn compose(
         names: &ReportNames,
         policies: &PolicySet,
-        facts: &ImageFacts,
-        since: Timestamp,
+        known: Known<'_>,
         references: Vec<Reference>,
         usage: Usage,
         now: Timestamp,
     ) -> Self {
+        let Known { facts, packages, since } = known;
         let short_name = references.first().map_or_else(|| "image".to_owned(), Reference::short_name);
         let name = names.choose(&facts.image, &short_name);
         let scanned = Scanned { facts, since, report: Some(&name) };
@@ -286,7 +298,7 @@ impl Report {
             .iter()
             .filter_map(|policy| explain(policy, scanned, &references, now))
             .collect();
-        let mut status = report_status(facts, &references, &explanations);
+        let mut status = report_status(facts, packages, &references, &explanations);
         status.nodes = Some(usage.nodes);
         status.workloads = Some(usage.workloads);
         status.conditions = conditions(facts, status.error.as_deref());
@@ -425,7 +437,8 @@ mod tests {
         let references = vec!["registry.test/shop/web:1".parse().unwrap()];
         let usage = Usage { nodes: 2, workloads: 1 };
         let now = now.parse().unwrap();
-        Report::compose(&ReportNames::default(), policies, facts, facts.judged_at, references, usage, now)
+        let known = Known { facts, packages: None, since: facts.judged_at };
+        Report::compose(&ReportNames::default(), policies, known, references, usage, now)
     }
 
     #[test]

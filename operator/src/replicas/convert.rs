@@ -1,10 +1,23 @@
 //! Index entries to and from the wire.
 
 use pratique_core::digest::InvalidDigest;
+use pratique_core::package::{Ecosystem, PackageCounts};
 use pratique_core::{Digest, Platform};
-use pratique_wire::replicas::{NodeTags, TaggedImage};
+use pratique_wire::replicas::{self as proto, NodeTags, TaggedImage};
 
 use crate::index::{NodeImage, NodeImages};
+
+pub(super) fn package_counts(counts: &PackageCounts) -> proto::PackageCounts {
+    let ecosystems = counts.ecosystems.iter();
+    let ecosystems = ecosystems.map(|(ecosystem, count)| (ecosystem.purl_type().to_owned(), *count));
+    proto::PackageCounts { total: counts.total, ecosystems: ecosystems.collect() }
+}
+
+/// Ecosystems that this release does not know are left to the total.
+pub(super) fn counted(counts: &proto::PackageCounts) -> PackageCounts {
+    let count = |ecosystem: Ecosystem| Some((ecosystem, *counts.ecosystems.get(ecosystem.purl_type())?));
+    PackageCounts { total: counts.total, ecosystems: Ecosystem::ALL.into_iter().filter_map(count).collect() }
+}
 
 pub(super) fn node_tags(node: &str, images: &NodeImages) -> NodeTags {
     let texts = |digests: &[Digest]| digests.iter().map(Digest::to_string).collect();

@@ -1,23 +1,21 @@
 //! A replica that does not lead keeps its index like the leader's.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
 use jiff::Timestamp;
+use pratique_core::package::PackageCounts;
 use pratique_core::{Digest, ImageFacts};
 use pratique_wire::PROTOCOL;
-use pratique_wire::replicas::replicas_client::ReplicasClient;
 use pratique_wire::replicas::{FollowRequest, Update, update};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tonic::metadata::MetadataValue;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig};
 use tonic::{Request, Status};
 use tracing::{info, warn};
 
 use super::convert;
+use super::dial::{Trust, dial};
 use crate::index::{Freshness, NodeImage, Replicated, SharedIndex};
 use crate::lease::Leadership;
 
@@ -26,19 +24,6 @@ const SILENCE: Duration = Duration::from_secs(15);
 
 /// Wait between two attempts.
 const RETRY: Duration = Duration::from_secs(1);
-
-/// How the leader is known and convinced.
-#[derive(Debug, Clone)]
-pub struct Trust {
-    /// CA certificates (PEM) that the leader's certificate must be signed by; renewed by whoever keeps the authority.
-    pub bundle: watch::Receiver<Option<String>>,
-    /// The name in the leader's certificate.
-    pub server_name: String,
-    /// File with this pod's token; read for every attempt, since it is renewed.
-    pub token: PathBuf,
-    /// This pod's name, for the leader's log.
-    pub replica: String,
-}
 
 /// Follows whoever leads, until `shutdown`.
 pub async fn follow(
@@ -100,42 +85,14 @@ async fn keep_following(index: &SharedIndex, trust: &Trust, leader: &str) {
 }
 
 async fn connect(trust: &Trust, leader: &str) -> Result<tonic::Streaming<Update>, String> {
-    let mut bundle = trust.bundle.clone();
-    let pem = match bundle.wait_for(Option::is_some).await {
-        Ok(pem) => pem.clone().unwrap_or_default(),
-        Err(_) => return Err("there is no certificate authority".to_owned()),
-    };
-    let token = tokio::fs::read_to_string(&trust.token)
-        .await
-        .map_err(|error| format!("token {} cannot be read: {error}", trust.token.display()))?;
-    let tls =
-        ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem)).domain_name(&trust.server_name);
-    let channel = Channel::from_shared(format!("https://{leader}"))
-        .map(|endpoint| endpoint.connect_timeout(Duration::from_secs(5)))
-        .map_err(|error| error.to_string())?
-        .tls_config(tls)
-        .map_err(|error| chain(&error))?
-        .http2_keep_alive_interval(Duration::from_secs(5))
-        .keep_alive_timeout(Duration::from_secs(5))
-        .connect()
-        .await
-        .map_err(|error| chain(&error))?;
-    let mut client = ReplicasClient::new(channel).max_decoding_message_size(super::MAX_UPDATE);
+    let mut client = dial(trust, leader).await?;
     let mut request = Request::new(FollowRequest { protocol: PROTOCOL, replica: trust.replica.clone() });
-    let bearer = MetadataValue::try_from(format!("Bearer {}", token.trim()))
-        .map_err(|_| format!("token {} has characters that no token has", trust.token.display()))?;
-    request.metadata_mut().insert("authorization", bearer);
+    trust.sign(&mut request).await?;
     match tokio::time::timeout(SILENCE, client.follow(request)).await {
         Ok(Ok(response)) => Ok(response.into_inner()),
         Ok(Err(status)) => Err(status.to_string()),
         Err(_) => Err("the leader does not answer".to_owned()),
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Takes updates in until the stream ends; returns why it did.
@@ -174,7 +131,7 @@ impl Default for Follower {
 
 /// An update that can be applied.
 enum Checked {
-    Facts(Arc<ImageFacts>, Timestamp),
+    Facts(Arc<ImageFacts>, Timestamp, Option<PackageCounts>),
     FactsRemoved(Digest),
     Node(String, Vec<NodeImage>),
     NodeRemoved(String),
@@ -207,13 +164,23 @@ impl Follower {
                 index.write().reset_replicated(snapshot, now);
             }
             (None, Checked::Synced) => {}
-            (Some(snapshot), Checked::Facts(facts, since)) => snapshot.facts.push((facts, since)),
+            (Some(snapshot), Checked::Facts(facts, since, packages)) => {
+                snapshot.packages.extend(packages.map(|counts| (facts.image.clone(), counts)));
+                snapshot.facts.push((facts, since));
+            }
             (Some(snapshot), Checked::Node(node, images)) => snapshot.nodes.push((node, images)),
             (Some(snapshot), Checked::Seen(namespace, image, at)) => {
                 snapshot.seen.push((namespace, image, at))
             }
             (Some(_), Checked::FactsRemoved(_) | Checked::NodeRemoved(_)) => {}
-            (None, Checked::Facts(facts, since)) => index.write().apply_known_facts(facts, since),
+            (None, Checked::Facts(facts, since, packages)) => {
+                let image = facts.image.clone();
+                let mut index = index.write();
+                index.apply_known_facts(facts, since);
+                if let Some(counts) = packages {
+                    index.apply_known_packages(&image, counts);
+                }
+            }
             (None, Checked::FactsRemoved(image)) => index.write().remove_facts(&image),
             (None, Checked::Node(node, images)) => index.write().reset_node_images(&node, images),
             (None, Checked::NodeRemoved(node)) => index.write().remove_node_images(&node),
@@ -234,7 +201,8 @@ fn check(update: Update) -> Result<Checked, String> {
     Ok(match update.update {
         Some(update::Update::Facts(facts)) => {
             let since = Timestamp::from_second(update.facts_since).map_err(|error| wrong(&error))?;
-            Checked::Facts(Arc::new(ImageFacts::try_from(facts).map_err(|error| wrong(&error))?), since)
+            let facts = ImageFacts::try_from(facts).map_err(|error| wrong(&error))?;
+            Checked::Facts(Arc::new(facts), since, update.packages.as_ref().map(convert::counted))
         }
         Some(update::Update::FactsRemoved(image)) => Checked::FactsRemoved(digest(&image)?),
         Some(update::Update::NodeTags(tags)) => {

@@ -4,12 +4,14 @@
 //! [`crate::index::MAX_LAG`] after the stream broke, it decides with what it has.
 
 mod convert;
+mod dial;
 mod follower;
 mod service;
 #[cfg(test)]
 mod tests;
 
-pub use follower::{Trust, follow};
+pub use dial::{Trust, inventory_of_leader};
+pub use follower::follow;
 pub use service::ReplicasService;
 
 /// Largest update, in bytes: the images of a large node in one.

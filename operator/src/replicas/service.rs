@@ -4,10 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use pratique_core::Digest;
-use pratique_wire::PROTOCOL;
-use pratique_wire::replicas::{FirstSeen, FollowRequest, Heartbeat, Synced, Update, replicas_server, update};
+use pratique_core::digest::InvalidDigest;
+use pratique_wire::inventory::encode;
+use pratique_wire::replicas::{
+    FirstSeen, FollowRequest, Heartbeat, InventoryPart, InventoryRequest, Synced, Update, replicas_server,
+    update,
+};
+use pratique_wire::{CHUNK, PROTOCOL};
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
@@ -19,6 +25,7 @@ use crate::auth::{AuthError, Authenticator, bearer};
 use crate::index::{Change, SharedIndex};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
+use crate::store::ReportStore;
 
 /// How often a follower hears that the leader is alive.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -33,6 +40,7 @@ const QUEUE: usize = 64;
 #[derive(Clone)]
 pub struct ReplicasService {
     index: SharedIndex,
+    store: ReportStore,
     leadership: watch::Receiver<Leadership>,
     authenticator: Arc<dyn Authenticator>,
     account: (String, String),
@@ -43,12 +51,13 @@ impl ReplicasService {
     /// A service that answers callers of the operator's own service account, given as namespace and name.
     pub fn new(
         index: SharedIndex,
+        store: ReportStore,
         leadership: watch::Receiver<Leadership>,
         authenticator: Arc<dyn Authenticator>,
         account: (String, String),
         metrics: Metrics,
     ) -> Self {
-        Self { index, leadership, authenticator, account, metrics }
+        Self { index, store, leadership, authenticator, account, metrics }
     }
 
     /// The service for a tonic server, with the protocol's bound on messages.
@@ -60,15 +69,36 @@ impl ReplicasService {
 #[tonic::async_trait]
 impl replicas_server::Replicas for ReplicasService {
     type FollowStream = ReceiverStream<Result<Update, Status>>;
+    type InventoryStream = futures::stream::Iter<std::vec::IntoIter<Result<InventoryPart, Status>>>;
+
+    async fn inventory(
+        &self,
+        request: Request<InventoryRequest>,
+    ) -> Result<Response<Self::InventoryStream>, Status> {
+        self.admit(&request).await?;
+        let image = request.into_inner().image.parse();
+        let image: Digest =
+            image.map_err(|error: InvalidDigest| Status::invalid_argument(error.to_string()))?;
+        let stored =
+            self.store.inventory(&image).await.map_err(|error| Status::internal(error.to_string()))?;
+        let mut parts = Vec::new();
+        if let Some(inventory) = stored {
+            // It fits: what is stored was decoded from what did.
+            let bytes = Bytes::from(encode(&inventory).0);
+            let starts = (0..bytes.len()).step_by(CHUNK);
+            parts.extend(
+                starts.map(|start| {
+                    Ok(InventoryPart { part: bytes.slice(start..bytes.len().min(start + CHUNK)) })
+                }),
+            );
+        } else {
+            self.index.write().lost_inventory(&image);
+        }
+        Ok(Response::new(futures::stream::iter(parts)))
+    }
 
     async fn follow(&self, request: Request<FollowRequest>) -> Result<Response<Self::FollowStream>, Status> {
-        if self.leadership.borrow().epoch().is_none() {
-            return Err(Status::failed_precondition("this replica does not lead"));
-        }
-        let caller = self.authenticator.caller(&bearer(request.metadata())?).await?;
-        if (&caller.namespace, &caller.service_account) != (&self.account.0, &self.account.1) {
-            return Err(AuthError::Refused("it is not the operator's".to_owned()).into());
-        }
+        self.admit(&request).await?;
         let FollowRequest { protocol, replica } = request.into_inner();
         // N serves N-1: during an upgrade the older replica follows, or is followed.
         if protocol == 0 || protocol > PROTOCOL {
@@ -93,6 +123,18 @@ impl replicas_server::Replicas for ReplicasService {
 }
 
 impl ReplicasService {
+    /// Lets in replicas of the operator, while this one leads.
+    async fn admit<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        if self.leadership.borrow().epoch().is_none() {
+            return Err(Status::failed_precondition("this replica does not lead"));
+        }
+        let caller = self.authenticator.caller(&bearer(request.metadata())?).await?;
+        if (&caller.namespace, &caller.service_account) != (&self.account.0, &self.account.1) {
+            return Err(AuthError::Refused("it is not the operator's".to_owned()).into());
+        }
+        Ok(())
+    }
+
     async fn stream(&self, sender: &mut Sender) -> Result<(), Status> {
         let mut leadership = self.leadership.clone();
         let mut changes = self.snapshot(sender).await?;
@@ -148,11 +190,12 @@ impl ReplicasService {
     /// The newest word on something that changed; none if there is nothing to say any more.
     fn update(&self, state: State) -> Option<Update> {
         let index = self.index.read();
-        let mut facts_since = 0;
+        let (mut facts_since, mut packages) = (0, None);
         let update = match state {
             State::Facts(image) => match index.facts().get(&image).cloned() {
                 Some(facts) => {
                     facts_since = index.facts().since(&image)?.as_second();
+                    packages = index.packages(&image).map(convert::package_counts);
                     drop(index);
                     update::Update::Facts((*facts).clone().into())
                 }
@@ -167,7 +210,7 @@ impl ReplicasService {
                 update::Update::FirstSeen(FirstSeen { namespace, image: image.into(), at })
             }
         };
-        Some(Update { update: Some(update), facts_since, ..Update::default() })
+        Some(Update { update: Some(update), facts_since, packages, ..Update::default() })
     }
 }
 

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use pratique_core::ImageFacts;
+use pratique_core::package::{Ecosystem, Inventory, LocatedPackage, Package, PackageCounts};
 use pratique_wire::replicas::replicas_client::ReplicasClient;
 use pratique_wire::replicas::*;
 use tokio::sync::watch;
@@ -13,10 +14,13 @@ use super::*;
 use crate::index::{Freshness, SharedIndex};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
+use crate::store::ReportStore;
 use crate::testing::{Believer, at, digest, facts, grpc, node_image, until};
 
 struct Leader {
     index: SharedIndex,
+    store: ReportStore,
+    _folder: tempfile::TempDir,
     leadership: watch::Sender<Leadership>,
     channel: tonic::transport::Channel,
 }
@@ -31,10 +35,25 @@ impl Leader {
         let leadership = watch::Sender::new(Leadership::Leading { epoch: 1 });
         let account = ("pratique".to_owned(), "pratique-operator".to_owned());
         let metrics = Metrics::new(prometheus::Registry::new()).unwrap();
-        let service =
-            ReplicasService::new(index.clone(), leadership.subscribe(), Arc::new(Believer), account, metrics);
+        let folder = tempfile::tempdir().unwrap();
+        let store = ReportStore::open(folder.path(), &[]).unwrap();
+        let service = ReplicasService::new(
+            index.clone(),
+            store.clone(),
+            leadership.subscribe(),
+            Arc::new(Believer),
+            account,
+            metrics,
+        );
         let channel = grpc(tonic::service::Routes::new(service.into_server())).await;
-        Self { index, leadership, channel }
+        Self { index, store, _folder: folder, leadership, channel }
+    }
+
+    async fn inventory(&self, token: &str, image: u8) -> Result<Option<Inventory>, Status> {
+        let mut request = Request::new(InventoryRequest { image: digest(image).to_string() });
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let parts = ReplicasClient::new(self.channel.clone()).inventory(request).await?.into_inner();
+        Ok(super::dial::receive(parts).await.unwrap())
     }
 
     async fn follow(&self, token: &str) -> Result<Streaming<Update>, Status> {
@@ -42,6 +61,49 @@ impl Leader {
         request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         Ok(ReplicasClient::new(self.channel.clone()).follow(request).await?.into_inner())
     }
+}
+
+#[tokio::test]
+async fn a_follower_asks_the_leader_for_the_inventory_that_it_lacks() {
+    let leader = Leader::start().await;
+    // More than one part.
+    let path = "p".repeat(200_000);
+    let packages = (0..20).map(|number| LocatedPackage {
+        package: Package::new(Ecosystem::Npm, format!("n{number}"), "1"),
+        purl: format!("pkg:npm/n{number}@1"),
+        path: path.clone(),
+        layer: None,
+        owned_by: None,
+        files: 0,
+    });
+    let inventory = Inventory { packages: packages.collect(), ..Inventory::default() };
+    leader.store.put_inventory(&digest(1), &inventory).await.unwrap();
+    leader.store.put_inventory(&digest(2), &Inventory::default()).await.unwrap();
+    assert_eq!(leader.inventory("pratique-operator/n2", 1).await.unwrap(), Some(inventory));
+    assert_eq!(leader.inventory("pratique-operator/n2", 2).await.unwrap(), Some(Inventory::default()));
+    assert_eq!(leader.inventory("pratique-operator/n2", 3).await.unwrap(), None);
+    assert_eq!(leader.inventory("pratique-agent/n2", 1).await.unwrap_err().code(), Code::Unauthenticated);
+    leader.leadership.send_replace(Leadership::Unknown);
+    let refused = leader.inventory("pratique-operator/n2", 1).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition);
+}
+
+#[tokio::test]
+async fn a_follower_knows_the_leaders_counts_and_that_it_lacks_the_inventory() {
+    let leader = Leader::start().await;
+    let counts = |total| PackageCounts { total, ecosystems: [(Ecosystem::Deb, total)].into() };
+    leader.index.write().apply_packages(&digest(1), counts(3));
+    let own = SharedIndex::default();
+    own.write().apply_packages(&digest(1), counts(2));
+    let updates = leader.follow("pratique-operator/n2").await.unwrap();
+    tokio::spawn({
+        let own = own.clone();
+        async move { receive(&own, updates).await }
+    });
+    until("the follower is in step", || own.read().packages(&digest(1)) == Some(&counts(3))).await;
+    assert!(!own.read().has_inventory(&digest(1)));
+    leader.index.write().apply_packages(&digest(1), counts(4));
+    until("a change arrives", || own.read().packages(&digest(1)) == Some(&counts(4))).await;
 }
 
 fn is_following(index: &SharedIndex) -> bool {
@@ -102,7 +164,7 @@ async fn who_does_not_lead_is_not_followed_and_strangers_follow_nobody() {
 }
 
 fn update(revision: u64, update: update::Update) -> Update {
-    Update { revision, sent_at_ms: 1_000, update: Some(update), facts_since: 1 }
+    Update { revision, sent_at_ms: 1_000, update: Some(update), facts_since: 1, packages: None }
 }
 
 #[test]
@@ -148,12 +210,14 @@ fn a_backlog_counts_as_lag_and_a_wrong_clock_does_not() {
                 sent_at_ms: sent,
                 update: Some(update::Update::Synced(Synced {})),
                 facts_since: 0,
+                packages: None,
             },
             _ => Update {
                 revision,
                 sent_at_ms: sent,
                 update: Some(update::Update::Heartbeat(Heartbeat {})),
                 facts_since: 0,
+                packages: None,
             },
         };
         let now = Timestamp::from_millisecond(hour + arrived).unwrap();

@@ -1,4 +1,11 @@
-//! The report store: complete facts on disk, one object per image, so that a restart needs no agent.
+//! The report store: complete facts and inventories on disk, one object of each per image, so that a restart needs no
+//! agent. What is derived from an inventory is none of it: an inventory changes only when its image is listed anew.
+//!
+//! ```text
+//! facts/sha256/3f/3f2a….json.zst         facts, since when they are known, how many packages the image has
+//! inventories/sha256/3f/3f2a….json.zst   the packages; read one at a time, never all at once
+//! first-seen.json.zst                    what ran where since when
+//! ```
 //!
 //! Every replica keeps its own. What is lost is sent again by the agents; what is corrupt is dropped and named.
 
@@ -7,6 +14,7 @@ mod collect;
 mod tests;
 mod writer;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path as FilePath;
@@ -17,6 +25,7 @@ use jiff::Timestamp;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use pratique_core::package::{Inventory, PackageCounts};
 use pratique_core::{Digest, ImageFacts};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -65,6 +74,17 @@ struct Stored {
     dictionary: String,
     since: Timestamp,
     facts: ImageFacts,
+    /// Of the inventory that lies beside them, so that a start reads no inventory.
+    #[serde(default)]
+    packages: Option<PackageCounts>,
+}
+
+/// What an image is made of.
+#[derive(Serialize, Deserialize)]
+struct StoredInventory<'i> {
+    schema: u32,
+    image: Digest,
+    inventory: Cow<'i, Inventory>,
 }
 
 /// One line of the first-seen table.
@@ -83,6 +103,8 @@ pub struct FirstSeen {
 pub struct Loaded {
     /// Facts of images, each with the time since when the same was known.
     pub facts: Vec<(ImageFacts, Timestamp)>,
+    /// How many packages the images have whose inventories are there.
+    pub packages: Vec<(Digest, PackageCounts)>,
     /// Images whose facts were judged with another dictionary.
     pub stale: HashSet<Digest>,
     /// When images were first seen running.
@@ -120,8 +142,12 @@ impl ReportStore {
     /// # Errors
     /// If the folder cannot be listed. An object that cannot be read is no error: it is dropped.
     pub async fn load(&self) -> Result<Loaded, StoreError> {
-        let prefix = Path::from("facts");
-        let objects: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await?;
+        let listed = async |folder| -> Result<Vec<_>, StoreError> {
+            Ok(self.objects.list(Some(&Path::from(folder))).try_collect().await?)
+        };
+        let objects = listed("facts").await?;
+        let mut inventories: HashSet<Path> =
+            listed("inventories").await?.into_iter().map(|object| object.location).collect();
         let mut loaded = Loaded { seen: self.load_seen().await, ..Loaded::default() };
         let mut reads = futures::stream::iter(objects)
             .map(|object| async move {
@@ -134,41 +160,91 @@ impl ReportStore {
                     if stored.dictionary != self.dictionary {
                         loaded.stale.insert(stored.facts.image.clone());
                     }
+                    let listed = inventories.remove(&inventory_path(&stored.facts.image));
+                    if let Some(counts) = stored.packages.filter(|_| listed) {
+                        loaded.packages.push((stored.facts.image.clone(), counts));
+                    }
                     loaded.facts.push((stored.facts, stored.since));
                 }
                 Ok(_) => {
-                    self.drop_corrupt(
-                        &location,
-                        "it is of another version or under another image's name",
-                        &mut loaded,
-                    )
-                    .await
+                    let reason = "it is of another version or under another image's name";
+                    self.drop_corrupt(&location, reason).await;
+                    loaded.dropped += 1;
                 }
-                Err(reason) => self.drop_corrupt(&location, &reason, &mut loaded).await,
+                Err(reason) => {
+                    self.drop_corrupt(&location, &reason).await;
+                    loaded.dropped += 1;
+                }
+            }
+        }
+        for location in inventories {
+            if let Err(error) = self.objects.delete(&location).await {
+                warn!(%location, %error, "an inventory of an image without facts was not deleted");
             }
         }
         Ok(loaded)
     }
 
-    /// Writes facts, which say the same since `since`, replacing what was there. Whole or not at all.
+    /// Writes facts, which say the same since `since`, replacing what was there. Whole or not at all. `packages`: counts of
+    /// the image's inventory, once that is stored.
     ///
     /// # Errors
     /// If the storage refuses.
-    pub async fn put(&self, facts: &ImageFacts, since: Timestamp) -> Result<(), StoreError> {
-        let stored =
-            Stored { schema: SCHEMA, dictionary: self.dictionary.clone(), since, facts: facts.clone() };
-        self.write(&path_of(&facts.image), &stored).await
+    pub async fn put(
+        &self,
+        facts: &ImageFacts,
+        since: Timestamp,
+        packages: Option<PackageCounts>,
+    ) -> Result<(), StoreError> {
+        let (dictionary, facts) = (self.dictionary.clone(), facts.clone());
+        let location = path_of(&facts.image);
+        self.write(&location, &Stored { schema: SCHEMA, dictionary, since, facts, packages }).await
     }
 
-    /// Deletes facts; none there is no error.
+    /// Writes what an image is made of, replacing what was there. Whole or not at all.
+    ///
+    /// # Errors
+    /// If the storage refuses.
+    pub async fn put_inventory(&self, image: &Digest, inventory: &Inventory) -> Result<(), StoreError> {
+        let inventory = Cow::Borrowed(inventory);
+        let stored = StoredInventory { schema: SCHEMA, image: image.clone(), inventory };
+        self.write(&inventory_path(image), &stored).await
+    }
+
+    /// What an image is made of; none if that is not stored. One that is corrupt is dropped.
+    ///
+    /// # Errors
+    /// If the storage refuses.
+    pub async fn inventory(&self, image: &Digest) -> Result<Option<Inventory>, StoreError> {
+        let location = inventory_path(image);
+        let object = match self.objects.head(&location).await {
+            Ok(object) => object,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let reason = match self.read::<StoredInventory<'_>>(&location, object.size).await {
+            Ok(stored) if stored.schema == SCHEMA && stored.image == *image => {
+                return Ok(Some(stored.inventory.into_owned()));
+            }
+            Ok(_) => "it is of another version or under another image's name".to_owned(),
+            Err(reason) => reason,
+        };
+        self.drop_corrupt(&location, &reason).await;
+        Ok(None)
+    }
+
+    /// Deletes facts and inventory; none there is no error.
     ///
     /// # Errors
     /// If the storage refuses.
     pub async fn delete(&self, image: &Digest) -> Result<(), StoreError> {
-        match self.objects.delete(&path_of(image)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+        for location in [path_of(image), inventory_path(image)] {
+            match self.objects.delete(&location).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(())
     }
 
     /// Writes the whole first-seen table.
@@ -207,19 +283,26 @@ impl ReportStore {
         Ok(())
     }
 
-    async fn drop_corrupt(&self, location: &Path, reason: &str, loaded: &mut Loaded) {
+    async fn drop_corrupt(&self, location: &Path, reason: &str) {
         warn!(%location, reason, "a stored report is corrupt: it is dropped, and its image scanned anew");
-        loaded.dropped += 1;
         if let Err(error) = self.objects.delete(location).await {
             warn!(%location, %error, "a corrupt report was not deleted");
         }
     }
 }
 
-/// Two levels, so that no folder grows beyond what a file system lists quickly.
 fn path_of(image: &Digest) -> Path {
+    path("facts", image)
+}
+
+fn inventory_path(image: &Digest) -> Path {
+    path("inventories", image)
+}
+
+/// Two levels, so that no folder grows beyond what a file system lists quickly.
+fn path(folder: &str, image: &Digest) -> Path {
     let hex = image.hex();
-    Path::from(format!("facts/{}/{}/{hex}.json.zst", image.algorithm(), &hex[..2]))
+    Path::from(format!("{folder}/{}/{}/{hex}.json.zst", image.algorithm(), &hex[..2]))
 }
 
 fn seen_path() -> Path {

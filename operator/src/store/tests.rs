@@ -5,6 +5,7 @@ use super::*;
 use crate::index::{Index, SharedIndex};
 use crate::metrics::Metrics;
 use crate::testing::{at, digest, facts, node_image, pod};
+use pratique_core::package::{Ecosystem, LocatedPackage, Package};
 use tokio_util::sync::CancellationToken;
 
 fn open(folder: &tempfile::TempDir, words: &[&str]) -> ReportStore {
@@ -23,8 +24,8 @@ async fn what_is_put_comes_back_and_what_is_deleted_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder, &[]);
     let seen = [FirstSeen { namespace: "shop".into(), image: digest(1), at: at(5) }];
-    store.put(&facts(1, "amd64", false), at(7)).await.unwrap();
-    store.put(&facts(2, "amd64", false), at(8)).await.unwrap();
+    store.put(&facts(1, "amd64", false), at(7), None).await.unwrap();
+    store.put(&facts(2, "amd64", false), at(8), None).await.unwrap();
     store.put_seen(&seen).await.unwrap();
     store.delete(&digest(2)).await.unwrap();
     store.delete(&digest(2)).await.unwrap();
@@ -40,7 +41,7 @@ async fn corrupt_objects_are_dropped_and_the_others_stay() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder, &[]);
     for image in 1..=4 {
-        store.put(&facts(image, "amd64", false), at(1)).await.unwrap();
+        store.put(&facts(image, "amd64", false), at(1), None).await.unwrap();
     }
     let file = |image: u8| folder.path().join(path_of(&digest(image)).as_ref());
     // Cut off, no zstd at all, and another image's facts under this image's name.
@@ -58,12 +59,56 @@ async fn corrupt_objects_are_dropped_and_the_others_stay() {
 #[tokio::test]
 async fn another_dictionary_makes_facts_stale_and_keeps_them() {
     let folder = tempfile::tempdir().unwrap();
-    open(&folder, &["a"]).put(&facts(1, "amd64", false), at(1)).await.unwrap();
+    open(&folder, &["a"]).put(&facts(1, "amd64", false), at(1), None).await.unwrap();
     let store = open(&folder, &["a", "b"]);
-    store.put(&facts(2, "amd64", false), at(1)).await.unwrap();
+    store.put(&facts(2, "amd64", false), at(1), None).await.unwrap();
     let loaded = store.load().await.unwrap();
     assert_eq!(images(&loaded), [digest(1), digest(2)]);
     assert_eq!(loaded.stale, [digest(1)].into());
+}
+
+fn inventory(name: &str) -> Inventory {
+    let package = Package::new(Ecosystem::Deb, name, "1");
+    let located = LocatedPackage {
+        package,
+        purl: format!("pkg:deb/debian/{name}@1"),
+        path: "/var/lib/dpkg/status".into(),
+        layer: None,
+        owned_by: None,
+        files: 3,
+    };
+    Inventory { packages: vec![located], ..Inventory::default() }
+}
+
+#[tokio::test]
+async fn an_inventory_comes_back_and_a_start_knows_its_counts_without_reading_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder, &[]);
+    let counts = PackageCounts::of(&inventory("zlib"));
+    for image in 1..=3 {
+        store.put_inventory(&digest(image), &inventory("zlib")).await.unwrap();
+        store.put(&facts(image, "amd64", false), at(7), Some(counts.clone())).await.unwrap();
+    }
+    // One inventory is lost, one is cut off, and one belongs to no facts.
+    let file = |image: u8| folder.path().join(inventory_path(&digest(image)).as_ref());
+    std::fs::remove_file(file(2)).unwrap();
+    let whole = std::fs::read(file(3)).unwrap();
+    std::fs::write(file(3), &whole[..whole.len() / 2]).unwrap();
+    store.put_inventory(&digest(4), &inventory("stray")).await.unwrap();
+
+    let store = open(&folder, &[]);
+    let loaded = store.load().await.unwrap();
+    let mut listed = loaded.packages.clone();
+    listed.sort_by(|a, b| a.0.cmp(&b.0));
+    assert_eq!(images(&loaded), [digest(1), digest(2), digest(3)]);
+    assert_eq!(listed, [(digest(1), counts.clone()), (digest(3), counts)]);
+    assert!(!file(4).exists());
+    assert_eq!(store.inventory(&digest(1)).await.unwrap(), Some(inventory("zlib")));
+    assert_eq!(store.inventory(&digest(2)).await.unwrap(), None);
+    assert_eq!(store.inventory(&digest(3)).await.unwrap(), None);
+    assert!(!file(3).exists(), "what is corrupt is dropped");
+    store.delete(&digest(1)).await.unwrap();
+    assert_eq!(store.inventory(&digest(1)).await.unwrap(), None);
 }
 
 #[test]
@@ -78,7 +123,7 @@ fn a_folder_that_cannot_be_made_is_named_with_the_flag() {
 async fn every_change_is_written_before_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder, &[]);
-    store.put(&facts(9, "amd64", false), at(1)).await.unwrap();
+    store.put(&facts(9, "amd64", false), at(1), None).await.unwrap();
     let index = SharedIndex::default();
     index.write().apply_facts(facts(9, "amd64", false).into());
     let changes = index.read().subscribe();

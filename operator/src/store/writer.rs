@@ -79,10 +79,12 @@ pub async fn write_behind(
 async fn write(store: &ReportStore, index: &SharedIndex, image: &Digest) -> Result<(), StoreError> {
     let known = {
         let index = index.read();
-        index.facts().get(image).cloned().zip(index.facts().since(image))
+        let packages = index.packages(image).cloned();
+        let facts = index.facts().get(image).cloned().zip(index.facts().since(image));
+        facts.map(|(facts, since)| (facts, since, packages))
     };
     match known {
-        Some((facts, since)) => store.put(&facts, since).await,
+        Some((facts, since, packages)) => store.put(&facts, since, packages).await,
         None => store.delete(image).await,
     }
 }
