@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Diff(Box<Diff>),
     /// Say which packages of SBOMs are vulnerable: any CycloneDX, or SPDX 2 in JSON or tags.
     Match(Box<Match>),
+    /// Print what a cluster's Pratique knows of images: the whole reports, through the Kubernetes API.
+    Report(Box<Report>),
     /// List the images that this machine's runtimes have.
     Images {
         /// Only these: names, IDs or first digits of one, names with wildcards; with a prefix only of that runtime.
@@ -98,9 +100,34 @@ pub(crate) struct Match {
     pub(crate) options: Options,
 }
 
-/// How to scan.
+/// Which reports to print, and of which cluster.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Options {
+pub(crate) struct Report {
+    /// Images: references as the cluster's nodes have them, digests (of config, manifest or index), or names of
+    /// ScanReports.
+    #[arg(required = true, value_name = "IMAGE")]
+    pub(crate) images: Vec<String>,
+
+    /// Formats and their places.
+    #[command(flatten)]
+    pub(crate) formats: Formats,
+
+    /// Context of the kubeconfig to use [default: its current one].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+
+    /// Namespace that Pratique is installed in.
+    #[arg(short, long, value_name = "NAME", default_value = "pratique", env = "PRATIQUE_NAMESPACE")]
+    pub(crate) namespace: String,
+
+    /// Name of the installation, as its objects begin.
+    #[arg(long, value_name = "NAME", default_value = "pratique", env = "PRATIQUE_NAME")]
+    pub(crate) name: String,
+}
+
+/// What results are written as, and where to.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Formats {
     /// Output format, with the file to write it to (NAME=FILE); several can be given. Without a file it goes to standard
     /// output [default: table; sbom: cyclonedx].
     #[arg(short, long, value_name = "NAME[=FILE]", env = "PRATIQUE_FORMAT", value_delimiter = ',')]
@@ -113,6 +140,18 @@ pub(crate) struct Options {
     /// The template's file, for the format `template`.
     #[arg(long, value_name = "FILE", env = "PRATIQUE_TEMPLATE")]
     pub(crate) template: Option<PathBuf>,
+
+    /// List each package in the table.
+    #[arg(long)]
+    pub(crate) packages: bool,
+}
+
+/// How to scan.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Options {
+    /// Formats and their places.
+    #[command(flatten)]
+    pub(crate) formats: Formats,
 
     /// Detectors to run, by id and separated by commas, or `none`; `vulnerability` matches packages with advisories
     /// [default: all].
@@ -130,10 +169,6 @@ pub(crate) struct Options {
     /// Paths that are not looked at, as globs relative to the root (`*` stops at `/`, `**` does not); several can be given.
     #[arg(long, value_name = "GLOB", env = "PRATIQUE_EXCLUDE", value_delimiter = ',')]
     pub(crate) exclude: Vec<String>,
-
-    /// List each package in the table.
-    #[arg(long)]
-    pub(crate) packages: bool,
 
     /// Least severity that makes the exit code 1; `never` for none [default: unknown, which is any].
     #[arg(long, value_name = "SEVERITY", env = "PRATIQUE_FAIL_ON", value_parser = fail_on)]

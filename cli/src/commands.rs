@@ -7,6 +7,7 @@ mod diff;
 mod list;
 mod man;
 mod matching;
+mod report;
 mod scan;
 
 use crate::args::{Args, Command};
@@ -22,6 +23,7 @@ pub(crate) fn run(args: Args) -> Result<Code, Failure> {
         Command::Sbom(options) => scan::run(*options, scan::What::Inventory),
         Command::Diff(options) => diff::run(*options),
         Command::Match(options) => matching::run(*options),
+        Command::Report(options) => report::run(*options),
         Command::Images { images } => list::images(&images),
         Command::Containers { containers } => list::containers(&containers),
         Command::Check => check::run(),

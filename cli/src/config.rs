@@ -48,7 +48,7 @@ pub(crate) fn complete(options: &mut Options) -> anyhow::Result<()> {
     let Some((path, config)) = complete_common(&mut options.common)? else { return Ok(()) };
     let wrong =
         |field: &str, reason: String| anyhow::anyhow!("{}: field `{field}`: {reason}", path.display());
-    or_list(&mut options.format, config.format);
+    or_list(&mut options.formats.format, config.format);
     or_list(&mut options.detectors, config.detectors);
     or_list(&mut options.exclude, config.exclude);
     or_list(&mut options.vex, config.vex);
@@ -59,7 +59,7 @@ pub(crate) fn complete(options: &mut Options) -> anyhow::Result<()> {
     if config.jobs.is_some_and(|jobs| !(1..=256).contains(&jobs)) {
         return Err(wrong("jobs", "it is not between 1 and 256".to_owned()));
     }
-    or(&mut options.template, config.template);
+    or(&mut options.formats.template, config.template);
     or(&mut options.platform, config.platform);
     or(&mut options.layers, config.layers);
     or(&mut options.jobs, config.jobs);

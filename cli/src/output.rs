@@ -20,8 +20,8 @@ impl Outputs {
     ///
     /// # Errors
     /// An unknown format, several for one place, a template that cannot be read.
-    pub(crate) fn of(scan: &args::Options, default: &str) -> anyhow::Result<Self> {
-        let names = if scan.format.is_empty() { vec![default.to_owned()] } else { scan.format.clone() };
+    pub(crate) fn of(formats: &args::Formats, default: &str) -> anyhow::Result<Self> {
+        let names = if formats.format.is_empty() { vec![default.to_owned()] } else { formats.format.clone() };
         let mut outputs = Vec::new();
         for name in &names {
             let (name, file) = match name.split_once('=') {
@@ -31,7 +31,7 @@ impl Outputs {
             outputs.push((Format::parse(name)?, file));
         }
         let mut unplaced = outputs.iter_mut().filter(|(_, file)| file.is_none());
-        if let (Some((_, file)), Some(output)) = (unplaced.next(), &scan.output) {
+        if let (Some((_, file)), Some(output)) = (unplaced.next(), &formats.output) {
             *file = Some(output.clone());
         }
         if let Some((second, _)) = unplaced.next() {
@@ -40,7 +40,7 @@ impl Outputs {
                 second.name()
             );
         }
-        let template = match &scan.template {
+        let template = match &formats.template {
             Some(path) => {
                 let text =
                     fs::read_to_string(path).with_context(|| format!("template {}", path.display()))?;
@@ -57,7 +57,7 @@ impl Outputs {
         let options = Options {
             width: terminal.then(width).flatten(),
             colours: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-            packages: scan.packages,
+            packages: formats.packages,
             template,
         };
         Ok(Self { outputs, options })

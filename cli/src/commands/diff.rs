@@ -17,7 +17,7 @@ pub(super) fn run(arguments: Diff) -> Result<Code, Failure> {
             "policies decide on one image, and not on a difference; scan the new image with --policy";
         return Err(anyhow::anyhow!(reason)).fail(Code::Usage);
     }
-    let outputs = Outputs::of(&options, "table").fail(Code::Usage)?;
+    let outputs = Outputs::of(&options.formats, "table").fail(Code::Usage)?;
     outputs.hold_diffs().fail(Code::Usage)?;
     let engine = engine(&options, What::Everything).fail(Code::Usage)?;
     let cache = open_cache(&options).fail(Code::Usage)?;

@@ -28,7 +28,7 @@ pub(super) fn run(matching: Match) -> Result<Code, Failure> {
         let reason = "policies decide on images, and an SBOM is none; scan the image with --policy";
         return Err(anyhow::anyhow!(reason)).fail(Code::Usage);
     }
-    let outputs = Outputs::of(&options, "table").fail(Code::Usage)?;
+    let outputs = Outputs::of(&options.formats, "table").fail(Code::Usage)?;
     let sources = sources(&options).fail(Code::Usage)?;
     let advisories = advisories(&options, &sources).fail(Code::Usage)?;
     let suppression = Suppression::of(&options, Timestamp::now()).fail(Code::Usage)?;

@@ -39,7 +39,7 @@ pub(super) fn run(scan: Scan, what: What) -> Result<Code, Failure> {
     let Scan { sources, mut options } = scan;
     config::complete(&mut options).fail(Code::Usage)?;
     let default = if what == What::Inventory { "cyclonedx" } else { "table" };
-    let outputs = Outputs::of(&options, default).fail(Code::Usage)?;
+    let outputs = Outputs::of(&options.formats, default).fail(Code::Usage)?;
     let engine = engine(&options, what).fail(Code::Usage)?;
     let cache = open_cache(&options).fail(Code::Usage)?;
     let settings = settings(&options, what, &engine, cache.as_ref())?;

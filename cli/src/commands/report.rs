@@ -1,0 +1,232 @@
+//! `pratique report`, also as `kubectl pratique report`: whole reports from a cluster.
+//!
+//! Everything goes through the API server, with whatever credentials the kubeconfig has: first a token is made, for ten
+//! minutes and for this purpose alone, then the operator is asked through the service proxy. RBAC guards both.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::PostParams;
+use kube::client::Body;
+use kube::config::KubeConfigOptions;
+use kube::{Api, Client, Config};
+use pratique_core::stored::{AUDIENCE, PATH, StoredReport, TOKEN_HEADER};
+use pratique_core::{Gap, GapKind};
+use pratique_report::{Image, Report, Target, TargetKind};
+
+use crate::args;
+use crate::exit::{Code, Fail, Failure};
+use crate::output::Outputs;
+use crate::target::empty;
+
+/// Bytes of one report at most. An operator holds inventories of 8 MiB, which JSON makes some times larger.
+const LIMIT: usize = 128 << 20;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Seconds that a token is good for: the fewest that Kubernetes grants.
+const TOKEN_SECONDS: i64 = 600;
+
+pub(super) fn run(options: args::Report) -> Result<Code, Failure> {
+    let outputs = Outputs::of(&options.formats, "table").fail(Code::Usage)?;
+    // The certificates' maths for all TLS of this process.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().fail(Code::Source)?;
+    let mut code = Code::Clean;
+    let mut reports = Vec::new();
+    let cluster = runtime.block_on(Cluster::connect(&options)).fail(Code::Source)?;
+    for image in &options.images {
+        match runtime.block_on(cluster.read(image)) {
+            Ok(stored) => reports.push(report(image, stored)),
+            Err(error) => {
+                eprintln!("pratique: {image}: {error:#}");
+                code = code.worse(Code::Source);
+            }
+        }
+    }
+    if !reports.is_empty() {
+        outputs.write(&reports).fail(Code::Output)?;
+    }
+    Ok(code)
+}
+
+/// A cluster's Pratique, and the token that opens its reports.
+struct Cluster {
+    client: Client,
+    endpoint: String,
+    token: String,
+}
+
+impl Cluster {
+    async fn connect(options: &args::Report) -> anyhow::Result<Self> {
+        let chosen = KubeConfigOptions { context: options.context.clone(), ..KubeConfigOptions::default() };
+        let config = match Config::from_kubeconfig(&chosen).await {
+            Ok(config) => config,
+            Err(error) if options.context.is_some() => return Err(error).context("the kubeconfig"),
+            // In a pod there is none.
+            Err(error) => Config::incluster().map_err(|_| error).context("no cluster: the kubeconfig")?,
+        };
+        let client = Client::try_from(config).context("no client for the API server")?;
+        let args::Report { namespace, name, .. } = options;
+        let account = format!("{name}-viewer");
+        let token = token(&client, namespace, &account).await.with_context(|| {
+            format!(
+                "reports are read with a token of the service account {namespace}/{account}, which cannot be had; \
+                 is Pratique installed there, and are you bound to the ClusterRole {account}?"
+            )
+        })?;
+        let endpoint =
+            format!("/api/v1/namespaces/{namespace}/services/https:{name}-reports:reports/proxy{PATH}");
+        Ok(Self { client, endpoint, token })
+    }
+
+    async fn read(&self, image: &str) -> anyhow::Result<StoredReport> {
+        let request = Request::get(format!("{}?image={}", self.endpoint, escaped(image)))
+            .header(TOKEN_HEADER, &self.token)
+            .body(Body::empty())?;
+        let ask = async {
+            let answer = self.client.send(request).await.context("the API server")?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), LIMIT).collect().await;
+            let body = body.map_err(|error| anyhow!("the answer cannot be read: {error}"))?.to_bytes();
+            if status != StatusCode::OK {
+                bail!("{}", refusal(status, &body));
+            }
+            let stored: StoredReport = serde_json::from_slice(&body).context("the answer is no report")?;
+            if stored.schema != StoredReport::SCHEMA {
+                bail!(
+                    "the operator writes reports in form {}, and this command reads form {}: use the operator's release",
+                    stored.schema,
+                    StoredReport::SCHEMA
+                );
+            }
+            Ok(stored)
+        };
+        tokio::time::timeout(PATIENCE, ask).await.unwrap_or_else(|_| bail!("no answer within {PATIENCE:?}"))
+    }
+}
+
+async fn token(client: &Client, namespace: &str, account: &str) -> anyhow::Result<String> {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    let request = TokenRequest {
+        spec: TokenRequestSpec {
+            audiences: vec![AUDIENCE.to_owned()],
+            expiration_seconds: Some(TOKEN_SECONDS),
+            bound_object_ref: None,
+        },
+        ..TokenRequest::default()
+    };
+    let made = accounts.create_token_request(account, &PostParams::default(), &request).await?;
+    made.status.map(|status| status.token).context("the API server answered without a token")
+}
+
+/// What an answer that is no report says, by the operator's words or the API server's.
+fn refusal(status: StatusCode, body: &[u8]) -> String {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    match body["error"].as_str().or_else(|| body["message"].as_str()) {
+        Some(words) => words.to_owned(),
+        None => format!("the cluster answered {status}"),
+    }
+}
+
+/// A value in a URL's query (RFC 3986, section 2.3).
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(byte as char),
+            other => escaped.push_str(&format!("%{other:02X}")),
+        }
+    }
+    escaped
+}
+
+/// What the formats write. An inventory that is not there is a gap: nobody may take it for an image without packages.
+fn report(asked: &str, stored: StoredReport) -> Report {
+    let StoredReport { facts, inventory, .. } = stored;
+    let mut gaps = facts.gaps;
+    if inventory.is_none() && facts.error.is_none() {
+        gaps.push(Gap {
+            detector: Some(pratique_scan::INVENTORY.to_owned()),
+            ..Gap::of_image(GapKind::Unreadable, "the cluster has no list of the image's packages yet")
+        });
+    }
+    let target =
+        Target { reference: asked.to_owned(), source: "cluster".to_owned(), kind: TargetKind::Image };
+    Report {
+        image: Some(Image {
+            id: facts.image,
+            manifests: facts.manifests,
+            indexes: facts.indexes,
+            platform: facts.platform,
+            created: facts.created,
+            user: facts.user,
+            layers: facts.layers,
+            trust: facts.trust,
+        }),
+        inventory: inventory.unwrap_or_default(),
+        findings: facts.findings,
+        gaps,
+        detectors: facts.detectors,
+        error: facts.error,
+        scanned_at: facts.judged_at,
+        ..empty(target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pratique_core::facts::Trust;
+    use pratique_core::{ImageFacts, Platform, Verdict};
+
+    use super::*;
+
+    #[test]
+    fn a_reference_stays_one_value_of_the_query() {
+        assert_eq!(escaped("r.test:5000/a b@sha256:0&x=%"), "r.test%3A5000%2Fa%20b%40sha256%3A0%26x%3D%25");
+    }
+
+    #[test]
+    fn an_inventory_that_is_not_there_is_a_gap_and_no_image_without_packages() {
+        let digest = pratique_core::Digest::sha256([1; 32]);
+        let facts = ImageFacts {
+            image: digest,
+            manifests: Vec::new(),
+            indexes: Vec::new(),
+            platform: Platform::default(),
+            created: None,
+            user: String::new(),
+            layers: Vec::new(),
+            detectors: Default::default(),
+            findings: Vec::new(),
+            gaps: Vec::new(),
+            error: None,
+            judged_at: jiff::Timestamp::UNIX_EPOCH,
+            scanned_by: "node1".into(),
+            trust: Trust::Blobs,
+        };
+        let stored = |inventory| StoredReport {
+            schema: StoredReport::SCHEMA,
+            name: None,
+            references: Vec::new(),
+            facts: facts.clone(),
+            inventory,
+        };
+        let whole = report("shop/web:1", stored(Some(Default::default())));
+        assert_eq!((whole.verdict(), whole.scanned_at), (Verdict::Clean, facts.judged_at));
+        assert_eq!(report("shop/web:1", stored(None)).verdict(), Verdict::Incomplete);
+    }
+
+    #[test]
+    fn a_refusal_says_why_in_its_own_words() {
+        assert_eq!(refusal(StatusCode::NOT_FOUND, br#"{"error":"no image"}"#), "no image");
+        let forbidden = br#"{"kind":"Status","message":"services is forbidden"}"#;
+        assert_eq!(refusal(StatusCode::FORBIDDEN, forbidden), "services is forbidden");
+        assert!(refusal(StatusCode::BAD_GATEWAY, b"<html>").contains("502"));
+    }
+}
