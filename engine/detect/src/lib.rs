@@ -18,6 +18,7 @@ mod golden;
 mod page;
 mod places;
 mod rule;
+pub mod secret;
 mod shell;
 mod signs;
 mod sums;

@@ -1,0 +1,91 @@
+//! What a pattern cannot tell: checksums and structure.
+
+/// Base64 of either alphabet, padded or not, without what `skip` names; none if a byte is foreign.
+pub(super) fn base64(text: impl Iterator<Item = u8>) -> Option<Vec<u8>> {
+    let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::new());
+    for byte in text.filter(|byte| *byte != b'=') {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6 | u32::from(value)) & 0xffff;
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held) as u8);
+        }
+    }
+    Some(bytes)
+}
+
+/// CRC-32 as in zip (ISO 3309).
+pub(super) fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| sum >> 1 ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))
+    })
+}
+
+/// Six digits to base 62, `0-9A-Za-z`, as GitHub and npm end their tokens.
+pub(super) fn base62(mut value: u32) -> [u8; 6] {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut digits = [b'0'; 6];
+    for digit in digits.iter_mut().rev() {
+        *digit = DIGITS[(value % 62) as usize];
+        value /= 62;
+    }
+    digits
+}
+
+/// A prefix up to `_`, 30 characters, and their CRC-32.
+pub(super) fn ends_in_crc32(token: &[u8]) -> bool {
+    let Some(place) = token.iter().position(|byte| *byte == b'_') else { return false };
+    let body = &token[place + 1..];
+    body.len() == 36 && base62(crc32(&body[..30])) == body[30..]
+}
+
+/// Not the placeholder of documentation, and not one character over and over.
+pub(super) fn varied(secret: &[u8]) -> bool {
+    let mut met = [false; 256];
+    secret.iter().for_each(|byte| met[usize::from(*byte)] = true);
+    let distinct = met.iter().filter(|met| **met).count();
+    distinct >= 8.min(secret.len() / 2)
+        && !secret.windows(7).any(|part| part.eq_ignore_ascii_case(b"EXAMPLE"))
+}
+
+/// Two segments that are JSON objects, the first with an algorithm (RFC 7519).
+pub(super) fn is_jwt(token: &[u8]) -> bool {
+    let mut parts = token.split(|byte| *byte == b'.').map(|part| {
+        let bytes = base64(part.iter().copied())?;
+        serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes).ok()
+    });
+    let (header, claims) = (parts.next().flatten(), parts.next().flatten());
+    header.is_some_and(|header| header.contains_key("alg")) && claims.is_some()
+}
+
+/// Whether a PEM private key (RFC 7468; OpenSSH's PROTOCOL.key) needs a passphrase; none if its body is no key.
+pub(super) fn needs_passphrase(pem: &[u8]) -> Option<bool> {
+    let text = std::str::from_utf8(pem).ok()?.replace("\\n", "\n").replace("\\r", "");
+    let mut lines = text.lines().map(str::trim);
+    let label = lines.next()?;
+    let body: Vec<&str> = lines.take_while(|line| !line.starts_with("-----")).collect();
+    let marked = label.contains("ENCRYPTED") || body.iter().any(|line| line.contains("ENCRYPTED"));
+    let key = base64(body.iter().filter(|line| !line.contains(':')).flat_map(|line| line.bytes()))?;
+    if let Some(rest) = key.strip_prefix(b"openssh-key-v1\0\0\0\0") {
+        return Some(!rest.starts_with(b"\x04none"));
+    }
+    (marked && key.len() >= 32 || key.len() >= 40 && key.starts_with(b"\x30")).then_some(marked)
+}
+
+/// A key that anybody can use.
+pub(super) fn is_open_key(pem: &[u8]) -> bool {
+    needs_passphrase(pem) == Some(false)
+}
+
+/// A key that needs a passphrase.
+pub(super) fn is_protected_key(pem: &[u8]) -> bool {
+    needs_passphrase(pem) == Some(true)
+}
