@@ -88,9 +88,7 @@ impl<W: Write> Xml<W> {
                     })
                 })?;
             }
-            xml.element("ratings", &[], |xml| {
-                flaw.ratings.iter().try_for_each(|rating| xml.rating(rating))
-            })?;
+            xml.element("ratings", &[], |xml| flaw.ratings.iter().try_for_each(|rating| xml.rating(rating)))?;
             xml.leaf("description", &flaw.description)?;
             xml.optional("recommendation", flaw.recommendation.as_deref())?;
             xml.optional("published", flaw.published.as_deref())?;

@@ -272,15 +272,13 @@ fn rules(report: &Report) -> Vec<Rule> {
         let id = rule_id(finding);
         let severity = worst.entry(id.clone()).or_default();
         *severity = finding.severity.max(*severity);
-        described
-            .entry(id)
-            .or_insert_with_key(|id| match flaw(finding) {
-                Some(flaw) => {
-                    let page = format!("https://osv.dev/vulnerability/{}", percent(flaw, ""));
-                    (finding.category, flaw.to_owned(), page)
-                }
-                None => (finding.category, id.clone(), format!("{DOCS}/reports.md")),
-            });
+        described.entry(id).or_insert_with_key(|id| match flaw(finding) {
+            Some(flaw) => {
+                let page = format!("https://osv.dev/vulnerability/{}", percent(flaw, ""));
+                (finding.category, flaw.to_owned(), page)
+            }
+            None => (finding.category, id.clone(), format!("{DOCS}/reports.md")),
+        });
     }
     let rule = |(id, (category, summary, help_uri)): (String, (Category, String, String))| {
         let security_severity = worst.get(&id).copied().and_then(score);

@@ -126,14 +126,16 @@ impl<W: Write> Table<'_, W> {
             _ => "Policies: a pod with it would be admitted",
         })?;
         let violation = |violation: &Violation| {
-            let colour = if violation.effect == Effect::Deny { self.colour(RED) } else { self.colour(YELLOW) };
+            let colour =
+                if violation.effect == Effect::Deny { self.colour(RED) } else { self.colour(YELLOW) };
             let sentence = Cell::of(&violation.display(Detail::Full).to_string());
             vec![Cell::coloured(violation.effect.as_str(), colour), sentence]
         };
         let accepted = |accepted: &Accepted| {
             let Accepted { policy, rule, exception, findings, .. } = accepted;
             let findings = plural(*findings, "finding", "findings");
-            let sentence = format!("{findings} of ScanPolicy {policy}, rule {rule}, by exception {exception}");
+            let sentence =
+                format!("{findings} of ScanPolicy {policy}, rule {rule}, by exception {exception}");
             vec![Cell::of("Accepted"), Cell::of(&sentence)]
         };
         let violations = decision.violations.iter().map(violation);
