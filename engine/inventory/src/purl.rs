@@ -33,12 +33,7 @@ pub fn purl(package: &Package, release: Option<&Release>) -> String {
         qualifier("arch", architecture.clone());
     }
     if package.ecosystem.is_system() {
-        if let Some(release) = release.filter(|release| !release.id.is_empty()) {
-            let distro = if release.version.is_empty() {
-                release.id.clone()
-            } else {
-                format!("{}-{}", release.id, release.version)
-            };
+        if let Some((_, distro)) = system(package, release) {
             qualifier("distro", distro);
         }
         if let Some(source) = &package.source {
@@ -61,6 +56,34 @@ pub fn purl(package: &Package, release: Option<&Release>) -> String {
     url.to_string()
 }
 
+/// The system that a package was made for, and its `distro`: that of the release, unless an SBOM says that it came from
+/// another, as libraries in Python's wheels do.
+fn system(package: &Package, release: Option<&Release>) -> Option<(String, String)> {
+    let release = release.filter(|release| !release.id.is_empty());
+    if let Some(distro) = package.attributes.get("distro") {
+        let versioned =
+            distro.rsplit_once('-').filter(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()));
+        let id = versioned.map_or(distro.as_str(), |(id, _)| id);
+        if release.is_none_or(|release| release.id != id) {
+            return Some((id.to_owned(), distro.clone()));
+        }
+    }
+    release.map(|Release { id, version, .. }| {
+        (id.clone(), if version.is_empty() { id.clone() } else { format!("{id}-{version}") })
+    })
+}
+
+/// The system whose packages have this form, if it is one.
+fn usual_system(ecosystem: Ecosystem) -> &'static str {
+    match ecosystem {
+        Ecosystem::Deb => "debian",
+        Ecosystem::Apk => "alpine",
+        Ecosystem::Alpm => "arch",
+        Ecosystem::Opkg => "openwrt",
+        _ => "",
+    }
+}
+
 /// Namespace and name.
 fn split(package: &Package, release: Option<&Release>) -> (Option<String>, String) {
     let name = package.name.as_str();
@@ -70,15 +93,9 @@ fn split(package: &Package, release: Option<&Release>) -> (Option<String>, Strin
     };
     match package.ecosystem {
         Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm | Ecosystem::Alpm | Ecosystem::Opkg => {
-            let vendor = release.map(|release| release.id.clone()).filter(|id| !id.is_empty());
-            let usual = match package.ecosystem {
-                Ecosystem::Deb => "debian",
-                Ecosystem::Apk => "alpine",
-                Ecosystem::Alpm => "arch",
-                Ecosystem::Opkg => "openwrt",
-                _ => "",
-            };
-            (vendor.or_else(|| Some(usual.to_owned())), name.to_owned())
+            let vendor = system(package, release).map(|(id, _)| id);
+            let usual = usual_system(package.ecosystem).to_owned();
+            (vendor.or(Some(usual)), name.to_owned())
         }
         Ecosystem::Maven => at_last(':'),
         Ecosystem::Npm | Ecosystem::Go | Ecosystem::Composer | Ecosystem::Swift | Ecosystem::Ebuild => {

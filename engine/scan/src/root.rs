@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use pratique_core::inspect::{Extent, ReadAt};
 use pratique_core::{Digest, Gap, GapKind};
-use pratique_fs::{Content, EntryKind, Error, File, FileSystem, FsPath};
+use pratique_fs::{Content, EntryKind, Error, File, FileSystem, FsPath, Metadata};
 
 use crate::image::Gathered;
 use crate::inspect::Inspector;
@@ -67,13 +67,14 @@ impl<'a> RootReader<'a> {
     /// be read there.
     pub(crate) fn read_exact(&mut self, path: &FsPath) -> ControlFlow<()> {
         let resolved = self.root.resolve(path).ok().filter(|resolved| resolved != path);
-        self.read(path, resolved.as_ref())
+        self.read(path, None, resolved.as_ref())
     }
 
     /// Reads what lies at `path`, links followed, if somebody wants it. That there is no such file is no gap: a link to
-    /// nothing gives a program nothing either. `met`: where the same file is met by another name.
-    fn read(&mut self, path: &FsPath, met: Option<&FsPath>) -> ControlFlow<()> {
-        match self.facts(path, met) {
+    /// nothing gives a program nothing either. `known`: its metadata, where they are known; asking goes down from the root
+    /// name by name. `met`: where the same file is met by another name.
+    fn read(&mut self, path: &FsPath, known: Option<&Metadata>, met: Option<&FsPath>) -> ControlFlow<()> {
+        match self.facts(path, known, met) {
             Ok(facts) => return self.take(path, facts),
             // The kernel follows no more links than the file system does, and opens no device for these readers.
             Err(Error::NotFound { .. } | Error::WrongKind { .. } | Error::LinkLoop { .. }) => {}
@@ -98,13 +99,17 @@ impl<'a> RootReader<'a> {
     fn facts(
         &mut self,
         path: &FsPath,
+        known: Option<&Metadata>,
         met: Option<&FsPath>,
     ) -> Result<Option<(Option<Digest>, FileFacts)>, Error> {
         let matcher = self.engine.matcher();
         if !matcher.is_wanted(path) {
             return Ok(None);
         }
-        let metadata = self.root.metadata(path)?;
+        let metadata = match known {
+            Some(metadata) => metadata.clone(),
+            None => self.root.metadata(path)?,
+        };
         matcher.candidates(path, metadata.size, &mut self.candidates);
         if let Some(met) = met {
             matcher.drop_met(met, &mut self.candidates);
@@ -136,7 +141,7 @@ impl<'a> RootReader<'a> {
                 continue;
             }
             let path = region.join(&entry.name);
-            self.entry(&path, &path, entry.metadata.kind)?;
+            self.entry(&path, &path, &entry.metadata)?;
             if entry.metadata.kind == EntryKind::Directory {
                 self.walk(&path)?;
             }
@@ -165,7 +170,7 @@ impl<'a> RootReader<'a> {
                 Ok(entry) => {
                     let path =
                         entry.path.parts().skip(above).fold(folder.clone(), |path, name| path.join(name));
-                    self.entry(&path, &entry.path, entry.metadata.kind)?;
+                    self.entry(&path, &entry.path, &entry.metadata)?;
                 }
                 Err(Error::NotFound { .. }) => {}
                 Err(error) => self.gathered.gaps.push(unreadable(folder, &error)),
@@ -175,7 +180,7 @@ impl<'a> RootReader<'a> {
     }
 
     /// An entry of a walk, which lies at `place`.
-    fn entry(&mut self, path: &FsPath, place: &FsPath, kind: EntryKind) -> ControlFlow<()> {
+    fn entry(&mut self, path: &FsPath, place: &FsPath, metadata: &Metadata) -> ControlFlow<()> {
         let (left, limit) = self.entries;
         let Some(left) = left.checked_sub(1) else {
             return self.stop(path, &format!("the root has more than {limit} entries"));
@@ -184,8 +189,8 @@ impl<'a> RootReader<'a> {
         if self.engine.matcher().is_exact(path) {
             return ControlFlow::Continue(());
         }
-        match kind {
-            EntryKind::File => self.read(path, (path != place).then_some(place)),
+        match metadata.kind {
+            EntryKind::File => self.read(path, Some(metadata), (path != place).then_some(place)),
             EntryKind::Symlink => {
                 self.note_metadata(path, place)?;
                 self.read_exact(path)

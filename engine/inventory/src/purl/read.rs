@@ -17,7 +17,7 @@ pub(crate) enum NoPackage {
 }
 
 /// The package that a package URL names. The opposite of [`crate::purl`], as far as the URL goes: what the release of a
-/// system adds (namespace) is left out, `distro` and the namespace of a type that needs none are kept as attributes.
+/// system adds is kept as the attribute `distro`, and the namespace of a type that needs none as `namespace`.
 ///
 /// # Errors
 /// If it is none, or of a type that is not known.
@@ -67,8 +67,14 @@ pub(crate) fn package(text: &str) -> Result<Package, NoPackage> {
     for (attribute, key) in kept {
         package.attributes.extend(qualifier(key).map(|value| (attribute.to_owned(), value)));
     }
-    if let Some(namespace) = namespace.filter(|_| !ecosystem.is_system()) {
-        package.attributes.insert("namespace".to_owned(), namespace.to_owned());
+    match namespace {
+        Some(namespace) if !ecosystem.is_system() => {
+            package.attributes.insert("namespace".to_owned(), namespace.to_owned());
+        }
+        Some(system) if system != super::usual_system(ecosystem) => {
+            package.attributes.entry("distro".to_owned()).or_insert_with(|| system.to_owned());
+        }
+        _ => {}
     }
     if url.ty() != ecosystem.purl_type() {
         package.attributes.insert("vendor".to_owned(), url.ty().to_owned());
@@ -120,6 +126,9 @@ mod tests {
         let glibc = package("pkg:deb/debian/libc6@2.36?upstream=glibc%402.35&arch=amd64").unwrap();
         assert_eq!(glibc.source, Some(Source { name: "glibc".into(), version: "2.35".into() }));
         assert_eq!(glibc.architecture.as_deref(), Some("amd64"));
+        let foreign = "pkg:rpm/almalinux/libXau@1.0.9-3.el8?distro=almalinux";
+        let debian = Release { id: "debian".into(), version: "12".into(), ..Release::default() };
+        assert_eq!(crate::purl(&package(foreign).unwrap(), Some(&debian)), foreign);
     }
 
     #[test]

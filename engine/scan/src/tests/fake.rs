@@ -359,7 +359,11 @@ impl FileSystem for FakeRoot {
             let kind = if below.len() > 1 { EntryKind::Directory } else { EntryKind::File };
             entries.insert(below[0].to_vec(), kind);
         }
-        Ok(entries.into_iter().map(|(name, kind)| DirEntry { name, metadata: metadata(kind, 0) }).collect())
+        let listed = entries.into_iter().map(|(name, kind)| {
+            let known = self.metadata(&folder.join(&name)).ok().filter(|_| kind == EntryKind::File);
+            DirEntry { name, metadata: known.unwrap_or_else(|| metadata(kind, 0)) }
+        });
+        Ok(listed.collect())
     }
 
     fn resolve(&self, path: &FsPath) -> Result<FsPath> {
