@@ -30,19 +30,23 @@ impl Run {
 
 /// Runs `program` with `arguments` and `input`.
 fn run(program: &Path, arguments: &[&str], input: Option<&str>) -> Run {
-    let mut child = Command::new(program)
-        .args(arguments)
+    run_command(Command::new(program).args(arguments), input)
+}
+
+/// Runs a command with `input`.
+fn run_command(command: &mut Command, input: Option<&str>) -> Run {
+    let mut child = command
         .current_dir(root())
         .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("{} does not start: {error}", program.display()));
+        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
     if let (Some(text), Some(mut stdin)) = (input, child.stdin.take()) {
         // A command that refuses early closes its input: what it says counts, not this.
         let _ = stdin.write_all(text.as_bytes());
     }
-    let output = child.wait_with_output().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let output = child.wait_with_output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     Run {
         ok: output.status.success(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -60,6 +64,7 @@ pub fn root() -> PathBuf {
 pub struct Cluster {
     kubectl: PathBuf,
     helm: PathBuf,
+    pratique: PathBuf,
     context: Option<String>,
     /// Where images are pushed and pulled, such as `registry.example.com/team`.
     pub registry: String,
@@ -81,6 +86,7 @@ impl Cluster {
         Self {
             kubectl: need("E2E_KUBECTL").into(),
             helm: need("E2E_HELM").into(),
+            pratique: need("E2E_PRATIQUE").into(),
             context: env::var("DEMO_CONTEXT").ok().filter(|context| !context.is_empty()),
             registry: need("REGISTRY"),
         }
@@ -174,6 +180,18 @@ impl Cluster {
         }
         all.extend_from_slice(arguments);
         run(&self.kubectl, &all, input)
+    }
+
+    /// Runs the command `pratique`, as whoever this kubeconfig says; none: as the tests themselves.
+    pub fn pratique(&self, arguments: &[&str], kubeconfig: Option<&Path>) -> Run {
+        let mut command = Command::new(&self.pratique);
+        command.args(arguments);
+        match (kubeconfig, &self.context) {
+            (Some(path), _) => drop(command.env("KUBECONFIG", path)),
+            (None, Some(context)) => drop(command.args(["--context", context])),
+            (None, None) => {}
+        }
+        run_command(&mut command, None)
     }
 
     /// Runs helm.
