@@ -176,6 +176,13 @@ impl Detector for Tampering {
             .filter_map(|located| located.fact.0.strip_prefix(b"d"))
             .flat_map(diversions)
             .collect();
+        // A link to a program of a package, such as those of update-alternatives, and a copy have its content.
+        let brought: BTreeSet<&[u8]> = facts
+            .iter()
+            .filter(|located| image.ownership.owner(&located.path).is_some())
+            .filter_map(|located| located.fact.0.strip_prefix(b"f"))
+            .filter_map(|noted| noted.get(2..))
+            .collect();
         for located in facts {
             let [b'f', kind, runs, sums @ ..] = located.fact.0.as_slice() else { continue };
             let Some(sums) = Sums::from_bytes(sums) else { continue };
@@ -183,7 +190,9 @@ impl Detector for Tampering {
             let program = Program { elf: *kind == b'e', script: *kind == b's', runs: *runs == b'x' };
             let told = changed(image, located, program, standing, &diverted)
                 .or_else(|| misplaced(&located.path, program, standing))
-                .or_else(|| unowned(&located.path, program, standing));
+                .or_else(|| {
+                    unowned(&located.path, program, standing).filter(|_| !brought.contains(sums.as_bytes()))
+                });
             outcome.findings.extend(told.map(|(rule, severity, what)| Finding {
                 detector: INFO.id.to_owned(),
                 rule: rule.to_owned(),
