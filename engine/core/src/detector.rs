@@ -1,6 +1,8 @@
 //! What is known of a detector without running it.
 
-use crate::Category;
+use std::collections::BTreeMap;
+
+use crate::{Category, Finding, Severity};
 
 /// The description of one detector: compiled into every part, so that a policy can be checked without the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,27 @@ pub struct DetectorInfo {
     pub rules: &'static [&'static str],
     /// What it looks for, in one sentence.
     pub summary: &'static str,
+}
+
+impl DetectorInfo {
+    /// A finding of this detector about the image as a whole, without details; whoever knows its place adds it.
+    pub fn finding(
+        &self,
+        rule: impl Into<String>,
+        severity: Severity,
+        message: impl Into<String>,
+    ) -> Finding {
+        Finding {
+            detector: self.id.to_owned(),
+            rule: rule.into(),
+            category: self.category,
+            severity,
+            message: message.into(),
+            path: None,
+            layer: None,
+            attributes: BTreeMap::new(),
+        }
+    }
 }
 
 /// What matches packages with advisories: no detector of files, and run where the advisories are.

@@ -257,14 +257,11 @@ fn finding(info: &DetectorInfo, located: &LocatedFact, sign: &Sign, standing: St
     if let Standing::Owned(package) | Standing::Changed(package) | Standing::Genuine(package) = standing {
         attributes.insert("package".to_owned(), package.to_owned());
     }
+    let message = format!("{}; {}", sign.what, standing.in_words());
     Finding {
-        detector: info.id.to_owned(),
-        rule: sign.rule.to_string(),
-        category: info.category,
-        severity: sign.severity,
-        message: format!("{}; {}", sign.what, standing.in_words()),
         path: Some(located.path.clone()),
         layer: located.layer.clone(),
         attributes,
+        ..info.finding(sign.rule.as_ref(), sign.severity, message)
     }
 }

@@ -105,14 +105,8 @@ impl Detector for History {
             let mut told = Vec::new();
             Step::of(&entry.created_by).judge(&mut told);
             findings.extend(told.into_iter().map(|(rule, severity, what)| Finding {
-                detector: INFO.id.to_owned(),
-                rule: rule.to_owned(),
-                category: INFO.category,
-                severity,
-                message: format!("step {number} {what}"),
-                path: None,
-                layer: None,
                 attributes: BTreeMap::from([("step".to_owned(), number.to_string())]),
+                ..INFO.finding(rule, severity, format!("step {number} {what}"))
             }));
         }
         findings.sort();

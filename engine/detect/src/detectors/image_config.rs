@@ -1,7 +1,5 @@
 //! How an image is to be run: what of its config is risky.
 
-use std::collections::BTreeMap;
-
 use pratique_core::detector::described;
 use pratique_core::{DetectorInfo, Finding, ImageConfig, Severity};
 
@@ -83,16 +81,7 @@ impl Detector for Config {
             start(config, &mut told);
             base(config, &mut told);
         }
-        let finding = |(rule, severity, message): (&str, Severity, String)| Finding {
-            detector: INFO.id.to_owned(),
-            rule: rule.to_owned(),
-            category: INFO.category,
-            severity,
-            message,
-            path: None,
-            layer: None,
-            attributes: BTreeMap::new(),
-        };
+        let finding = |(rule, severity, message)| INFO.finding(rule, severity, message);
         let mut findings: Vec<Finding> = told.into_iter().map(finding).collect();
         findings.sort();
         findings.dedup();

@@ -194,11 +194,6 @@ impl Detector for Tampering {
                     unowned(&located.path, program, standing).filter(|_| !brought.contains(sums.as_bytes()))
                 });
             outcome.findings.extend(told.map(|(rule, severity, what)| Finding {
-                detector: INFO.id.to_owned(),
-                rule: rule.to_owned(),
-                category: INFO.category,
-                severity,
-                message: format!("{what}; {}", standing.in_words()),
                 path: Some(located.path.clone()),
                 layer: located.layer.clone(),
                 attributes: match standing {
@@ -207,6 +202,7 @@ impl Detector for Tampering {
                     }
                     _ => BTreeMap::new(),
                 },
+                ..INFO.finding(rule, severity, format!("{what}; {}", standing.in_words()))
             }));
         }
         outcome.findings.sort();

@@ -1,7 +1,5 @@
 //! Libraries that the dynamic linker loads into every program: ld.so(8).
 
-use std::collections::BTreeMap;
-
 use pratique_core::{Finding, ImageConfig, Severity};
 
 use super::INFO;
@@ -73,15 +71,7 @@ fn assigned(assignment: &str) -> Option<(Severity, String)> {
 
 /// Findings in the environment that an image's config sets.
 pub(super) fn of_config(config: &ImageConfig) -> Vec<Finding> {
-    let finding = |(severity, what): (Severity, String)| Finding {
-        detector: INFO.id.to_owned(),
-        rule: RULE.id.to_owned(),
-        category: INFO.category,
-        severity,
-        message: format!("{what} in the image's environment"),
-        path: None,
-        layer: None,
-        attributes: BTreeMap::new(),
-    };
+    let finding =
+        |(severity, what)| INFO.finding(RULE.id, severity, format!("{what} in the image's environment"));
     config.env.iter().filter_map(|assignment| assigned(assignment)).map(finding).collect()
 }

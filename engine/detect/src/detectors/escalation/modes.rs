@@ -177,14 +177,10 @@ pub(super) fn judge(info: &DetectorInfo, image: &ImageInput<'_>, located: &Locat
         writable(&noted, path).map(|told| (WRITABLE.id, told)),
     ];
     let finding = |(rule, (severity, what)): (&str, (Severity, String))| Finding {
-        detector: info.id.to_owned(),
-        rule: rule.to_owned(),
-        category: info.category,
-        severity,
-        message: format!("{what}; {}", standing.in_words()),
         path: Some(located.path.clone()),
         layer: located.layer.clone(),
         attributes: BTreeMap::from([("mode".to_owned(), format!("{:04o}", noted.permissions))]),
+        ..info.finding(rule, severity, format!("{what}; {}", standing.in_words()))
     };
     told.into_iter().flatten().map(finding).collect()
 }

@@ -202,16 +202,13 @@ impl Suspect<'_> {
         if let Some(id) = self.id {
             attributes.insert(if self.is_group { "gid" } else { "uid" }.into(), id.to_string());
         }
+        // Without the file: readers who may not learn it get the message alone.
+        let message = format!("{noun} {} has {what}{remark}", self.name);
         Finding {
-            detector: info.id.into(),
-            rule: format!("linux-{noun}"),
-            category: info.category,
-            severity: self.severity,
-            // Without the file: readers who may not learn it get the message alone.
-            message: format!("{noun} {} has {what}{remark}", self.name),
             path: Some(self.located.path.clone()),
             layer: self.located.layer.clone(),
             attributes,
+            ..info.finding(format!("linux-{noun}"), self.severity, message)
         }
     }
 
