@@ -114,22 +114,14 @@ impl Settings<'_> {
             }
         }
         let facts = scanned.judged.facts;
+        let described = Image::of(&facts);
         let mut gaps = facts.gaps;
         gaps.extend(image.gaps);
         gaps.sort();
         gaps.dedup();
         Report {
             target: self.target(text, TargetKind::Image),
-            image: Some(Image {
-                id: facts.image,
-                manifests: facts.manifests,
-                indexes: facts.indexes,
-                platform: facts.platform,
-                created: facts.created,
-                user: facts.user,
-                layers: facts.layers,
-                trust: facts.trust,
-            }),
+            image: Some(described),
             inventory: scanned.judged.inventory,
             findings: facts.findings,
             gaps,

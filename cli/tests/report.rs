@@ -12,7 +12,7 @@ use common::text;
 use pratique_core::facts::Trust;
 use pratique_core::package::{Ecosystem, Inventory, LocatedPackage, Package};
 use pratique_core::stored::StoredReport;
-use pratique_core::{Digest, ImageFacts, Platform};
+use pratique_core::{Digest, ImageFacts};
 use pratique_testkit::{Spoil, WebServer};
 use serde_json::{Value, json};
 
@@ -42,20 +42,10 @@ fn cluster(inventory: Option<Inventory>) -> (tempfile::TempDir, WebServer) {
         name: Some("web-010101010101".to_owned()),
         references: vec!["docker.io/shop/web:1".to_owned()],
         facts: ImageFacts {
-            image: Digest::sha256([1; 32]),
-            manifests: Vec::new(),
-            indexes: Vec::new(),
-            platform: Platform::default(),
-            created: None,
-            user: String::new(),
-            layers: Vec::new(),
-            detectors: Default::default(),
-            findings: Vec::new(),
-            gaps: Vec::new(),
-            error: None,
             judged_at: "2026-01-01T00:00:00Z".parse().unwrap(),
             scanned_by: "node1".into(),
             trust: Trust::Blobs,
+            ..ImageFacts::unscanned(Digest::sha256([1; 32]))
         },
         inventory,
     };

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use pratique_core::facts::Trust;
 use pratique_core::package::Inventory;
 use pratique_core::{Digest, Gap, GapKind, ImageFacts};
 use pratique_fs::containerd::{LayerChoice, StatePaths, choose};
@@ -437,20 +436,9 @@ fn vouched(facts: ImageFacts, meta: &ImageMeta) -> ImageFacts {
 /// Facts of an image that no child could judge.
 fn wanting(engine: &Engine, meta: &ImageMeta, gap: Gap) -> ImageFacts {
     let nothing = ImageFacts {
-        image: meta.image.clone(),
-        manifests: Vec::new(),
-        indexes: Vec::new(),
-        platform: meta.platform.clone(),
-        created: None,
-        user: String::new(),
-        layers: Vec::new(),
         detectors: engine.versions(),
-        findings: Vec::new(),
         gaps: vec![gap],
-        error: None,
-        judged_at: Timestamp::now(),
-        scanned_by: String::new(),
-        trust: Trust::Folders,
+        ..ImageFacts::unscanned(meta.image.clone())
     };
     vouched(nothing, meta)
 }

@@ -16,6 +16,7 @@ use kube::config::KubeConfigOptions;
 use kube::{Api, Client, Config};
 use pratique_core::stored::{AUDIENCE, PATH, StoredReport, TOKEN_HEADER};
 use pratique_core::{Gap, GapKind};
+use pratique_http::encode;
 use pratique_report::{Image, Report, Target, TargetKind};
 
 use crate::args;
@@ -86,7 +87,7 @@ impl Cluster {
     }
 
     async fn read(&self, image: &str) -> anyhow::Result<StoredReport> {
-        let request = Request::get(format!("{}?image={}", self.endpoint, escaped(image)))
+        let request = Request::get(format!("{}?image={}", self.endpoint, encode(image)))
             .header(TOKEN_HEADER, &self.token)
             .body(Body::empty())?;
         let ask = async {
@@ -134,21 +135,10 @@ fn refusal(status: StatusCode, body: &[u8]) -> String {
     }
 }
 
-/// A value in a URL's query (RFC 3986, section 2.3).
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => escaped.push(byte as char),
-            other => escaped.push_str(&format!("%{other:02X}")),
-        }
-    }
-    escaped
-}
-
 /// What the formats write. An inventory that is not there is a gap: nobody may take it for an image without packages.
 fn report(asked: &str, stored: StoredReport) -> Report {
     let StoredReport { facts, inventory, .. } = stored;
+    let image = Image::of(&facts);
     let mut gaps = facts.gaps;
     if inventory.is_none() && facts.error.is_none() {
         gaps.push(Gap {
@@ -159,16 +149,7 @@ fn report(asked: &str, stored: StoredReport) -> Report {
     let target =
         Target { reference: asked.to_owned(), source: "cluster".to_owned(), kind: TargetKind::Image };
     Report {
-        image: Some(Image {
-            id: facts.image,
-            manifests: facts.manifests,
-            indexes: facts.indexes,
-            platform: facts.platform,
-            created: facts.created,
-            user: facts.user,
-            layers: facts.layers,
-            trust: facts.trust,
-        }),
+        image: Some(image),
         inventory: inventory.unwrap_or_default(),
         findings: facts.findings,
         gaps,
@@ -182,33 +163,23 @@ fn report(asked: &str, stored: StoredReport) -> Report {
 #[cfg(test)]
 mod tests {
     use pratique_core::facts::Trust;
-    use pratique_core::{ImageFacts, Platform, Verdict};
+    use pratique_core::{ImageFacts, Verdict};
 
     use super::*;
 
     #[test]
     fn a_reference_stays_one_value_of_the_query() {
-        assert_eq!(escaped("r.test:5000/a b@sha256:0&x=%"), "r.test%3A5000%2Fa%20b%40sha256%3A0%26x%3D%25");
+        assert_eq!(encode("r.test:5000/a b@sha256:0&x=%"), "r.test%3A5000%2Fa%20b%40sha256%3A0%26x%3D%25");
     }
 
     #[test]
     fn an_inventory_that_is_not_there_is_a_gap_and_no_image_without_packages() {
         let digest = pratique_core::Digest::sha256([1; 32]);
         let facts = ImageFacts {
-            image: digest,
-            manifests: Vec::new(),
-            indexes: Vec::new(),
-            platform: Platform::default(),
-            created: None,
-            user: String::new(),
-            layers: Vec::new(),
-            detectors: Default::default(),
-            findings: Vec::new(),
-            gaps: Vec::new(),
-            error: None,
             judged_at: jiff::Timestamp::UNIX_EPOCH,
             scanned_by: "node1".into(),
             trust: Trust::Blobs,
+            ..ImageFacts::unscanned(digest)
         };
         let stored = |inventory| StoredReport {
             schema: StoredReport::SCHEMA,

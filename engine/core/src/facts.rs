@@ -60,6 +60,26 @@ pub struct ImageFacts {
 }
 
 impl ImageFacts {
+    /// Facts of an image that nobody has looked at: judged at the beginning of time, by no detector.
+    pub fn unscanned(image: Digest) -> Self {
+        Self {
+            image,
+            manifests: Vec::new(),
+            indexes: Vec::new(),
+            platform: Platform::default(),
+            created: None,
+            user: String::new(),
+            layers: Vec::new(),
+            detectors: BTreeMap::new(),
+            findings: Vec::new(),
+            gaps: Vec::new(),
+            error: None,
+            judged_at: Timestamp::MIN,
+            scanned_by: String::new(),
+            trust: Trust::Folders,
+        }
+    }
+
     /// Whether a container of this image runs as uid 0 unless its pod says otherwise.
     pub fn runs_as_root(&self) -> bool {
         let user = self.user.split(':').next().unwrap_or_default();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use pratique_core::facts::Trust;
 use pratique_core::package::{Ecosystem, Inventory};
 use pratique_core::policy::Decision;
-use pratique_core::{Digest, Finding, Gap, Platform, Severity, Verdict};
+use pratique_core::{Digest, Finding, Gap, ImageFacts, Platform, Severity, Verdict};
 
 /// The program that made a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +75,22 @@ pub struct Image {
     pub layers: Vec<Digest>,
     /// Whether every layer was verified against its digest, or read from unpacked folders.
     pub trust: Trust,
+}
+
+impl Image {
+    /// What facts say of the image itself.
+    pub fn of(facts: &ImageFacts) -> Self {
+        Self {
+            id: facts.image.clone(),
+            manifests: facts.manifests.clone(),
+            indexes: facts.indexes.clone(),
+            platform: facts.platform.clone(),
+            created: facts.created,
+            user: facts.user.clone(),
+            layers: facts.layers.clone(),
+            trust: facts.trust,
+        }
+    }
 }
 
 /// Whether packages were matched with advisories, and with how old ones.

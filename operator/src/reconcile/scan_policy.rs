@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use pratique_core::policy::{Action, Effect, Enforcement, Policy, PolicySpec, Scanned, explain};
-use pratique_core::{Digest, ImageFacts, Platform, Reference};
+use pratique_core::{ImageFacts, Reference};
 use pratique_crds::scan_policy::ImageCounts;
 use pratique_crds::{ScanPolicy, ScanPolicyStatus};
 use serde_json::json;
@@ -163,7 +163,7 @@ fn counts(index: &Index, policy: &Compiled, now: Timestamp) -> Option<ImageCount
         add(facts, index.facts().since(&facts.image).unwrap_or(facts.judged_at));
     }
     for (image, _) in index.nodes().images().filter(|(image, _)| index.facts().get(image).is_none()) {
-        add(&unscanned(image), Timestamp::MIN);
+        add(&ImageFacts::unscanned(image.clone()), Timestamp::MIN);
     }
     Some(counts)
 }
@@ -175,26 +175,6 @@ fn strict(spec: &PolicySpec) -> Option<Policy> {
     spec.enforcement = Enforcement::Enforce;
     spec.unscanned = spec.unscanned.max(Action::Warn);
     Policy::compile(&spec).ok()
-}
-
-/// An image that nobody has looked at: judged at the beginning of time, by no detector.
-fn unscanned(image: &Digest) -> ImageFacts {
-    ImageFacts {
-        image: image.clone(),
-        manifests: Vec::new(),
-        indexes: Vec::new(),
-        platform: Platform::default(),
-        created: None,
-        user: String::new(),
-        layers: Vec::new(),
-        detectors: Default::default(),
-        findings: Vec::new(),
-        gaps: Vec::new(),
-        error: None,
-        judged_at: Timestamp::MIN,
-        scanned_by: String::new(),
-        trust: pratique_core::facts::Trust::Folders,
-    }
 }
 
 /// An Event a day for every exception that is about to end.
@@ -238,7 +218,7 @@ mod tests {
     use kube::Client;
     use kube::client::Body;
     use pratique_core::policy::{self, FindingSelector, Rule};
-    use pratique_core::{Category, Finding, Severity};
+    use pratique_core::{Category, Digest, Finding, Platform, Severity};
 
     use super::*;
     use crate::index::{NodeImage, SharedIndex};
@@ -297,7 +277,8 @@ mod tests {
         };
         for (byte, findings) in [(1, vec![]), (2, vec![finding.clone()]), (4, vec![finding])] {
             let detectors = [("weak-password".to_owned(), "1".to_owned())].into();
-            let facts = ImageFacts { findings, detectors, judged_at: now(), ..unscanned(&digest(byte)) };
+            let facts =
+                ImageFacts { findings, detectors, judged_at: now(), ..ImageFacts::unscanned(digest(byte)) };
             index.apply_facts(Arc::new(facts));
         }
         let counted = counts(&index, &compiled(Ok(spec())), now()).unwrap();
