@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as k8s;
 use pratique_core::facts::Trust;
+use pratique_core::package::{Ecosystem, Inventory, LocatedPackage, Package};
 use pratique_core::{Digest, ImageFacts, Platform};
 
 use crate::index::NodeImage;
@@ -39,6 +40,19 @@ pub(crate) fn facts(image: u8, architecture: &str, index: bool) -> ImageFacts {
         scanned_by: "n1".into(),
         trust: Trust::Blobs,
     }
+}
+
+/// An inventory of one package of Debian's.
+pub(crate) fn inventory(name: &str) -> Inventory {
+    let located = LocatedPackage {
+        package: Package::new(Ecosystem::Deb, name, "1"),
+        purl: format!("pkg:deb/debian/{name}@1"),
+        path: "/var/lib/dpkg/status".into(),
+        layer: None,
+        owned_by: None,
+        files: 3,
+    };
+    Inventory { packages: vec![located], ..Inventory::default() }
 }
 
 /// An image on a node, with the digests of [`facts`].

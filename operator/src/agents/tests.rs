@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use pratique_core::package::{Ecosystem, Inventory, LocatedPackage, Package, PackageCounts};
+use pratique_core::package::PackageCounts;
 use pratique_core::{Digest, ImageFacts};
 use pratique_wire::agents::agents_client::AgentsClient;
 use pratique_wire::agents::*;
@@ -23,7 +23,7 @@ use crate::index::SharedIndex;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::store::ReportStore;
-use crate::testing::{Believer, digest, facts, grpc, until};
+use crate::testing::{Believer, digest, facts, grpc, inventory, until};
 
 struct Operator {
     index: SharedIndex,
@@ -235,18 +235,6 @@ async fn facts_about_another_image_are_thrown_away() {
     assert!(known(&operator, 3 - other).is_none());
 }
 
-fn inventory() -> Inventory {
-    let located = LocatedPackage {
-        package: Package::new(Ecosystem::Deb, "zlib1g", "1:1.2.13"),
-        purl: "pkg:deb/debian/zlib1g@1:1.2.13".into(),
-        path: "/var/lib/dpkg/status".into(),
-        layer: None,
-        owned_by: None,
-        files: 3,
-    };
-    Inventory { packages: vec![located], ..Inventory::default() }
-}
-
 #[tokio::test]
 async fn an_inventory_is_stored_before_its_image_counts_as_listed() {
     let operator = Operator::start().await;
@@ -258,10 +246,10 @@ async fn an_inventory_is_stored_before_its_image_counts_as_listed() {
     operator.index.write().apply_facts(facts(1, "amd64", false).into());
     agent.report(&[image(1)]).await;
     let assignment = agent.assignment().await;
-    agent.listed(&assignment.claim, facts(1, "amd64", false), &encode(&inventory()).0).await;
+    agent.listed(&assignment.claim, facts(1, "amd64", false), &encode(&inventory("zlib1g")).0).await;
     until("it counts as listed", || operator.index.read().has_inventory(&digest(1))).await;
-    assert_eq!(operator.index.read().packages(&digest(1)), Some(&PackageCounts::of(&inventory())));
-    assert_eq!(operator.store.inventory(&digest(1)).await.unwrap(), Some(inventory()));
+    assert_eq!(operator.index.read().packages(&digest(1)), Some(&PackageCounts::of(&inventory("zlib1g"))));
+    assert_eq!(operator.store.inventory(&digest(1)).await.unwrap(), Some(inventory("zlib1g")));
 
     // One that was lost is asked for again, and one that is none is not taken for one.
     operator.index.write().lost_inventory(&digest(1));

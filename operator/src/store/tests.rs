@@ -4,8 +4,7 @@ use super::collect::Unused;
 use super::*;
 use crate::index::{Index, SharedIndex};
 use crate::metrics::Metrics;
-use crate::testing::{at, digest, facts, node_image, pod};
-use pratique_core::package::{Ecosystem, LocatedPackage, Package};
+use crate::testing::{at, digest, facts, inventory, node_image, pod};
 use tokio_util::sync::CancellationToken;
 
 fn open(folder: &tempfile::TempDir, words: &[&str]) -> ReportStore {
@@ -65,19 +64,6 @@ async fn another_dictionary_makes_facts_stale_and_keeps_them() {
     let loaded = store.load().await.unwrap();
     assert_eq!(images(&loaded), [digest(1), digest(2)]);
     assert_eq!(loaded.stale, [digest(1)].into());
-}
-
-fn inventory(name: &str) -> Inventory {
-    let package = Package::new(Ecosystem::Deb, name, "1");
-    let located = LocatedPackage {
-        package,
-        purl: format!("pkg:deb/debian/{name}@1"),
-        path: "/var/lib/dpkg/status".into(),
-        layer: None,
-        owned_by: None,
-        files: 3,
-    };
-    Inventory { packages: vec![located], ..Inventory::default() }
 }
 
 #[tokio::test]
