@@ -212,34 +212,38 @@ impl Store {
         let folder = self.folder.join("osv").join(name);
         let address = format!("{base}/{}", encode(name));
         let mut held = state.ecosystems.get(name).cloned().unwrap_or_default();
-        if folder.join("all.zip").exists()
-            && let Some(newest) = held.newest
-        {
-            match self.changes(&address, newest, &mut held, client)? {
-                Some(changes) if changes.is_empty() => {
-                    (held.address, held.checked) = (base.to_owned(), now);
-                    state.ecosystems.insert(name.to_owned(), held);
-                    return Ok(());
-                }
-                Some(changes) => {
-                    if let Some(records) = self.records(&address, &changes, client)? {
-                        self.spoil(state)?;
-                        for (file, bytes) in records {
-                            replace(&folder.join(file), &bytes)?;
-                        }
-                        held.newest = held.newest.max(changes.iter().map(|change| change.modified).max());
-                        (held.address, held.checked) = (base.to_owned(), now);
-                        state.ecosystems.insert(name.to_owned(), held);
-                        return Ok(());
-                    }
-                }
-                None => {}
-            }
+        let is_current =
+            folder.join("all.zip").exists() && self.catch_up(&address, &folder, &mut held, client, state)?;
+        if !is_current {
+            self.archive(&address, name, &mut held, client, state)?;
         }
-        self.archive(&address, name, &mut held, client, state)?;
         (held.address, held.checked) = (base.to_owned(), now);
         state.ecosystems.insert(name.to_owned(), held);
         Ok(())
+    }
+
+    /// Brings the archive in a folder to what its address has, record by record. False if that cannot be done: then it has
+    /// to be fetched whole.
+    fn catch_up(
+        &self,
+        address: &str,
+        folder: &Path,
+        held: &mut Held,
+        client: &Client<'_>,
+        state: &mut State,
+    ) -> Result<bool, FetchError> {
+        let Some(newest) = held.newest else { return Ok(false) };
+        let Some(changes) = self.changes(address, newest, held, client)? else { return Ok(false) };
+        if changes.is_empty() {
+            return Ok(true);
+        }
+        let Some(records) = self.records(address, &changes, client)? else { return Ok(false) };
+        self.spoil(state)?;
+        for (file, bytes) in records {
+            replace(&folder.join(file), &bytes)?;
+        }
+        held.newest = held.newest.max(changes.iter().map(|change| change.modified).max());
+        Ok(true)
     }
 
     /// The changes since `newest`; none if they are too many or the address has no list of them.
