@@ -106,9 +106,13 @@ impl<'a> RootReader<'a> {
         if !matcher.is_wanted(path) {
             return Ok(None);
         }
+        let asked;
         let metadata = match known {
-            Some(metadata) => metadata.clone(),
-            None => self.root.metadata(path)?,
+            Some(metadata) => metadata,
+            None => {
+                asked = self.root.metadata(path)?;
+                &asked
+            }
         };
         matcher.candidates(path, metadata.size, &mut self.candidates);
         if let Some(met) = met {
@@ -119,8 +123,8 @@ impl<'a> RootReader<'a> {
             return Ok(None);
         }
         let mut file = OpenFile { file: RefCell::new(self.root.open(path)?), seeks: self.seeks };
-        let facts = self.inspector.inspect(path, &metadata, &self.candidates, &mut file);
-        Ok(facts.map(|facts| (metadata.layer, facts)))
+        let facts = self.inspector.inspect(path, metadata, &self.candidates, &mut file);
+        Ok(facts.map(|facts| (metadata.layer.clone(), facts)))
     }
 
     /// Walks a region of interests with wildcards, links on the way to it followed, and reads what matches; exact
@@ -192,31 +196,28 @@ impl<'a> RootReader<'a> {
         match metadata.kind {
             EntryKind::File => self.read(path, Some(metadata), (path != place).then_some(place)),
             EntryKind::Symlink => {
-                self.note_metadata(path, place)?;
+                self.note_metadata(path, place, metadata)?;
                 self.read_exact(path)
             }
-            _ => self.note_metadata(path, place),
+            _ => self.note_metadata(path, place, metadata),
         }
     }
 
     /// Asks those who want the metadata of an entry itself, which is no regular file.
-    fn note_metadata(&mut self, path: &FsPath, place: &FsPath) -> ControlFlow<()> {
+    fn note_metadata(&mut self, path: &FsPath, place: &FsPath, metadata: &Metadata) -> ControlFlow<()> {
         self.engine.matcher().metadata_candidates(path, &mut self.candidates);
         if self.candidates.is_empty() || path != place {
             return ControlFlow::Continue(());
         }
-        let read = self.root.symlink_metadata(path).and_then(|metadata| {
-            let target = match metadata.kind {
-                EntryKind::Symlink => Some(self.root.read_link(path)?),
-                _ => None,
-            };
-            Ok((metadata, target))
-        });
-        match read {
-            Ok((metadata, target)) => {
+        let target = match metadata.kind {
+            EntryKind::Symlink => self.root.read_link(path).map(Some),
+            _ => Ok(None),
+        };
+        match target {
+            Ok(target) => {
                 let facts =
-                    self.inspector.inspect_metadata(path, &metadata, target.as_deref(), &self.candidates);
-                self.take(path, facts.map(|facts| (metadata.layer, facts)))
+                    self.inspector.inspect_metadata(path, metadata, target.as_deref(), &self.candidates);
+                self.take(path, facts.map(|facts| (metadata.layer.clone(), facts)))
             }
             Err(Error::NotFound { .. } | Error::WrongKind { .. }) => ControlFlow::Continue(()),
             Err(error) => {
