@@ -61,10 +61,8 @@ pub fn purl(package: &Package, release: Option<&Release>) -> String {
 fn system(package: &Package, release: Option<&Release>) -> Option<(String, String)> {
     let release = release.filter(|release| !release.id.is_empty());
     if let Some(distro) = package.attributes.get("distro") {
-        let versioned =
-            distro.rsplit_once('-').filter(|(_, version)| version.starts_with(|c: char| c.is_ascii_digit()));
-        let id = versioned.map_or(distro.as_str(), |(id, _)| id);
-        if release.is_none_or(|release| release.id != id) {
+        let (id, _) = read::split_distro(distro);
+        if !id.is_empty() && release.is_none_or(|release| release.id != id) {
             return Some((id.to_owned(), distro.clone()));
         }
     }

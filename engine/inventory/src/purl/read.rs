@@ -87,13 +87,21 @@ pub(crate) fn package(text: &str) -> Result<Package, NoPackage> {
 pub(crate) fn release(text: &str) -> Option<Release> {
     let url = PackageUrl::from_str(text).ok()?;
     let distro = url.qualifiers().get("distro").filter(|distro| !distro.is_empty())?;
-    let is_version = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
-    let (id, version) = match distro.rsplit_once('-') {
-        Some((id, version)) if is_version(version) => (id, version),
-        _ if is_version(distro) => (url.namespace()?, distro.as_ref()),
-        _ => (distro.as_ref(), ""),
+    let (id, version) = match split_distro(distro) {
+        ("", version) => (url.namespace()?, version),
+        parts => parts,
     };
     Some(Release { id: id.to_owned(), version: version.to_owned(), ..Release::default() })
+}
+
+/// System and version of a `distro`; either can be empty.
+pub(super) fn split_distro(distro: &str) -> (&str, &str) {
+    let is_version = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    match distro.rsplit_once('-') {
+        Some((id, version)) if is_version(version) => (id, version),
+        _ if is_version(distro) => ("", distro),
+        _ => (distro, ""),
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +135,10 @@ mod tests {
         assert_eq!(glibc.source, Some(Source { name: "glibc".into(), version: "2.35".into() }));
         assert_eq!(glibc.architecture.as_deref(), Some("amd64"));
         let foreign = "pkg:rpm/almalinux/libXau@1.0.9-3.el8?distro=almalinux";
+        let versioned = "pkg:apk/alpine/musl@1.2.5-r0?arch=x86_64&distro=3.20.1";
+        let alpine = Release { id: "alpine".into(), version: "3.20.1".into(), ..Release::default() };
+        let whole = versioned.replace("distro=", "distro=alpine-");
+        assert_eq!(crate::purl(&package(versioned).unwrap(), Some(&alpine)), whole);
         let debian = Release { id: "debian".into(), version: "12".into(), ..Release::default() };
         assert_eq!(crate::purl(&package(foreign).unwrap(), Some(&debian)), foreign);
     }
