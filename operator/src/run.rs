@@ -288,10 +288,12 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
     let account = AgentAccount { namespace: names.namespace.clone(), name: names.object("agent") };
     let agents = AgentsService::new(hub.clone(), authenticator.clone(), account);
     let own_account = (names.namespace.clone(), names.object("operator"));
+    let synced = Arc::new(AtomicBool::new(false));
     let followers = ReplicasService::new(
         index.clone(),
         report_store.clone(),
         leads.clone(),
+        synced.clone(),
         authenticator,
         own_account,
         metrics.clone(),
@@ -306,7 +308,6 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         replica: pod_name.clone(),
     };
     tasks.spawn("follower", replicas::follow(index.clone(), trust.clone(), leads.clone(), shutdown.clone()));
-    let synced = Arc::new(AtomicBool::new(false));
     readiness.require("facts", {
         let synced = synced.clone();
         move || synced.load(Ordering::Relaxed)

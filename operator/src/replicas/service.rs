@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,22 +43,25 @@ pub struct ReplicasService {
     index: SharedIndex,
     store: ReportStore,
     leadership: watch::Receiver<Leadership>,
+    synced: Arc<AtomicBool>,
     authenticator: Arc<dyn Authenticator>,
     account: (String, String),
     metrics: Metrics,
 }
 
 impl ReplicasService {
-    /// A service that answers callers of the operator's own service account, given as namespace and name.
+    /// A service that answers callers of the operator's own service account, given as namespace and name, and is followed
+    /// from when `synced` says that decisions can rest on the index.
     pub fn new(
         index: SharedIndex,
         store: ReportStore,
         leadership: watch::Receiver<Leadership>,
+        synced: Arc<AtomicBool>,
         authenticator: Arc<dyn Authenticator>,
         account: (String, String),
         metrics: Metrics,
     ) -> Self {
-        Self { index, store, leadership, authenticator, account, metrics }
+        Self { index, store, leadership, synced, authenticator, account, metrics }
     }
 
     /// The service for a tonic server, with the protocol's bound on messages.
@@ -105,6 +109,10 @@ impl replicas_server::Replicas for ReplicasService {
             return Err(Status::failed_precondition(format!(
                 "the replica speaks protocol {protocol}, this leader up to {PROTOCOL}"
             )));
+        }
+        // A replica that came to lead before it ever knew anything would have its followers forget what they know.
+        if !self.synced.load(Ordering::Relaxed) {
+            return Err(Status::unavailable("this leader has not heard from all agents yet"));
         }
         let (updates, outbound) = mpsc::channel(QUEUE);
         let service = self.clone();

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -22,6 +23,7 @@ struct Leader {
     store: ReportStore,
     _folder: tempfile::TempDir,
     leadership: watch::Sender<Leadership>,
+    synced: Arc<AtomicBool>,
     channel: tonic::transport::Channel,
 }
 
@@ -37,16 +39,18 @@ impl Leader {
         let metrics = Metrics::new(prometheus::Registry::new()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let store = ReportStore::open(folder.path(), &[]).unwrap();
+        let synced = Arc::new(AtomicBool::new(true));
         let service = ReplicasService::new(
             index.clone(),
             store.clone(),
             leadership.subscribe(),
+            synced.clone(),
             Arc::new(Believer),
             account,
             metrics,
         );
         let channel = grpc(tonic::service::Routes::new(service.into_server())).await;
-        Self { index, store, _folder: folder, leadership, channel }
+        Self { index, store, _folder: folder, leadership, synced, channel }
     }
 
     async fn inventory(&self, token: &str, image: u8) -> Result<Option<Inventory>, Status> {
@@ -104,6 +108,16 @@ async fn a_follower_knows_the_leaders_counts_and_that_it_lacks_the_inventory() {
     assert!(!own.read().has_inventory(&digest(1)));
     leader.index.write().apply_packages(&digest(1), counts(4));
     until("a change arrives", || own.read().packages(&digest(1)) == Some(&counts(4))).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_has_not_heard_from_its_agents_is_not_followed_yet() {
+    let leader = Leader::start().await;
+    leader.synced.store(false, Ordering::Relaxed);
+    let refused = leader.follow("pratique-operator/n2").await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    leader.synced.store(true, Ordering::Relaxed);
+    assert!(leader.follow("pratique-operator/n2").await.is_ok());
 }
 
 fn is_following(index: &SharedIndex) -> bool {
