@@ -32,6 +32,19 @@ pub struct ImageConfig {
     pub history: Vec<HistoryEntry>,
 }
 
+impl ImageConfig {
+    /// Whether its process runs as uid 0 unless whoever starts it says otherwise.
+    pub fn runs_as_root(&self) -> bool {
+        is_root(&self.user)
+    }
+}
+
+/// Whether `User` of an image's config means uid 0: empty, `root` or a number that is 0, with or without a group.
+pub(crate) fn is_root(user: &str) -> bool {
+    let user = user.split(':').next().unwrap_or_default();
+    matches!(user, "" | "root") || user.parse::<u64>() == Ok(0)
+}
+
 /// A step of an image's build.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HistoryEntry {

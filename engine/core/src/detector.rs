@@ -87,9 +87,9 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "escalation",
-        version: 1,
+        version: 2,
         category: Category::Escalation,
-        rules: &["setuid", "file-capability", "world-writable", "sudo-rule", "root-account"],
+        rules: &["setuid", "setuid-count", "file-capability", "world-writable", "sudo-rule", "root-account"],
         summary: "ways from less to more privilege: setuid, capabilities, sudo, accounts, modes",
     },
     DetectorInfo {
@@ -107,9 +107,9 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "image-config",
-        version: 1,
+        version: 2,
         category: Category::ImageConfig,
-        rules: &["remote-login-port", "start-command", "moving-base"],
+        rules: &["remote-login-port", "start-command", "moving-base", "runs-as-root", "no-health-check"],
         summary: "risky settings of the image",
     },
     DetectorInfo {

@@ -82,8 +82,7 @@ impl ImageFacts {
 
     /// Whether a container of this image runs as uid 0 unless its pod says otherwise.
     pub fn runs_as_root(&self) -> bool {
-        let user = self.user.split(':').next().unwrap_or_default();
-        matches!(user, "" | "root") || user.parse::<u64>() == Ok(0)
+        crate::config::is_root(&self.user)
     }
 }
 

@@ -68,7 +68,7 @@ impl ImageBuilder {
         Self {
             layers: Vec::new(),
             architecture: architecture.to_owned(),
-            user: String::new(),
+            user: "65532".to_owned(),
             created: "2026-01-02T03:04:05Z".to_owned(),
         }
     }
@@ -85,7 +85,7 @@ impl ImageBuilder {
         self
     }
 
-    /// The user its process runs as.
+    /// The user its process runs as: 65532, if nothing is said; empty for none.
     pub fn user(mut self, user: &str) -> Self {
         user.clone_into(&mut self.user);
         self

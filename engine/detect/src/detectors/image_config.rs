@@ -39,6 +39,22 @@ const RULES: &[Rule] = &[
         why: "the next build has another base, and nobody decided so",
         remedy: "name the base by a version and a digest",
     },
+    Rule {
+        id: "runs-as-root",
+        severity: "Negligible",
+        reference: "CIS Docker 4.1, CWE-250",
+        what: "images that set no user, or root",
+        why: "whoever breaks into the process is root in the container, and a flaw of the kernel or the runtime away from the node",
+        remedy: "USER 65532 (a number, so that runAsNonRoot can tell) in the last stage; refuse root by a policy's image.runsAsRoot",
+    },
+    Rule {
+        id: "no-health-check",
+        severity: "Negligible",
+        reference: "CIS Docker 4.6",
+        what: "images that expose a port and have no health check",
+        why: "Docker, Podman and Swarm cannot tell a process that hangs from one that works; Kubernetes asks the pod's probes instead",
+        remedy: "HEALTHCHECK in the Dockerfile, or a livenessProbe in the pod",
+    },
 ];
 
 /// Ports that let people in, and what listens there.
@@ -80,6 +96,8 @@ impl Detector for Config {
             ports(config, &mut told);
             start(config, &mut told);
             base(config, &mut told);
+            user(config, &mut told);
+            health(config, &mut told);
         }
         let finding = |(rule, severity, message)| INFO.finding(rule, severity, message);
         let mut findings: Vec<Finding> = told.into_iter().map(finding).collect();
@@ -123,6 +141,25 @@ fn base(config: &ImageConfig, told: &mut Told) {
         if !last.contains('@') && (!last.contains(':') || last.ends_with(":latest")) {
             told.push(("moving-base", Severity::Negligible, format!("its base is {}", word(base))));
         }
+    }
+}
+
+fn user(config: &ImageConfig, told: &mut Told) {
+    if config.runs_as_root() {
+        let what = if config.user.is_empty() {
+            "it sets no user, so its process runs as root".to_owned()
+        } else {
+            format!("its process runs as root (user {})", word(&config.user))
+        };
+        told.push(("runs-as-root", Severity::Negligible, what));
+    }
+}
+
+/// Only what listens can be asked whether it is well.
+fn health(config: &ImageConfig, told: &mut Told) {
+    if let Some(port) = config.exposed_ports.first().filter(|_| !config.healthcheck) {
+        let what = format!("it exposes a port ({}) and has no health check", word(port));
+        told.push(("no-health-check", Severity::Negligible, what));
     }
 }
 

@@ -36,7 +36,16 @@ impl Detector for Escalation {
     }
 
     fn rules(&self) -> &'static [Rule] {
-        const { &[modes::SETUID, modes::CAPABILITY, modes::WRITABLE, sudo::RULE, accounts::RULE] }
+        const {
+            &[
+                modes::SETUID,
+                modes::SETUID_COUNT,
+                modes::CAPABILITY,
+                modes::WRITABLE,
+                sudo::RULE,
+                accounts::RULE,
+            ]
+        }
     }
 
     fn inspect(&self, file: &FileInput<'_>) -> FileReport {
@@ -63,6 +72,7 @@ impl Detector for Escalation {
         for located in &modes {
             outcome.findings.extend(modes::judge(INFO, image, located));
         }
+        outcome.findings.extend(modes::count(INFO, image, &modes));
         outcome.findings.sort();
         outcome
     }

@@ -1,6 +1,6 @@
 //! What mode and attributes of an entry tell: setuid and setgid, capabilities(7), who may write.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pratique_core::{DetectorInfo, Finding, Severity};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,15 @@ pub(super) const SETUID: Rule = Rule {
     remedy: "chmod u-s,g-s FILE in the step that made it; run the pod with allowPrivilegeEscalation: false",
 };
 
+pub(super) const SETUID_COUNT: Rule = Rule {
+    id: "setuid-count",
+    severity: "Negligible",
+    reference: "CIS Docker 4.8",
+    what: "how many setuid and setgid programs an image has, those that distributions bring so included",
+    why: "each is a way to root once a flaw in it is found, and few images need any",
+    remedy: "find / -xdev -perm /6000 -type f -exec chmod a-s {} + in the last step of the build",
+};
+
 pub(super) const CAPABILITY: Rule = Rule {
     id: "file-capability",
     severity: "Low to Critical",
@@ -30,9 +39,9 @@ pub(super) const CAPABILITY: Rule = Rule {
 
 pub(super) const WRITABLE: Rule = Rule {
     id: "world-writable",
-    severity: "Medium to High",
+    severity: "Low to High",
     reference: "ATT&CK T1222.002, CWE-732",
-    what: "files and folders that decide who gets in or what root runs, and that everybody may write, and a shadow file that everybody may read",
+    what: "files and folders of the system (/etc, /usr, /boot, programs and libraries) that everybody may write: high where they decide who gets in or what root runs; and a shadow file that everybody may read",
     why: "any process in the container may change them, and become root when root looks at them next",
     remedy: "chmod o-w FILE; 644 for passwd and group, 640 for shadow, 440 for sudoers",
 };
@@ -99,6 +108,10 @@ const SENSITIVE: &[&str] = &[
     "usr/local/lib",
 ];
 
+/// Where everything is the system's: what everybody may write there is changed by anybody and run by others.
+const SYSTEM: &[&str] =
+    &["etc/**", "usr/**", "bin/**", "sbin/**", "lib/**", "lib32/**", "lib64/**", "boot/**", "root/**"];
+
 /// Capabilities that are as good as root, by number (`linux/capability.h`).
 const STRONG: [(u32, &str); 14] = [
     (0, "cap_chown"),
@@ -147,7 +160,7 @@ pub(super) fn note(file: &FileInput<'_>) -> Option<Fact> {
     let raises = runs && permissions & 0o6000 != 0;
     let capabilities = if runs { file.capability.map_or(0, permitted) } else { 0 };
     let opens = permissions & 0o002 != 0 || (file.path == b"etc/shadow" && permissions & 0o004 != 0);
-    let sensitive = opens && SENSITIVE.iter().any(|glob| places::matches(glob, file.path));
+    let sensitive = opens && SENSITIVE.iter().chain(SYSTEM).any(|glob| places::matches(glob, file.path));
     if !raises && capabilities == 0 && !sensitive {
         return None;
     }
@@ -184,6 +197,29 @@ pub(super) fn judge(info: &DetectorInfo, image: &ImageInput<'_>, located: &Locat
     };
     told.into_iter().flatten().map(finding).collect()
 }
+
+/// What all setuid and setgid programs of an image come to. Of a folder and a container nothing is said: what was installed
+/// there was installed by others than whoever built it.
+pub(super) fn count(info: &DetectorInfo, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Option<Finding> {
+    image.config?;
+    let raises = |located: &&LocatedFact| {
+        serde_json::from_slice::<Noted>(&located.fact.0[1..])
+            .is_ok_and(|noted| !noted.folder && noted.permissions & 0o6000 != 0)
+    };
+    let paths: BTreeSet<&str> = facts.iter().filter(raises).map(|located| located.path.as_str()).collect();
+    let names: Vec<&str> =
+        paths.iter().take(NAMED).map(|path| path.rsplit('/').next().unwrap_or_default()).collect();
+    let more = if paths.len() > NAMED { "…" } else { "" };
+    let verb = if paths.len() == 1 { "program runs" } else { "programs run" };
+    let what = format!("{} {verb} as another user or group: {}{more}", paths.len(), names.join(", "));
+    (!paths.is_empty()).then(|| Finding {
+        attributes: BTreeMap::from([("count".to_owned(), paths.len().to_string())]),
+        ..info.finding(SETUID_COUNT.id, Severity::Negligible, what)
+    })
+}
+
+/// So many setuid programs are named in a sentence.
+const NAMED: usize = 20;
 
 fn setuid(
     noted: &Noted,
@@ -263,13 +299,19 @@ fn writable(noted: &Noted, path: &str) -> Option<(Severity, String)> {
     if path == "/etc/shadow" && noted.permissions & 0o006 == 0o004 {
         return Some((Severity::Medium, "everybody may read the hashes of passwords".to_owned()));
     }
-    let sensitive =
-        SENSITIVE.iter().any(|glob| places::matches(glob, path.trim_start_matches('/').as_bytes()));
-    if noted.permissions & 0o002 == 0 || !sensitive {
+    let is_one = |globs: &[&str]| {
+        globs.iter().any(|glob| places::matches(glob, path.trim_start_matches('/').as_bytes()))
+    };
+    if noted.permissions & 0o002 == 0 || !(is_one(SENSITIVE) || is_one(SYSTEM)) {
         return None;
     }
     let sticky = noted.folder && noted.permissions & 0o1000 != 0;
-    let severity = if sticky || path.starts_with("/usr/local") { Severity::Medium } else { Severity::High };
+    let local = path.starts_with("/usr/local");
+    let severity = match (is_one(SENSITIVE), sticky || local) {
+        (true, false) => Severity::High,
+        (true, true) | (false, false) => Severity::Medium,
+        (false, true) => Severity::Low,
+    };
     let what = if noted.folder {
         "everybody may put files into this folder"
     } else {
