@@ -204,6 +204,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "REFERENCE")]
     pub(crate) reference: Option<String>,
 
+    /// An image that others may have been built on, named as for `scan`: findings then say whether they come from it. With
+    /// NAME= it is called so. Several can be given.
+    #[arg(long, value_name = "[NAME=]SOURCE", env = "PRATIQUE_BASE", value_delimiter = ',')]
+    pub(crate) base: Vec<String>,
+
+    /// File of bases that you vouch for: another image under the name of one is a finding (docs/bases.md has its form).
+    #[arg(long, value_name = "FILE", env = "PRATIQUE_TRUSTED_BASES")]
+    pub(crate) trusted_bases: Option<PathBuf>,
+
     /// Advisory database to match packages with, made by `pratique db build`; nothing is fetched then.
     #[arg(long, value_name = "FILE", env = "PRATIQUE_DB")]
     pub(crate) db: Option<PathBuf>,
@@ -223,6 +232,10 @@ pub(crate) struct Options {
     /// What other commands have too.
     #[command(flatten)]
     pub(crate) common: Common,
+
+    /// Say at the end what each detector cost: time and bytes of the layers that were read, not of those from the cache.
+    #[arg(long, env = "PRATIQUE_TIMINGS")]
+    pub(crate) timings: bool,
 
     /// Say which source was taken and what each layer took.
     #[arg(short, long)]

@@ -37,6 +37,8 @@ struct Config {
     ignore_file: Option<PathBuf>,
     policy: Option<PathBuf>,
     namespace: Option<String>,
+    base: Vec<String>,
+    trusted_bases: Option<PathBuf>,
     dictionary: Option<PathBuf>,
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn complete(options: &mut Options) -> anyhow::Result<()> {
     or_list(&mut options.detectors, config.detectors);
     or_list(&mut options.exclude, config.exclude);
     or_list(&mut options.vex, config.vex);
+    or_list(&mut options.base, config.base);
     if options.fail_on.is_none() {
         options.fail_on =
             config.fail_on.as_deref().map(fail_on).transpose().map_err(|error| wrong("fail-on", error))?;
@@ -67,6 +70,7 @@ pub(crate) fn complete(options: &mut Options) -> anyhow::Result<()> {
     or(&mut options.ignore_file, config.ignore_file);
     or(&mut options.policy, config.policy);
     or(&mut options.namespace, config.namespace);
+    or(&mut options.trusted_bases, config.trusted_bases);
     or(&mut options.dictionary, config.dictionary);
     options.no_vulnerabilities |= config.no_vulnerabilities;
     options.only_fixed |= config.only_fixed;

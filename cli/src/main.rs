@@ -6,6 +6,7 @@ use clap::Parser;
 
 mod advisories;
 mod args;
+mod bases;
 mod cache;
 mod commands;
 mod config;
@@ -16,6 +17,7 @@ mod policy;
 mod progress;
 mod suppress;
 mod target;
+mod timings;
 
 fn main() -> ExitCode {
     let args = match args::Args::try_parse() {

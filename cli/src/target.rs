@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pratique_core::lineage::KnownBase;
 use pratique_fs::oci::ImageManifest;
 use pratique_fs::{OpenImage, Opened, Source, SourceKind, SourceOptions, SourceRef};
 use pratique_report::{Image, Report, Target, TargetKind, Tool, Vulnerabilities};
@@ -30,6 +31,8 @@ pub(crate) struct Settings<'a> {
     /// What takes findings out.
     pub(crate) suppression: Suppression,
     pub(crate) dictionary: Vec<String>,
+    /// Images that others may have been built on.
+    pub(crate) bases: Vec<KnownBase>,
     pub(crate) jobs: usize,
     pub(crate) layers: Layers,
     pub(crate) quiet: bool,
@@ -114,7 +117,7 @@ impl Settings<'_> {
             }
         }
         let facts = scanned.judged.facts;
-        let described = Image::of(&facts);
+        let described = Image { base: scanned.judged.base, ..Image::of(&facts) };
         let mut gaps = facts.gaps;
         gaps.extend(image.gaps);
         gaps.sort();
@@ -134,6 +137,7 @@ impl Settings<'_> {
         JudgeOptions {
             dictionary: self.dictionary.clone(),
             hash_budget: HASH_BUDGET,
+            bases: self.bases.clone(),
             judged_at: Timestamp::now(),
             limits: Limits::default(),
         }

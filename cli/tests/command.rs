@@ -230,3 +230,85 @@ fn completions_and_manual_pages_are_generated() {
     ends_with(0, home.path(), &["man", "."]);
     assert!(fs::read_to_string(home.path().join("pratique-scan.1")).unwrap().contains("fail\\-on"));
 }
+
+/// A layout of these layers; their diff IDs.
+fn layers(folder: &std::path::Path, layers: &[LayerBuilder]) -> Vec<String> {
+    layout(folder, layers);
+    layers.iter().map(|layer| layer.diff_id().to_string()).collect()
+}
+
+#[test]
+fn findings_say_whether_they_come_from_the_base() {
+    let home = tempfile::tempdir().unwrap();
+    let weak = LayerBuilder::new().file("etc/shadow", WEAK);
+    let open = LayerBuilder::new().file("etc/crontab", "").owned(0o666, 0, 0);
+    layout(&home.path().join("base"), &[debian(), weak.clone()]);
+    layout(&home.path().join("app"), &[debian(), weak, open]);
+    let scan = ["scan", "oci:app", "-f", "json=out.json", "-f", "table"];
+    let report = |arguments: &[&str]| {
+        let (table, _) = ends_with(1, home.path(), &[&scan[..], arguments].concat());
+        let json = fs::read_to_string(home.path().join("out.json")).unwrap();
+        (table, serde_json::from_str::<Value>(&json).unwrap()["reports"][0].clone())
+    };
+    let (table, json) = report(&["--base", "docker.io/library/shop:1=oci:base"]);
+    assert!(table.contains("docker.io/library/shop:1, 2 of 3 layers") && table.contains("FROM"), "{table}");
+    assert_eq!(json["image"]["base"]["layers"], 2, "{json}");
+    let from = |category: &str| {
+        let findings = json["findings"].as_array().unwrap();
+        findings.iter().find(|finding| finding["category"] == category).unwrap()["from"].clone()
+    };
+    assert_eq!((from("WeakPassword"), from("Escalation")), ("base".into(), "own".into()));
+
+    let (table, json) = report(&[]);
+    assert!(!table.contains("FROM") && json["image"]["base"].is_null(), "{table}");
+    let (_, err) = ends_with(4, home.path(), &["scan", "oci:app", "--base", "oci:nowhere"]);
+    assert!(err.contains("--base oci:nowhere"), "{err}");
+}
+
+#[test]
+fn an_image_on_a_poisoned_base_is_reported_with_the_layer() {
+    let home = tempfile::tempdir().unwrap();
+    let (app, evil) =
+        (LayerBuilder::new().file("srv/app", "x"), LayerBuilder::new().file("usr/lib/evil", "x"));
+    let genuine = layers(&home.path().join("genuine"), &[debian()]);
+    let poisoned = layers(&home.path().join("poisoned"), &[debian(), evil.clone()]);
+    layout(&home.path().join("built"), &[debian(), evil, app.clone()]);
+    layout(&home.path().join("clean"), &[debian(), app]);
+    let trusted = format!("bases:\n- name: docker.io/library/debian:12\n  layers: [\"{}\"]\n", genuine[0]);
+    fs::write(home.path().join("bases.yaml"), trusted).unwrap();
+    let trust = ["--trusted-bases", "bases.yaml", "-f", "json"];
+    let scan = |code: i32, arguments: &[&str]| {
+        let (json, _) = ends_with(code, home.path(), &[&["scan"][..], arguments, &trust].concat());
+        serde_json::from_str::<Value>(&json).unwrap()["reports"][0]["findings"].clone()
+    };
+    let findings = scan(1, &["oci:built", "--base", "debian:12=oci:poisoned"]);
+    assert_eq!(findings.as_array().unwrap().len(), 1, "{findings}");
+    assert_eq!(findings[0]["rule"], "poisoned-base");
+    assert_eq!(findings[0]["layer"], Value::from(poisoned[1].as_str()));
+    let findings = scan(0, &["oci:clean", "--base", "debian:12=oci:genuine"]);
+    assert_eq!(findings, Value::Array(Vec::new()));
+
+    fs::write(home.path().join("bases.yaml"), "bases:\n- name: debian:12\n  layers: [sha256:12]\n").unwrap();
+    let (_, err) = ends_with(3, home.path(), &["scan", "oci:clean", "--trusted-bases", "bases.yaml"]);
+    assert!(err.contains("bases.yaml"), "{err}");
+}
+
+#[test]
+fn the_cost_of_each_detector_and_of_the_walk_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    layout(&home.path().join("image"), &[debian()]);
+    let (out, err) = ends_with(0, home.path(), &["scan", "oci:image", "--timings", "--no-cache"]);
+    let told: Vec<&str> = err.lines().skip(1).filter_map(|line| line.split_whitespace().next()).collect();
+    let detectors = pratique_core::detector::DETECTORS.iter().map(|detector| detector.id);
+    for id in detectors.chain(["inventory", "walk"]) {
+        assert_eq!(told.iter().filter(|own| **own == id).count(), 1, "{id}: {err}");
+    }
+    let files = |id: &str| -> u64 {
+        let line = err.lines().find(|line| line.starts_with(id)).unwrap();
+        line.split_whitespace().nth(3).unwrap().parse().unwrap()
+    };
+    assert!(files("weak-password") > 0 && files("inventory") > 0, "{err}");
+    assert!(!out.contains("COST OF"), "the result stays as it is: {out}");
+    let (_, err) = ends_with(0, home.path(), &["scan", "oci:image", "--no-cache"]);
+    assert_eq!(err, "");
+}

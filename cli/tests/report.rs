@@ -47,6 +47,7 @@ fn cluster(inventory: Option<Inventory>) -> (tempfile::TempDir, WebServer) {
             trust: Trust::Blobs,
             ..ImageFacts::unscanned(Digest::sha256([1; 32]))
         },
+        base: None,
         inventory,
     };
     server.put(REPORT, serde_json::to_vec(&stored).unwrap());

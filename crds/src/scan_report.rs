@@ -135,6 +135,10 @@ pub struct ScanReportStatus {
     #[schemars(length(max = 50), extend("x-kubernetes-list-type" = "atomic"))]
     pub policies: Vec<PolicyExplanation>,
 
+    /// The scanned image that this one was built on, if one is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Base>,
+
     /// How many layers the image has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layers: Option<i64>,
@@ -247,6 +251,27 @@ pub struct Packages {
     pub by_ecosystem: BTreeMap<String, i64>,
 }
 
+/// The image that another was built on.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Base {
+    /// A reference that stands for it on some node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub name: Option<String>,
+    /// How many of the image's layers are the base's, from the first on.
+    pub layers: i64,
+}
+
+/// Where in an image something comes from.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+#[allow(missing_docs, reason = "described at the field; docs on variants would become part of the schema")]
+pub enum Origin {
+    Base,
+    Own,
+}
+
 /// A finding.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -274,6 +299,9 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 135))]
     pub layer: Option<String>,
+    /// Whether that layer is one of the base's or the image's own. Absent if no base is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Origin>,
     /// Details, such as user and scheme.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::short_texts")]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
+use pratique_core::lineage::{Base, Evidence};
 use pratique_core::package::{Ecosystem, PackageCounts};
 use pratique_core::policy::{Effect, Explanation};
 use pratique_core::{Category, Digest, Finding, Gap, GapKind, ImageFacts, Platform, Reference, Severity};
@@ -83,6 +84,24 @@ fn a_status_says_what_the_facts_say_worst_first() {
     assert_eq!(names, ["baseline", "audit", "calm"]);
     assert_eq!(status.omitted, None);
     assert_eq!(status.trust, Some(scan_report::Trust::Folders));
+}
+
+#[test]
+fn findings_say_whether_they_come_from_the_base() {
+    let layer = |byte: u8| Digest::sha256([byte; 32]);
+    let of = |byte: Option<u8>| Finding {
+        layer: byte.map(layer),
+        ..finding(Severity::High, Category::WeakPassword, "x")
+    };
+    let findings = vec![of(Some(1)), of(Some(2)), of(None)];
+    let facts = ImageFacts { layers: vec![layer(1), layer(2)], ..facts(findings, Vec::new()) };
+    let mut status = report_status(&facts, None, &[], &[]);
+    assert!(status.base.is_none() && status.findings.iter().all(|finding| finding.from.is_none()));
+    let name = Some("docker.io/library/debian:12".to_owned());
+    status.set_base(&facts, &Base { name: name.clone(), layers: 1, evidence: Evidence::Layers });
+    let from: Vec<_> = status.findings.iter().map(|finding| finding.from).collect();
+    assert_eq!(from, [Some(scan_report::Origin::Base), Some(scan_report::Origin::Own), None]);
+    assert_eq!(status.base, Some(scan_report::Base { name, layers: 1 }));
 }
 
 #[test]

@@ -141,10 +141,10 @@ impl Reports {
     }
 
     async fn read(&self, name: &str) -> Result<StoredReport, Refusal> {
-        let (facts, references) = {
+        let (facts, references, base) = {
             let index = self.index.read();
             let facts = find(&index, &self.names, name)?;
-            (facts.clone(), index.nodes().references(&facts.image))
+            (facts.clone(), index.nodes().references(&facts.image), index.base(facts))
         };
         let inventory = self.inventory(&facts.image).await.map_err(Refusal::Unavailable)?;
         let name = self.names.get(&facts.image);
@@ -153,6 +153,7 @@ impl Reports {
             name,
             references,
             facts: ImageFacts::clone(&facts),
+            base,
             inventory,
         })
     }

@@ -116,7 +116,7 @@ fn scan(engine: &Engine, source: &Source, descriptors: Descriptors) -> Answer {
 
 fn judge(engine: &Engine, judgement: Judgement, layers: &[LayerState], descriptors: Descriptors) -> Answer {
     let Judgement { meta, dictionary, hash_budget, judged_at, sources } = judgement;
-    let options = JudgeOptions { dictionary, hash_budget, judged_at, limits: LIMITS };
+    let options = JudgeOptions { dictionary, hash_budget, bases: Vec::new(), judged_at, limits: LIMITS };
     let Some(sources) = sources else {
         let read: Vec<&LayerFacts> = layers
             .iter()

@@ -137,8 +137,8 @@ fn refusal(status: StatusCode, body: &[u8]) -> String {
 
 /// What the formats write. An inventory that is not there is a gap: nobody may take it for an image without packages.
 fn report(asked: &str, stored: StoredReport) -> Report {
-    let StoredReport { facts, inventory, .. } = stored;
-    let image = Image::of(&facts);
+    let StoredReport { facts, base, inventory, .. } = stored;
+    let image = Image { base, ..Image::of(&facts) };
     let mut gaps = facts.gaps;
     if inventory.is_none() && facts.error.is_none() {
         gaps.push(Gap {
@@ -186,6 +186,7 @@ mod tests {
             name: None,
             references: Vec::new(),
             facts: facts.clone(),
+            base: None,
             inventory,
         };
         let whole = report("shop/web:1", stored(Some(Default::default())));

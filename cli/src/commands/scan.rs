@@ -18,6 +18,7 @@ use pratique_vulns::matching::DETECTOR;
 
 use crate::advisories::{Advisories, Kept};
 use crate::args::{Common, FailOn, Layers, Options, Scan};
+use crate::bases;
 use crate::cache::{self, FolderCache};
 use crate::config;
 use crate::exit::{Code, Fail, Failure};
@@ -25,6 +26,7 @@ use crate::output::Outputs;
 use crate::policy::Policies;
 use crate::suppress::Suppression;
 use crate::target::{Settings, dictionary};
+use crate::timings;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,9 @@ pub(super) fn run(scan: Scan, what: What) -> Result<Code, Failure> {
     if !reports.is_empty() {
         outputs.write(&reports).fail(Code::Output)?;
     }
+    if options.timings {
+        eprint!("{}", timings::table(&engine.costs()));
+    }
     if let Some(cache) = &cache {
         cache.prune();
     }
@@ -110,10 +115,14 @@ pub(super) fn settings<'a>(
     };
     Ok(Settings {
         engine,
-        sources,
         cache: cache.map(|cache| cache as &dyn LayerCache),
         advisories,
+        bases: match what {
+            What::Everything => bases::known(options, &sources)?,
+            What::Inventory => Vec::new(),
+        },
         suppression: Suppression::of(options, Timestamp::now()).fail(Code::Usage)?,
+        sources,
         dictionary: words,
         jobs: options.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from),
         layers: options.layers.unwrap_or(Layers::Squashed),
@@ -204,7 +213,8 @@ pub(super) fn engine(options: &Options, what: What) -> anyhow::Result<Engine> {
         // Matching packages with advisories is no detector's work.
         (What::Everything, list) => list.iter().filter(|name| *name != DETECTOR).cloned().collect(),
     };
-    Ok(Engine::new(&detectors, pratique_inventory::PARSERS)?.excluding(&options.exclude)?)
+    let engine = Engine::new(&detectors, pratique_inventory::PARSERS)?.excluding(&options.exclude)?;
+    Ok(if options.timings { engine.timed() } else { engine })
 }
 
 /// What a report means for whoever started the command.

@@ -111,6 +111,7 @@ fn inventory(place: &Path, layers: Vec<LayerBuilder>) -> Inventory {
         judge: JudgeOptions {
             dictionary: Vec::new(),
             hash_budget: Duration::ZERO,
+            bases: Vec::new(),
             judged_at: TODAY.parse().unwrap(),
             limits: Limits::default(),
         },

@@ -41,6 +41,7 @@ impl Sample {
         let image = sample.at("layout") + ":latest";
         run("umoci", &["init", "--layout", &sample.at("layout")]);
         run("umoci", &["new", "--image", &image]);
+        run("umoci", &["config", "--image", &image, "--config.user", "65532"]);
         sample.layer(&image, |root| {
             root.put("etc/os-release", OS_RELEASE);
             root.put("etc/shadow", "root:*:19000:0:99999:7:::\n");

@@ -1,16 +1,16 @@
 //! A report's status from facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use pratique_core::facts::Trust as CoreTrust;
 use pratique_core::package::PackageCounts;
 use pratique_core::policy::{self, Explanation};
-use pratique_core::{Digest, ImageFacts, Reference, Severity};
+use pratique_core::{Digest, ImageFacts, Reference, Severity, lineage};
 
 use super::{
-    Effect, Finding, Gap, Omitted, Packages, Phase, Platform, PolicyExplanation, ScanReportSpec,
-    ScanReportStatus, Summary, Trust, Verdict, fit,
+    Base, Effect, Finding, Gap, Omitted, Origin, Packages, Phase, Platform, PolicyExplanation,
+    ScanReportSpec, ScanReportStatus, Summary, Trust, Verdict, fit,
 };
 
 /// The name of a report's object, for people: the last part of the first reference seen and the first `digits` of the
@@ -66,6 +66,7 @@ pub fn report_status(
         indexes: facts.indexes.iter().map(Digest::to_string).collect(),
         policy: worst,
         policies,
+        base: None,
         layers: i64::try_from(facts.layers.len()).ok(),
         scanned_by: (!facts.scanned_by.is_empty()).then(|| facts.scanned_by.clone()),
         trust: Some(match facts.trust {
@@ -78,6 +79,22 @@ pub fn report_status(
         judged_at: Some(Time(facts.judged_at)),
         conditions: Vec::new(),
     })
+}
+
+impl ScanReportStatus {
+    /// Adds what the image was built on, and which of its findings come from there: a few hundred bytes, for which
+    /// [`fit`] leaves room.
+    pub fn set_base(&mut self, facts: &ImageFacts, base: &lineage::Base) {
+        let of_base: BTreeSet<String> =
+            facts.layers.iter().take(base.layers).map(Digest::to_string).collect();
+        for finding in &mut self.findings {
+            finding.from = finding
+                .layer
+                .as_ref()
+                .map(|layer| if of_base.contains(layer) { Origin::Base } else { Origin::Own });
+        }
+        self.base = Some(Base { name: base.name.clone(), layers: count(base.layers) });
+    }
 }
 
 fn summary(facts: &ImageFacts) -> Summary {
@@ -164,6 +181,7 @@ impl From<&pratique_core::Finding> for Finding {
             message: finding.message.clone(),
             path: finding.path.clone(),
             layer: finding.layer.as_ref().map(Digest::to_string),
+            from: None,
             attributes: finding.attributes.clone(),
         }
     }

@@ -18,7 +18,7 @@ pub struct ImageConfig {
     pub cmd: Vec<String>,
     /// Folder the process starts in.
     pub working_dir: String,
-    /// Labels.
+    /// Labels, and of the manifest's annotations those that say what it was built on.
     pub labels: BTreeMap<String, String>,
     /// Ports it listens on, such as `8080/tcp`, sorted.
     pub exposed_ports: Vec<String>,

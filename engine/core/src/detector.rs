@@ -119,6 +119,13 @@ pub const DETECTORS: &[DetectorInfo] = &[
         rules: &["remote-add", "code-from-network", "unchecked-packages", "secret-argument", "raised-file"],
         summary: "risky steps of the image's build",
     },
+    DetectorInfo {
+        id: "base-image",
+        version: 1,
+        category: Category::Tampering,
+        rules: &["poisoned-base", "other-base"],
+        summary: "images whose base is not what its name stands for",
+    },
 ];
 
 /// The description of the detector with this id, which must be one of [`DETECTORS`].

@@ -11,6 +11,7 @@ pub mod facts;
 pub mod finding;
 pub mod gap;
 pub mod inspect;
+pub mod lineage;
 pub mod mask;
 mod owned;
 mod ownership;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ImageFacts;
+use crate::lineage::Base;
 use crate::package::Inventory;
 
 /// Path of the operator's endpoint, below the service proxy.
@@ -25,6 +26,9 @@ pub struct StoredReport {
     pub references: Vec<String>,
     /// What was found, and what was missed.
     pub facts: ImageFacts,
+    /// What it was built on, if the image is known.
+    #[serde(default)]
+    pub base: Option<Base>,
     /// What it is made of; none while no agent has said it.
     pub inventory: Option<Inventory>,
 }

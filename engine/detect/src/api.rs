@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pratique_core::inspect::{FileInput, Interest, Piece};
+use pratique_core::lineage::KnownBase;
 use pratique_core::package::Ownership;
 use pratique_core::{DetectorInfo, Digest, Finding, Gap, GapKind, ImageConfig};
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,10 @@ pub struct ImageInput<'a> {
     pub names: &'a [String],
     /// How it is to be run, and how it was built; none for a container and a plain root.
     pub config: Option<&'a ImageConfig>,
+    /// Its layers (diff IDs), base first; none of a container and a plain root.
+    pub layers: &'a [Digest],
+    /// Images that it may have been built on.
+    pub bases: &'a [KnownBase],
     /// Which package brought which file. Empty where there is no package database, or none was looked for.
     pub ownership: &'a Ownership,
     /// Words the user wants to be tried as passwords.

@@ -24,6 +24,7 @@ detectors! {
     tampering,
     image_config,
     build_history,
+    base_image,
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! are committed.
 //!
 //! An image is lines of its config (`user: …`, `env: …`, `entrypoint: …`, `cmd: …`, `port: …`, `step: …`, `label: …`, `name: …`,
-//! `healthcheck`, `config`), each optional, then files: a line `==> etc/crontab mode=644 …` and its content. Behind a
+//! `healthcheck`, `config`), its layers (`layers: WORD …`) and the bases that are known or vouched for (`base: NAME = WORD …`,
+//! `genuine: NAME = WORD … @WORD`; a word stands for a layer, with `@` for a manifest), each optional, then files: a line `==> etc/crontab mode=644 …` and its content. Behind a
 //! path may stand `mode=`, `uid=`, `gid=`, `folder`, `link=TARGET`, `capability=HEX`, and what the package database says:
 //! `genuine=PACKAGE` (with the right checksum), `changed=PACKAGE` (with another), `listed=PACKAGE` (with none), each
 //! with `conffile` and `recorded=MODE`; a file that is `missing` is known to the database alone. Lines that begin with `//` are
@@ -13,10 +14,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use pratique_core::ImageConfig;
 use pratique_core::config::HistoryEntry;
 use pratique_core::inspect::Extent;
+use pratique_core::lineage::KnownBase;
 use pratique_core::package::{Checksum, FileFacts, OwnedFile, OwnedFiles, Ownership};
+use pratique_core::{Digest, ImageConfig};
 
 use crate::{Detector, FileInput, FileMode, ImageInput, Kind, LocatedFact, Outcome};
 
@@ -24,6 +26,8 @@ use crate::{Detector, FileInput, FileMode, ImageInput, Kind, LocatedFact, Outcom
 struct Case {
     names: Vec<String>,
     config: Option<ImageConfig>,
+    layers: Vec<Digest>,
+    bases: Vec<KnownBase>,
     files: Vec<Entry>,
 }
 
@@ -72,8 +76,13 @@ fn parse(text: &str) -> Case {
             let (key, value) = line.split_once(": ").unwrap_or((line, ""));
             let value = value.to_owned();
             let words = || value.split(' ').map(str::to_owned).collect::<Vec<_>>();
-            if key == "name" {
-                case.names.push(value);
+            match key {
+                "name" => case.names.push(value.clone()),
+                "layers" => case.layers = words().iter().map(|word| digest(word)).collect(),
+                "base" | "genuine" => case.bases.push(base(&value, key == "genuine")),
+                _ => {}
+            }
+            if matches!(key, "name" | "layers" | "base" | "genuine") {
                 continue;
             }
             let config = case.config.get_or_insert_default();
@@ -96,6 +105,21 @@ fn parse(text: &str) -> Case {
         }
     }
     case
+}
+
+/// A digest that stands for a word.
+fn digest(word: &str) -> Digest {
+    let mut bytes = word.bytes().cycle();
+    Digest::sha256(std::array::from_fn(|_| bytes.next().expect("a word")))
+}
+
+fn base(text: &str, genuine: bool) -> KnownBase {
+    let (name, words) = text.split_once(" = ").expect("NAME = WORD …");
+    let of = |manifests: bool| {
+        let words = words.split(' ').filter(move |word| word.starts_with('@') == manifests);
+        words.map(|word| digest(word.trim_start_matches('@'))).collect()
+    };
+    KnownBase { name: name.to_owned(), layers: of(false), digests: of(true), genuine }
 }
 
 fn ownership(case: &Case) -> Ownership {
@@ -174,6 +198,8 @@ fn scan(detector: &dyn Detector, case: &Case) -> Outcome {
     let input = ImageInput {
         names: &case.names,
         config: case.config.as_ref(),
+        layers: &case.layers,
+        bases: &case.bases,
         ownership: &ownership,
         dictionary: &[],
         hash_budget: Duration::from_secs(1),

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use pratique_core::Digest;
 use pratique_core::config::{HistoryEntry, ImageConfig};
 use pratique_core::facts::Platform;
+use pratique_core::lineage::{BASE_DIGEST, BASE_NAME};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest as _, Sha256};
@@ -276,7 +277,20 @@ fn assemble(
     let config: Config = parse(what, bytes)?;
     let blobs = document.layers.iter().map(|blob| (blob.digest.clone(), blob.size, blob.media_type.clone()));
     let blobs = blobs.collect::<Vec<_>>();
-    config.into_manifest(what, document.config.digest.clone(), Some(manifest.clone()), indexes, &blobs)
+    let mut image = config.into_manifest(
+        what,
+        document.config.digest.clone(),
+        Some(manifest.clone()),
+        indexes,
+        &blobs,
+    )?;
+    // Builders write what they built on here or there; the specification knows both places.
+    for key in [BASE_NAME, BASE_DIGEST] {
+        if let Some(value) = document.annotations.get(key) {
+            image.config.labels.entry(key.to_owned()).or_insert_with(|| value.clone());
+        }
+    }
+    Ok(image)
 }
 
 pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
@@ -320,6 +334,8 @@ pub(crate) struct Index {
 struct Manifest {
     config: Descriptor,
     layers: Vec<Descriptor>,
+    #[serde(default, deserialize_with = "or_default")]
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

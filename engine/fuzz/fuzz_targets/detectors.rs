@@ -28,6 +28,8 @@ fuzz_target!(|input: (u16, u16, Vec<u8>)| {
     let image = ImageInput {
         names: &[],
         config: None,
+        layers: &[],
+        bases: &[],
         ownership: &Ownership::default(),
         dictionary: &[],
         // Guessing passwords is another target's.

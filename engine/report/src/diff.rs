@@ -187,8 +187,8 @@ impl Diff<'_> {
                 .iter()
                 .map(|(old, new)| Change { old: PackageView::of(old), new: PackageView::of(new) })
                 .collect(),
-            fixed: self.fixed.iter().copied().map(FindingView::of).collect(),
-            brought: self.brought.iter().copied().map(FindingView::of).collect(),
+            fixed: self.fixed.iter().map(|one| FindingView::of(self.old, one)).collect(),
+            brought: self.brought.iter().map(|one| FindingView::of(self.new, one)).collect(),
         };
         write_json(&document, out)
     }

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use pratique_core::facts::Trust;
 use pratique_core::package::{Ecosystem, Evidence, Package, Release, RemovedPackage, Source};
 use pratique_core::policy::{Decision, Detail, Suppressed as Accepted, Violation};
-use pratique_core::{Category, Finding, Gap, GapKind, Severity, Verdict};
+use pratique_core::{Category, Finding, Gap, GapKind, Severity, Verdict, lineage};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use crate::report::{Advisories, Image, Report, Suppressed, TargetKind, Upgrade, Vulnerabilities};
+use crate::report::{Advisories, Image, Origin, Report, Suppressed, TargetKind, Upgrade, Vulnerabilities};
 
 /// Version of the schema.
 const SCHEMA_VERSION: u32 = 1;
@@ -133,6 +133,24 @@ struct ImageView<'a> {
     /// `Blobs`: every layer was verified against its digest; `Folders`: at least one was read from unpacked folders.
     #[schemars(schema_with = "trust")]
     trust: &'static str,
+    /// What it was built on; absent if nothing tells that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<BaseView<'a>>,
+}
+
+/// What an image was built on.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Base")]
+struct BaseView<'a> {
+    /// Its name; absent if nothing tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    /// How many of the image's layers are the base's, from the first on.
+    layers: usize,
+    /// `Layers`: its layers are the first of the image; `History`: a guess from the build history.
+    #[schemars(schema_with = "evidence_of_base")]
+    evidence: &'static str,
 }
 
 /// One risk, at one place.
@@ -156,6 +174,10 @@ pub(crate) struct FindingView<'a> {
     /// The layer (diff ID) that brought the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     layer: Option<&'a str>,
+    /// Whether that layer is of the image's `base` or its `own`; absent if no base is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "origin")]
+    from: Option<&'static str>,
     /// Details by name, masked like the message.
     attributes: &'a BTreeMap<String, String>,
 }
@@ -396,8 +418,12 @@ impl<'a> ReportView<'a> {
             detectors: &report.detectors,
             vulnerabilities: VulnerabilitiesView::of(report),
             decision: report.decision.as_ref().map(DecisionView::of),
-            findings: report.worst_first().into_iter().map(FindingView::of).collect(),
-            suppressed: report.suppressed_worst_first().into_iter().map(SuppressedView::of).collect(),
+            findings: report.worst_first().into_iter().map(|one| FindingView::of(report, one)).collect(),
+            suppressed: report
+                .suppressed_worst_first()
+                .into_iter()
+                .map(|one| SuppressedView::of(report, one))
+                .collect(),
             upgrades: report.upgrades.iter().map(UpgradeView::of).collect(),
             gaps: report.gaps.iter().map(GapView::of).collect(),
             release: report.inventory.release.as_ref().map(ReleaseView::of),
@@ -436,12 +462,18 @@ impl<'a> ImageView<'a> {
             user: &image.user,
             layers: image.layers.iter().map(|digest| digest.as_str()).collect(),
             trust: image.trust.as_str(),
+            base: image.base.as_ref().map(|base| BaseView {
+                name: base.name.as_deref(),
+                layers: base.layers,
+                evidence: base.evidence.as_str(),
+            }),
         }
     }
 }
 
 impl<'a> FindingView<'a> {
-    pub(crate) fn of(finding: &'a Finding) -> Self {
+    /// A finding of a report.
+    pub(crate) fn of(report: &Report, finding: &'a Finding) -> Self {
         Self {
             detector: &finding.detector,
             rule: &finding.rule,
@@ -450,6 +482,7 @@ impl<'a> FindingView<'a> {
             message: &finding.message,
             path: finding.path.as_deref(),
             layer: finding.layer.as_ref().map(|digest| digest.as_str()),
+            from: report.origin(finding.layer.as_ref()).map(Origin::as_str),
             attributes: &finding.attributes,
         }
     }
@@ -506,8 +539,9 @@ impl<'a> AdvisoriesView<'a> {
 }
 
 impl<'a> SuppressedView<'a> {
-    fn of(suppressed: &'a Suppressed) -> Self {
-        Self { finding: FindingView::of(&suppressed.finding), by: &suppressed.by, reason: &suppressed.reason }
+    fn of(report: &Report, suppressed: &'a Suppressed) -> Self {
+        let finding = FindingView::of(report, &suppressed.finding);
+        Self { finding, by: &suppressed.by, reason: &suppressed.reason }
     }
 }
 
@@ -602,6 +636,14 @@ fn evidence(_: &mut SchemaGenerator) -> Schema {
 
 fn ecosystem(_: &mut SchemaGenerator) -> Schema {
     words(Ecosystem::ALL.iter().map(|ecosystem| ecosystem.purl_type()).collect())
+}
+
+fn origin(_: &mut SchemaGenerator) -> Schema {
+    words(Origin::ALL.iter().map(|origin| origin.as_str()).collect())
+}
+
+fn evidence_of_base(_: &mut SchemaGenerator) -> Schema {
+    words(lineage::Evidence::ALL.iter().map(|evidence| evidence.as_str()).collect())
 }
 
 fn trust(_: &mut SchemaGenerator) -> Schema {

@@ -30,5 +30,6 @@ mod samples;
 pub use diff::{Diff, diff};
 pub use format::{Error, Format, Options, Template, write};
 pub use report::{
-    Advisories, AdvisoryAge, Image, Report, Suppressed, Target, TargetKind, Tool, Upgrade, Vulnerabilities,
+    Advisories, AdvisoryAge, Image, Origin, Report, Suppressed, Target, TargetKind, Tool, Upgrade,
+    Vulnerabilities,
 };

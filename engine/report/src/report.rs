@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
+use pratique_core::lineage::Base;
 use pratique_core::package::{Ecosystem, Inventory};
 use pratique_core::policy::Decision;
 use pratique_core::{Digest, Finding, Gap, ImageFacts, Platform, Severity, Verdict};
@@ -75,10 +76,34 @@ pub struct Image {
     pub layers: Vec<Digest>,
     /// Whether every layer was verified against its digest, or read from unpacked folders.
     pub trust: Trust,
+    /// What it was built on, if anything tells that.
+    pub base: Option<Base>,
+}
+
+/// Where in an image something comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// From its base.
+    Base,
+    /// From a layer of its own.
+    Own,
+}
+
+impl Origin {
+    /// Both.
+    pub const ALL: [Origin; 2] = [Self::Base, Self::Own];
+
+    /// The name as it is written in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Own => "own",
+        }
+    }
 }
 
 impl Image {
-    /// What facts say of the image itself.
+    /// What facts say of the image itself; they do not say what it was built on.
     pub fn of(facts: &ImageFacts) -> Self {
         Self {
             id: facts.image.clone(),
@@ -89,6 +114,7 @@ impl Image {
             user: facts.user.clone(),
             layers: facts.layers.clone(),
             trust: facts.trust,
+            base: None,
         }
     }
 }
@@ -214,6 +240,15 @@ impl Report {
     /// The summary of the result.
     pub fn verdict(&self) -> Verdict {
         Verdict::over(self.error.as_deref(), &self.gaps, &self.findings)
+    }
+
+    /// Whether what a layer brought comes from the image's base, or from its own layers. None: there is no base that is
+    /// known, or no layer of it.
+    pub fn origin(&self, layer: Option<&Digest>) -> Option<Origin> {
+        let image = self.image.as_ref()?;
+        let (base, layer) = (image.base.as_ref()?, layer?);
+        let place = image.layers.iter().position(|own| own == layer)?;
+        Some(if place < base.layers { Origin::Base } else { Origin::Own })
     }
 
     /// How many findings there are of each severity, worst first, without those that have none.

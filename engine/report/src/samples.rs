@@ -7,6 +7,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
+use pratique_core::lineage::Base;
 use pratique_core::package::{
     Ecosystem, Evidence, Inventory, LocatedPackage, Package, Release, RemovedPackage, Source,
 };
@@ -153,6 +154,11 @@ pub(crate) fn image() -> Report {
             user: "app".into(),
             layers: vec![digest(0xaa), digest(0xbb)],
             trust: Trust::Blobs,
+            base: Some(Base {
+                name: Some("docker.io/library/debian:12".into()),
+                layers: 1,
+                evidence: pratique_core::lineage::Evidence::Layers,
+            }),
         }),
         inventory: Inventory {
             release: Some(Release {
@@ -283,6 +289,7 @@ pub(crate) fn with_text(text: &str) -> Report {
     report.target.source.clone_from(&text);
     if let Some(image) = &mut report.image {
         image.user.clone_from(&text);
+        image.base = image.base.take().map(|base| Base { name: Some(text.clone()), ..base });
         image.platform = Platform { os: text.clone(), architecture: text.clone(), variant: text.clone() };
     }
     report.inventory.release = Some(Release {

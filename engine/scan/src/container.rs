@@ -4,8 +4,9 @@ use std::fs::File;
 
 use pratique_fs::{FileSystem, FsPath};
 
-use crate::image::Gathered;
+use crate::image::{About, Gathered};
 use crate::root::{Reading, RootReader};
+use crate::timings::Work;
 use crate::{Engine, JudgeOptions, JudgedRoot};
 
 /// Judges the files of a live root by the same detectors as an image's. `names` are the references of the container's
@@ -19,8 +20,20 @@ pub fn scan_root(
     scratch: Option<&File>,
 ) -> JudgedRoot {
     let mut gathered = Gathered::new(&options.limits);
+    engine.measure(Work::Walk, || read(engine, root, options, scratch, &mut gathered));
+    gathered.judge(engine, About { names, config: None, layers: &[] }, options)
+}
+
+/// Reads all that is of interest.
+fn read(
+    engine: &Engine,
+    root: &dyn FileSystem,
+    options: &JudgeOptions,
+    scratch: Option<&File>,
+    gathered: &mut Gathered,
+) {
     let mut reader =
-        RootReader::new(root, engine, &options.limits, Reading { seeks: true, scratch }, &mut gathered);
+        RootReader::new(root, engine, &options.limits, Reading { seeks: true, scratch }, gathered);
     let matcher = engine.matcher();
     if matcher.exact().try_for_each(|path| reader.read_exact(path)).is_continue() {
         let covered = |region: &FsPath| {
@@ -33,5 +46,4 @@ pub fn scan_root(
             .filter(|region| !covered(region))
             .try_for_each(|region| reader.read_region(region));
     }
-    gathered.judge(engine, names, None, options)
 }

@@ -7,7 +7,8 @@ use pratique_core::inspect::{FileInput, Interest};
 use pratique_detect::{Detector, Fact, FileReport, Stream};
 use pratique_inventory::Parser;
 
-use crate::{Matcher, RuleSet};
+use crate::timings::{Timings, Work};
+use crate::{Cost, Matcher, RuleSet};
 
 /// What gaps of the inventory name as their detector.
 pub const INVENTORY: &str = "inventory";
@@ -24,6 +25,7 @@ pub struct Engine {
     subjects: Vec<Subject>,
     matcher: Matcher,
     rule_set: RuleSet,
+    timings: Option<Timings>,
 }
 
 /// Whoever looks into files.
@@ -172,7 +174,35 @@ impl Engine {
         subjects.sort_by(|a, b| a.id.cmp(&b.id));
         let matcher = Matcher::new(&subjects)?;
         let rule_set = RuleSet::of(&subjects);
-        Ok(Self { detectors, subjects, matcher, rule_set })
+        Ok(Self { detectors, subjects, matcher, rule_set, timings: None })
+    }
+
+    /// The same, measuring what each detector costs.
+    pub fn timed(mut self) -> Self {
+        self.timings = Some(Timings::new(self.subjects.len()));
+        self
+    }
+
+    /// What each detector, the package parsers and the rest of the walk have cost so far; nothing unless
+    /// [`Engine::timed`].
+    pub fn costs(&self) -> Vec<Cost> {
+        self.timings.as_ref().map(|timings| timings.costs(&self.subjects)).unwrap_or_default()
+    }
+
+    /// Does the work, and measures it if that is wanted.
+    pub(crate) fn measure<T>(&self, work: Work, run: impl FnOnce() -> T) -> T {
+        match &self.timings {
+            Some(timings) => timings.measure(work, run),
+            None => run(),
+        }
+    }
+
+    /// The same for a detector's judging.
+    pub(crate) fn measure_judging<T>(&self, id: &str, run: impl FnOnce() -> T) -> T {
+        match self.subjects.binary_search_by(|subject| subject.id().cmp(id)) {
+            Ok(subject) => self.measure(Work::Judging { subject }, run),
+            Err(_) => run(),
+        }
     }
 
     /// The same without the files that match one of `globs`, which are relative to the root.

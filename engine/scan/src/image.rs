@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
+use pratique_core::lineage::{Base, KnownBase, base_of};
 use pratique_core::package::Inventory;
 use pratique_core::{Digest, Finding, Gap, GapKind, ImageConfig, ImageFacts, Platform};
 use pratique_detect::{ImageInput, LocatedFact};
@@ -53,6 +54,8 @@ pub struct JudgeOptions {
     pub dictionary: Vec<String>,
     /// How long one hash may be worked on, on one core.
     pub hash_budget: Duration,
+    /// Images that others may have been built on, those that somebody vouches for among them.
+    pub bases: Vec<KnownBase>,
     /// Now; written to [`ImageFacts::judged_at`].
     pub judged_at: Timestamp,
     /// Bounds on what comes out.
@@ -66,6 +69,8 @@ pub struct JudgedImage {
     pub facts: ImageFacts,
     /// What it is made of.
     pub inventory: Inventory,
+    /// What it was built on, if anything tells that.
+    pub base: Option<Base>,
 }
 
 /// What came out of a live root.
@@ -84,6 +89,17 @@ pub(crate) struct Gathered {
     /// By detector id.
     facts: BTreeMap<String, Vec<LocatedFact>>,
     pub(crate) gaps: GapList,
+}
+
+/// What is judged, beside its facts.
+#[derive(Clone, Copy)]
+pub(crate) struct About<'a> {
+    /// References it is known by.
+    pub(crate) names: &'a [String],
+    /// How it is to be run, and how it was built; of an image alone.
+    pub(crate) config: Option<&'a ImageConfig>,
+    /// Its layers (diff IDs), base first; of an image alone.
+    pub(crate) layers: &'a [Digest],
 }
 
 /// Judges an image from the facts of its layers, base first, one state for each of `meta.layers`.
@@ -117,7 +133,8 @@ pub fn judge_image(
     }
     gathered.follow(engine, &merged.redirects, reread, &options.limits);
 
-    let mut judged = gathered.judge(engine, &meta.names, Some(&meta.config), options);
+    let about = About { names: &meta.names, config: Some(&meta.config), layers: &meta.layers };
+    let mut judged = gathered.judge(engine, about, options);
     judged.inventory.removed = removed(&judged.inventory, &merged.hidden);
     let from_blobs =
         usable.len() == meta.layers.len() && usable.iter().all(|facts| facts.opacity == Opacity::FromBlob);
@@ -137,7 +154,8 @@ pub fn judge_image(
         scanned_by: String::new(),
         trust: if from_blobs { Trust::Blobs } else { Trust::Folders },
     };
-    JudgedImage { facts, inventory: judged.inventory }
+    let base = base_of(&meta.layers, &meta.config, &options.bases);
+    JudgedImage { facts, inventory: judged.inventory, base }
 }
 
 /// The layers' facts that are there and belong here, and a gap for each layer without them.
@@ -256,18 +274,14 @@ impl Gathered {
 
     /// Puts the inventory together and lets every selected detector judge its facts. Findings and gaps come out sorted,
     /// each once, and bounded.
-    pub(crate) fn judge(
-        self,
-        engine: &Engine,
-        names: &[String],
-        config: Option<&ImageConfig>,
-        options: &JudgeOptions,
-    ) -> JudgedRoot {
+    pub(crate) fn judge(self, engine: &Engine, about: About<'_>, options: &JudgeOptions) -> JudgedRoot {
         let Self { mut facts, mut gaps } = self;
         let (inventory, ownership) = inventory(&mut facts, &mut gaps);
         let input = ImageInput {
-            names,
-            config,
+            names: about.names,
+            config: about.config,
+            layers: about.layers,
+            bases: &options.bases,
             ownership: &ownership,
             dictionary: &options.dictionary,
             hash_budget: options.hash_budget,
@@ -276,7 +290,8 @@ impl Gathered {
         for detector in engine.detectors() {
             let id = detector.info().id;
             let own = facts.remove(id).unwrap_or_default();
-            match catch_unwind(AssertUnwindSafe(|| detector.judge(&input, &own))) {
+            let judge = || catch_unwind(AssertUnwindSafe(|| detector.judge(&input, &own)));
+            match engine.measure_judging(id, judge) {
                 Ok(outcome) => {
                     findings.extend(outcome.findings);
                     gaps.extend(outcome.gaps);

@@ -14,6 +14,7 @@ use pratique_fs::{Content, EntryKind, FsPath, Metadata};
 
 use crate::matcher::{Candidate, Want, settle};
 use crate::stream::{From, Takers, crashed};
+use crate::timings::Work;
 use crate::{DetectorFacts, Engine, FileFacts};
 
 /// Bytes of a stream that are kept in memory for random access; what is longer goes to the scratch file.
@@ -122,8 +123,8 @@ impl<'e> Inspector<'e> {
     }
 
     /// Those who want a file as a stream.
-    fn takers(&self, path: &FsPath, metadata: &Metadata, size: u64) -> Takers {
-        let mut takers = Takers::default();
+    fn takers(&self, path: &FsPath, metadata: &Metadata, size: u64) -> Takers<'e> {
+        let mut takers = Takers::new(self.engine);
         for want in &self.wants {
             let Some(limit) = want.stream else { continue };
             let bytes = &self.buffer[..self.buffer.len().min(want.window)];
@@ -147,7 +148,12 @@ impl<'e> Inspector<'e> {
     }
 
     /// Hands a file of which the buffer holds the start to those who take it in pieces.
-    fn stream(&mut self, takers: &mut Takers, content: &mut dyn Content, problem: Option<&str>) -> Streamed {
+    fn stream(
+        &mut self,
+        takers: &mut Takers<'_>,
+        content: &mut dyn Content,
+        problem: Option<&str>,
+    ) -> Streamed {
         if takers.is_empty() {
             return Ok((0, Ok(())));
         }
@@ -166,7 +172,7 @@ impl<'e> Inspector<'e> {
     /// The same of a file that is accessible at random: it is not read a second time from where it comes from.
     fn stream_accessed(
         &mut self,
-        takers: &mut Takers,
+        takers: &mut Takers<'_>,
         access: &Result<Access<'_>, (GapKind, String)>,
     ) -> Streamed {
         let source: &dyn ReadAt = match access {
@@ -281,7 +287,10 @@ impl<'e> Inspector<'e> {
                     let capability = metadata.capability.as_deref();
                     let path = path.as_bytes();
                     let input = FileInput { path, kind, mode, capability, size, bytes, content };
-                    catch_unwind(AssertUnwindSafe(|| subject.inspect(&input))).unwrap_or_else(|_| crashed())
+                    let bytes = if want.whole.is_some() { size } else { bytes.len() as u64 };
+                    let work = Work::File { subject: want.subject, new: true, bytes };
+                    let inspect = || catch_unwind(AssertUnwindSafe(|| subject.inspect(&input)));
+                    self.engine.measure(work, inspect).unwrap_or_else(|_| crashed())
                 }
             };
             let problem = problem.filter(|_| want.window > 0 && want.stream.is_none());

@@ -29,6 +29,7 @@ mod root;
 mod rule_set;
 mod run;
 mod stream;
+mod timings;
 mod walk;
 mod ways;
 
@@ -47,5 +48,6 @@ pub use merge::{HiddenFile, Merged, Redirect, Via, VisibleFile, merge};
 pub use path_set::{PathHash, PathSet};
 pub use rule_set::RuleSet;
 pub use run::{LayerCache, LayerWork, Progress, ScanOptions, ScannedImage, scan_image};
+pub use timings::{Cost, WALK};
 pub use walk::scan_layer;
 pub use ways::Ways;

@@ -8,9 +8,14 @@ use pratique_core::GapKind;
 use pratique_core::inspect::{OVERLAP, PIECE, Piece, ReadAt};
 use pratique_detect::{FileReport, Stream};
 
+use crate::Engine;
+use crate::timings::Work;
+
 /// Those who take one file's pieces.
-#[derive(Default)]
-pub(crate) struct Takers(Vec<Taker>);
+pub(crate) struct Takers<'e> {
+    engine: &'e Engine,
+    takers: Vec<Taker>,
+}
 
 struct Taker {
     /// Place in [`crate::Engine::subjects`].
@@ -23,19 +28,23 @@ struct Taker {
     done: bool,
 }
 
-impl Takers {
+impl<'e> Takers<'e> {
+    pub(crate) fn new(engine: &'e Engine) -> Self {
+        Self { engine, takers: Vec::new() }
+    }
+
     pub(crate) fn push(&mut self, subject: usize, limit: u64, stream: Option<Box<dyn Stream>>) {
-        self.0.push(Taker { subject, limit, stream, done: false });
+        self.takers.push(Taker { subject, limit, stream, done: false });
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.takers.is_empty()
     }
 
     /// Hands out `content` in pieces, which are put together in `window`, as far as anybody wants it. How many bytes
     /// there were; an error comes after all that was read before it.
     pub(crate) fn read(&mut self, content: &mut dyn Read, window: &mut Vec<u8>) -> (u64, io::Result<()>) {
-        let limit = self.0.iter().map(|taker| taker.limit).max().unwrap_or(0);
+        let limit = self.takers.iter().map(|taker| taker.limit).max().unwrap_or(0);
         let mut content = content.take(limit);
         let (mut offset, mut seen) = (0, 0);
         window.clear();
@@ -45,8 +54,12 @@ impl Takers {
             let read = content.by_ref().take(room).read_to_end(window).map(|_| ());
             let last = read.is_err() || window.len() < PIECE;
             let piece = Piece { bytes: window, offset, seen, last };
-            self.0.iter_mut().for_each(|taker| taker.take(piece));
-            if last || self.0.iter().all(|taker| taker.done) {
+            for taker in &mut self.takers {
+                let new = piece.bytes.len().saturating_sub(piece.seen) as u64;
+                let work = Work::File { subject: taker.subject, new: offset == 0, bytes: new };
+                self.engine.measure(work, || taker.take(piece));
+            }
+            if last || self.takers.iter().all(|taker| taker.done) {
                 return (offset + window.len() as u64, read);
             }
             window.drain(..PIECE - OVERLAP);
@@ -88,7 +101,12 @@ impl Takers {
             }
             (subject, report)
         };
-        self.0.into_iter().map(report).collect()
+        let Self { engine, takers } = self;
+        let report = |taker: Taker| {
+            let work = Work::File { subject: taker.subject, new: false, bytes: 0 };
+            engine.measure(work, || report(taker))
+        };
+        takers.into_iter().map(report).collect()
     }
 }
 

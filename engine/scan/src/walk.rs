@@ -12,6 +12,7 @@ use crate::bounds::GapList;
 use crate::engine::is_inventory;
 use crate::inspect::Inspector;
 use crate::matcher::Candidate;
+use crate::timings::Work;
 use crate::ways::Recorder;
 use crate::{Engine, FileFacts, LayerFacts, Limits, Link, PathHash, Statistics};
 
@@ -27,7 +28,7 @@ pub fn scan_layer(
     scratch: Option<&File>,
 ) -> Result<LayerFacts> {
     let mut walk = Walk::new(engine, limits, scratch);
-    let unread = layer.visit(&mut |entry| walk.entry(entry))?;
+    let unread = engine.measure(Work::Walk, || layer.visit(&mut |entry| walk.entry(entry)))?;
     walk.gaps.extend(unread);
     Ok(walk.finish(layer))
 }

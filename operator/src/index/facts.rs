@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use pratique_core::policy::known_since;
 use pratique_core::{Digest, ImageFacts};
 
+use super::lineage::ByLayers;
+
 #[derive(Debug)]
 struct Known {
     facts: Arc<ImageFacts>,
@@ -18,6 +20,7 @@ struct Known {
 pub struct FactsIndex {
     images: HashMap<Digest, Known>,
     aliases: Aliases,
+    by_layers: ByLayers,
 }
 
 impl FactsIndex {
@@ -34,6 +37,15 @@ impl FactsIndex {
     /// Images that a manifest or index digest leads to (an index: one per platform).
     pub fn by_alias(&self, digest: &Digest) -> &[Digest] {
         self.aliases.get(digest)
+    }
+
+    /// Images that have the first layers of this one and no others, those with the most layers first.
+    pub(super) fn below<'a>(&'a self, facts: &'a ImageFacts) -> impl Iterator<Item = &'a Arc<ImageFacts>> {
+        let known = self.by_layers.below(&facts.layers);
+        known.filter_map(|(count, image)| {
+            let below = self.get(image)?;
+            (below.layers == facts.layers[..count]).then_some(below)
+        })
     }
 
     /// All facts, in no order.
@@ -63,6 +75,7 @@ impl FactsIndex {
         for alias in facts.manifests.iter().chain(&facts.indexes) {
             self.aliases.add(alias, &facts.image);
         }
+        self.by_layers.add(&facts);
         self.images.insert(facts.image.clone(), Known { facts, since });
         true
     }
@@ -73,6 +86,7 @@ impl FactsIndex {
         for alias in facts.manifests.iter().chain(&facts.indexes) {
             self.aliases.remove(alias, image);
         }
+        self.by_layers.remove(&facts);
         Some(facts)
     }
 }

@@ -13,6 +13,7 @@ mod cluster;
 mod eligible;
 mod facts;
 mod freshness;
+mod lineage;
 mod nodes;
 mod reduce;
 mod resolve;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1 as k8s;
+use pratique_core::lineage::{Base, Evidence};
 use pratique_core::package::PackageCounts;
 use pratique_core::{Digest, ImageFacts};
 use tokio::sync::broadcast;
@@ -116,6 +118,15 @@ impl Index {
     /// Facts of images.
     pub fn facts(&self) -> &FactsIndex {
         &self.facts
+    }
+
+    /// The scanned image that another was built on: of those whose layers are its first, and fewer, the one with the most.
+    /// Of several with the same layers the first by name counts.
+    pub fn base(&self, facts: &ImageFacts) -> Option<Base> {
+        let most = self.facts.below(facts).next()?.layers.len();
+        let bases = self.facts.below(facts).take_while(|below| below.layers.len() == most);
+        let name = bases.filter_map(|below| self.nodes.references(&below.image).into_iter().next()).min();
+        Some(Base { name, layers: most, evidence: Evidence::Layers })
     }
 
     /// How many packages an image has, once the leader has its inventory.

@@ -25,6 +25,34 @@ fn index() -> Index {
     index
 }
 
+#[test]
+fn the_base_of_an_image_is_the_known_one_with_the_most_of_its_layers() {
+    let mut index = Index::default();
+    let built = |image: u8, layers: &[u8]| {
+        let layers = layers.iter().map(|byte| digest(*byte)).collect();
+        Arc::new(ImageFacts { layers, ..facts(image, "amd64", false) })
+    };
+    for (image, layers) in [(1, &[101][..]), (2, &[101, 102]), (3, &[101, 102, 103]), (4, &[101, 102, 103])] {
+        index.apply_facts(built(image, layers));
+    }
+    index.reset_node_images("n1", vec![node_image(1, &["docker.io/library/debian:12"])]);
+    index.reset_node_images(
+        "n2",
+        vec![node_image(2, &["docker.io/library/python:3", "docker.io/b/python:3"])],
+    );
+    let base = |index: &Index, image: u8| {
+        index.base(index.facts().get(&digest(image)).unwrap()).map(|base| (base.name, base.layers))
+    };
+    let named = |name: &str, layers| Some((Some(name.to_owned()), layers));
+    assert_eq!(base(&index, 1), None, "itself is no base");
+    assert_eq!(base(&index, 2), named("docker.io/library/debian:12", 1));
+    assert_eq!(base(&index, 3), named("docker.io/b/python:3", 2), "an image with the same layers is none");
+    index.remove_facts(&digest(2));
+    assert_eq!(base(&index, 3), named("docker.io/library/debian:12", 1));
+    index.apply_facts(built(1, &[104]));
+    assert_eq!(base(&index, 3), None, "what an image was before is forgotten");
+}
+
 /// Candidates in short: `3` scanned, `2?` known and unscanned, `?reason`, `!` unsupported.
 fn resolve(index: &Index, reference: &str, pull: PullPolicy, nodes: &[&str], now: Instant) -> Vec<String> {
     let reference: Reference = reference.parse().unwrap();

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use pratique_core::lineage::Base;
 use pratique_core::package::PackageCounts;
 use pratique_core::policy::{Scanned, explain};
 use pratique_core::{Digest, ImageFacts, Reference};
@@ -242,6 +243,7 @@ impl Reports {
         let index = self.context.index.read();
         let facts = index.facts().get(image)?.clone();
         let packages = index.packages(image).cloned();
+        let base = index.base(&facts);
         let mut references: Vec<Reference> =
             index.nodes().references(image).iter().filter_map(|text| text.parse().ok()).collect();
         if references.is_empty() {
@@ -256,7 +258,7 @@ impl Reports {
             .copied()
             .unwrap_or_else(|| Usage { nodes: nodes(&index, image), workloads: 0 });
         drop(index);
-        let known = Known { facts: &facts, packages: packages.as_ref(), since };
+        let known = Known { facts: &facts, packages: packages.as_ref(), base: base.as_ref(), since };
         Some(Report::compose(&self.context.watches.reports, policies, known, references, usage, now))
     }
 }
@@ -266,6 +268,8 @@ impl Reports {
 struct Known<'k> {
     facts: &'k ImageFacts,
     packages: Option<&'k PackageCounts>,
+    /// What it was built on.
+    base: Option<&'k Base>,
     /// Since when the same was known.
     since: Timestamp,
 }
@@ -289,7 +293,7 @@ impl Report {
         usage: Usage,
         now: Timestamp,
     ) -> Self {
-        let Known { facts, packages, since } = known;
+        let Known { facts, packages, base, since } = known;
         let short_name = references.first().map_or_else(|| "image".to_owned(), Reference::short_name);
         let name = names.choose(&facts.image, &short_name);
         let scanned = Scanned { facts, since, report: Some(&name) };
@@ -299,6 +303,9 @@ impl Report {
             .filter_map(|policy| explain(policy, scanned, &references, now))
             .collect();
         let mut status = report_status(facts, packages, &references, &explanations);
+        if let Some(base) = base {
+            status.set_base(facts, base);
+        }
         status.nodes = Some(usage.nodes);
         status.workloads = Some(usage.workloads);
         status.conditions = conditions(facts, status.error.as_deref());
@@ -437,7 +444,7 @@ mod tests {
         let references = vec!["registry.test/shop/web:1".parse().unwrap()];
         let usage = Usage { nodes: 2, workloads: 1 };
         let now = now.parse().unwrap();
-        let known = Known { facts, packages: None, since: facts.judged_at };
+        let known = Known { facts, packages: None, base: None, since: facts.judged_at };
         Report::compose(&ReportNames::default(), policies, known, references, usage, now)
     }
 

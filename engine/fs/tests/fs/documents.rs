@@ -30,6 +30,17 @@ fn resolve(images: &[&BuiltImage], target: &[u8], media_type: &str) -> Result<Im
 }
 
 #[test]
+fn what_the_manifest_says_of_its_base_counts_where_the_config_says_nothing() {
+    let here = image("here").build();
+    let mut manifest: serde_json::Value = serde_json::from_slice(&here.blobs[&here.manifest]).expect("JSON");
+    let name = "org.opencontainers.image.base.name";
+    manifest["annotations"] = json!({name: "docker.io/library/debian:12", "other": "x"});
+    let found = resolve(&[&here], manifest.to_string().as_bytes(), "").expect("resolved");
+    let labels: Vec<_> = found.config.labels.iter().collect();
+    assert_eq!(labels, [(&name.to_owned(), &"docker.io/library/debian:12".to_owned())]);
+}
+
+#[test]
 fn an_index_leads_to_this_platforms_image() {
     let (here, elsewhere) = (image("here").build(), image("there").architecture("s390x").build());
     let (index_digest, index) = BuiltImage::index(&[&elsewhere, &here]);

@@ -12,7 +12,7 @@ use crate::id::fingerprint;
 use crate::json_output::write_json;
 use crate::place::target_digest;
 use crate::text::percent;
-use crate::{Error, Format, Options, Report, Vulnerabilities};
+use crate::{Error, Format, Options, Origin, Report, Vulnerabilities};
 
 pub(crate) static FORMAT: Format = Format {
     name: "sarif",
@@ -155,6 +155,8 @@ struct OutcomeProperties<'a> {
     category: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     layer: Option<&'a Digest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<&'static str>,
     attributes: &'a BTreeMap<String, String>,
 }
 
@@ -219,6 +221,8 @@ impl<'a> Run<'a> {
         if let Vulnerabilities::Matched(advisories) = &report.vulnerabilities {
             properties.insert("advisoriesAsOf", advisories.as_of().to_string());
         }
+        let base = report.image.as_ref().and_then(|image| image.base.as_ref());
+        properties.extend(base.and_then(|base| base.name.clone()).map(|name| ("base", name)));
         properties.extend(target_digest(report).map(|digest| ("imageId", digest.to_string())));
         Self {
             tool: Tool {
@@ -323,6 +327,7 @@ fn outcome<'a>(report: &'a Report, finding: &'a Finding, rule_id: String, rule_i
             severity: finding.severity.as_str(),
             category: finding.category.as_str(),
             layer: finding.layer.as_ref(),
+            from: report.origin(finding.layer.as_ref()).map(Origin::as_str),
             attributes: &finding.attributes,
         },
     }

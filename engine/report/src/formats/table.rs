@@ -2,12 +2,13 @@
 
 use std::io::{self, BufWriter, Write};
 
+use pratique_core::lineage::{Base, Evidence};
 use pratique_core::package::LocatedPackage;
 use pratique_core::policy::{Detail, Effect, Suppressed as Accepted, Violation};
-use pratique_core::{Digest, Severity, Verdict};
+use pratique_core::{Digest, Finding, Severity, Verdict};
 
 use crate::columns::{Cell, clip, write_columns};
-use crate::{Advisories, Error, Format, Options, Report, Vulnerabilities};
+use crate::{Advisories, Error, Format, Options, Origin, Report, Vulnerabilities};
 
 pub(crate) static FORMAT: Format = Format {
     name: "table",
@@ -78,6 +79,9 @@ impl<W: Write> Table<'_, W> {
             add("Image", image.id.as_str());
             let layers = image.layers.len();
             add("Platform", &format!("{}, {}", image.platform, plural(layers, "layer", "layers")));
+            if let Some(base) = &image.base {
+                add("Base", &built_on(base, layers));
+            }
         }
         if let Some(release) = &report.inventory.release {
             let name = if release.name.is_empty() { &release.id } else { &release.name };
@@ -104,19 +108,28 @@ impl<W: Write> Table<'_, W> {
             return Ok(());
         }
         self.heading("Findings, worst first")?;
-        let rows: Vec<_> = report
-            .worst_first()
-            .into_iter()
-            .map(|finding| {
-                vec![
-                    Cell::coloured(finding.severity.as_str(), self.colour(severity_colour(finding.severity))),
-                    Cell::of(finding.category.as_str()),
-                    Cell::of(finding.path.as_deref().unwrap_or("-")),
-                    Cell::of(&finding.message),
-                ]
-            })
-            .collect();
-        self.columns(&["SEVERITY", "CATEGORY", "PLACE", "WHAT"], &rows)
+        // Where nothing is known of a base, nothing comes from it.
+        let with_origin = report.image.as_ref().is_some_and(|image| image.base.is_some());
+        let row = |finding: &Finding| {
+            let severity = finding.severity;
+            let mut row = vec![
+                Cell::coloured(severity.as_str(), self.colour(severity_colour(severity))),
+                Cell::of(finding.category.as_str()),
+                Cell::of(finding.path.as_deref().unwrap_or("-")),
+                Cell::of(&finding.message),
+            ];
+            if with_origin {
+                let origin = report.origin(finding.layer.as_ref());
+                row.insert(2, Cell::of(origin.map_or("-", Origin::as_str)));
+            }
+            row
+        };
+        let rows: Vec<_> = report.worst_first().into_iter().map(row).collect();
+        let mut headings = vec!["SEVERITY", "CATEGORY", "PLACE", "WHAT"];
+        if with_origin {
+            headings.insert(2, "FROM");
+        }
+        self.columns(&headings, &rows)
     }
 
     fn decision(&mut self, report: &Report) -> io::Result<()> {
@@ -238,6 +251,16 @@ fn severity_colour(severity: Severity) -> &'static str {
         Severity::Medium | Severity::Unknown => YELLOW,
         Severity::Low | Severity::Negligible => "",
     }
+}
+
+/// What an image was built on.
+fn built_on(base: &Base, layers: usize) -> String {
+    let name = base.name.as_deref().unwrap_or("an image whose name nothing tells");
+    let guess = match base.evidence {
+        Evidence::Layers => "",
+        Evidence::History => ", by its build history",
+    };
+    format!("{name}, {} of {layers} layers{guess}", base.layers)
 }
 
 /// How old the advisories were.

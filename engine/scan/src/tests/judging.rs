@@ -15,6 +15,7 @@ pub(super) fn options() -> JudgeOptions {
     JudgeOptions {
         dictionary: Vec::new(),
         hash_budget: Duration::from_secs(1),
+        bases: Vec::new(),
         judged_at: Timestamp::UNIX_EPOCH,
         limits: Limits::default(),
     }

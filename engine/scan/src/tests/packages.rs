@@ -82,6 +82,7 @@ fn options() -> JudgeOptions {
     JudgeOptions {
         dictionary: Vec::new(),
         hash_budget: std::time::Duration::from_secs(1),
+        bases: Vec::new(),
         judged_at: jiff::Timestamp::UNIX_EPOCH,
         limits: Limits::default(),
     }

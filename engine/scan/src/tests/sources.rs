@@ -56,6 +56,7 @@ fn options() -> JudgeOptions {
     JudgeOptions {
         dictionary: Vec::new(),
         hash_budget: Duration::from_secs(1),
+        bases: Vec::new(),
         judged_at: Timestamp::UNIX_EPOCH,
         limits: Limits::default(),
     }

@@ -54,6 +54,8 @@ fn scan(case: &Case) -> Outcome {
         &ImageInput {
             names: &case.names,
             config: None,
+            layers: &[],
+            bases: &[],
             ownership: &Ownership::default(),
             dictionary: &case.dictionary,
             hash_budget: case.budget,
@@ -136,6 +138,8 @@ fn facts_that_cannot_be_read_are_a_gap() {
     let image = ImageInput {
         names: &[],
         config: None,
+        layers: &[],
+        bases: &[],
         ownership: &Ownership::default(),
         dictionary: &[],
         hash_budget: Duration::from_secs(1),
