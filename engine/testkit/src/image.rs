@@ -24,6 +24,8 @@ pub struct ImageBuilder {
     architecture: String,
     user: String,
     created: String,
+    ports: Vec<String>,
+    steps: Vec<String>,
 }
 
 /// One layer of a built image.
@@ -70,6 +72,8 @@ impl ImageBuilder {
             architecture: architecture.to_owned(),
             user: "65532".to_owned(),
             created: "2026-01-02T03:04:05Z".to_owned(),
+            ports: Vec::new(),
+            steps: Vec::new(),
         }
     }
 
@@ -91,6 +95,18 @@ impl ImageBuilder {
         self
     }
 
+    /// Exposes a port, such as `22/tcp`.
+    pub fn port(mut self, port: &str) -> Self {
+        self.ports.push(port.to_owned());
+        self
+    }
+
+    /// Adds a step to the history of its build, one that made no layer.
+    pub fn step(mut self, step: &str) -> Self {
+        self.steps.push(step.to_owned());
+        self
+    }
+
     /// Makes the documents.
     pub fn build(&self) -> BuiltImage {
         let mut blobs = BTreeMap::new();
@@ -106,11 +122,14 @@ impl ImageBuilder {
             descriptors.push(json!({"mediaType": compression.media_type(), "digest": blob, "size": size}));
             layers.push(BuiltLayer { layer: layer.clone(), diff_id: layer.diff_id(), blob });
         }
+        let ports: BTreeMap<&str, Value> = self.ports.iter().map(|port| (port.as_str(), json!({}))).collect();
+        let step = |step: &String| json!({"created_by": step, "empty_layer": true});
         let config = json!({
             "created": self.created,
             "architecture": self.architecture,
             "os": "linux",
-            "config": {"User": self.user, "Cmd": ["/bin/true"]},
+            "config": {"User": self.user, "Cmd": ["/bin/true"], "ExposedPorts": ports},
+            "history": self.steps.iter().map(step).collect::<Vec<_>>(),
             "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|l| &l.diff_id).collect::<Vec<_>>()},
         });
         let (config, size) = put(config.to_string().into_bytes());
