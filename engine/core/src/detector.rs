@@ -126,6 +126,20 @@ pub const DETECTORS: &[DetectorInfo] = &[
         rules: &["poisoned-base", "other-base"],
         summary: "images whose base is not what its name stands for",
     },
+    DetectorInfo {
+        id: "webshell",
+        version: 1,
+        category: Category::Webshell,
+        rules: &[
+            "request-to-code",
+            "request-to-command",
+            "request-to-include",
+            "request-to-file",
+            "network-to-code",
+            "hidden-code",
+        ],
+        summary: "programs of web servers that run what a request says",
+    },
 ];
 
 /// The description of the detector with this id, which must be one of [`DETECTORS`].

@@ -25,6 +25,7 @@ detectors! {
     image_config,
     build_history,
     base_image,
+    webshell,
 }
 
 #[cfg(test)]

@@ -1,0 +1,110 @@
+//! Golden cases, and what hostile files do.
+
+use super::*;
+use crate::FileMode;
+
+const MODE: FileMode = FileMode { permissions: 0o644, uid: 33, gid: 33 };
+
+fn inspect(source: &[u8]) -> FileReport {
+    DETECTOR.inspect(&FileInput::in_memory(b"var/www/a.php", MODE, &source.to_vec()))
+}
+
+fn is_limited(report: &FileReport) -> bool {
+    report.problems.iter().any(|(kind, _)| *kind == GapKind::Limit)
+}
+
+#[test]
+fn golden_cases() {
+    crate::golden::check(&DETECTOR);
+}
+
+#[test]
+fn what_nests_too_deep_is_a_gap_and_what_is_beside_it_is_found() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+    for nested in [
+        deep("(", ")"),
+        deep("[", "]"),
+        deep("f(", ")"),
+        deep("array(1 => ", ")"),
+        deep("function() { return ", "; }"),
+        deep("new class { function f() { ", " } }"),
+        deep("\"{$a[", "]}\""),
+        deep("$a ? ", " : 2"),
+        "$a = ".repeat(10_000) + "1",
+        "${".repeat(10_000),
+        "include ".repeat(10_000) + "1",
+    ] {
+        let report = inspect(format!("<?php $x = {nested};").as_bytes());
+        assert!(is_limited(&report), "{}", &nested[..40]);
+    }
+    for nested in [
+        deep("{", "}"),
+        deep("if ($a) { ", " }"),
+        deep("while ($a) ", ";"),
+        deep("foreach ($a as $b) { ", " }"),
+        deep("switch ($a) { case 1: ", " }"),
+        deep("class A { function f() { ", " } }"),
+        deep("do ", " while (1)"),
+    ] {
+        let report = inspect(format!("<?php {nested}\n; {}", decoded("riny($_CBFG['k']);")).as_bytes());
+        assert!(is_limited(&report), "{}", &nested[..40]);
+    }
+    let beside = format!("<?php {} $x = {};", decoded("riny($_CBFG['k']);"), deep("(", ")"));
+    assert_eq!(inspect(beside.as_bytes()).facts.len(), 1);
+}
+
+/// Samples are stored so that scanners do not take this file for one.
+fn decoded(rot13: &str) -> String {
+    String::from_utf8(decode::rot13(rot13.as_bytes())).unwrap()
+}
+
+#[test]
+fn what_runs_without_end_or_grows_without_end_ends() {
+    for source in [
+        "while (true) { $a .= 'x'; }",
+        "for ($i = 0; $i < 1000000000; $i++) { $a .= chr($i); }",
+        "$a = 'x'; for ($i = 0; $i < 100; $i++) { $a = $a . $a; }",
+        "$a = 'x'; for ($i = 0; $i < 100; $i++) { $a = [$a, $a]; }",
+        "$a = str_repeat('x', 1000000000); $b = str_repeat($a, 1000000000);",
+        "function f($x) { f($x . 'a'); f($x . 'b'); } f('');",
+        "function f($x) { for ($i = 0; $i < 1000; $i++) { g($i . $x); } } function g($x) { for ($i = 0; $i < 1000; $i++) { f($i . $x); } } f('');",
+        "$a = 'eval($a);'; eval($a);",
+        "function f() { eval('f();'); } f();",
+        "$a = &$a; $a[] = $a; $a[] = $a; foreach ($a as $b) { $a[] = $b; }",
+        "class A extends A { function __call($a, $b) { $this->$a($b); } } $a = new A; $a->b();",
+        "class A extends B {} class B extends A {} (new A)->f();",
+    ] {
+        inspect(format!("<?php {source}").as_bytes());
+    }
+    let functions: String = (0..400)
+        .map(|n| format!("function f{n}($x) {{ f{}($x); f{}($x . 'a'); }}\n", n + 1, n + 2))
+        .collect();
+    inspect(format!("<?php {functions} f0($_GET['a']);").as_bytes());
+}
+
+#[test]
+fn what_is_too_much_is_a_gap() {
+    let mut source = b"<?php ".to_vec();
+    source.extend(b"$a=1;".repeat(300_000));
+    assert!(is_limited(&inspect(&source)), "tokens");
+    // Each of them runs twice.
+    let loops = format!("{}$a = 1;{}", "while ($x) { ".repeat(40), "}".repeat(40));
+    assert!(is_limited(&inspect(format!("<?php {loops}").as_bytes())), "steps");
+    let whole = FileInput::in_memory(b"var/www/a.php", MODE, &source);
+    let cut = DETECTOR.inspect(&FileInput { size: 1 << 30, ..whole });
+    assert!(cut.problems.iter().any(|(_, reason)| reason.contains("1073741824")), "{:?}", cut.problems);
+}
+
+#[test]
+fn one_line_of_megabytes_is_read() {
+    let line = format!("<?php $a = '{}'; {}", "x".repeat(2 << 20), decoded("flfgrz($_TRG['p']);"));
+    let report = inspect(line.as_bytes());
+    assert_eq!((report.facts.len(), report.problems.len()), (1, 0));
+}
+
+#[test]
+fn what_is_found_often_is_noted_a_few_times() {
+    let many = format!("<?php\n{}", decoded("riny($_CBFG['k']);\n").repeat(5_000));
+    let report = inspect(many.as_bytes());
+    assert!(report.facts[0].0.len() < 32 << 10, "{}", report.facts[0].0.len());
+}
