@@ -19,7 +19,11 @@ pub(crate) fn packages(advisories: &Advisories, report: &mut Report) -> anyhow::
     match advisories {
         Advisories::NotAsked => {}
         Advisories::Off => report.vulnerabilities = Vulnerabilities::Off,
-        _ if is_empty => report.vulnerabilities = Vulnerabilities::NoPackages,
+        _ if is_empty => {
+            // Nothing is missing: a rule on vulnerabilities has its answer.
+            report.detectors.insert(DETECTOR.to_owned(), "no packages".to_owned());
+            report.vulnerabilities = Vulnerabilities::NoPackages;
+        }
         Advisories::File(database) => matched(database, &BTreeMap::new(), &wanted, None, report)?,
         Advisories::Kept(kept) => {
             let Found { database, failed } = kept.find(&wanted, report.scanned_at);

@@ -68,6 +68,8 @@ impl Policies {
             detectors: report.detectors.clone(),
             findings: report.findings.clone(),
             gaps: report.gaps.clone(),
+            suppressed: report.suppressed.clone(),
+            advisories: report.vulnerabilities.as_of(),
             error: report.error.clone(),
             judged_at: report.scanned_at,
             scanned_by: String::new(),

@@ -6,8 +6,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use jiff::Timestamp;
-use pratique_core::{Category, Finding};
-use pratique_report::{Report, Suppressed};
+use pratique_core::{Category, Finding, Suppressed};
+use pratique_report::Report;
 use pratique_vulns::vex;
 use serde::Deserialize;
 
@@ -93,9 +93,7 @@ impl Suppression {
     /// Moves findings of a report to those that do not count.
     pub(crate) fn apply(&self, report: &mut Report) {
         let (kept, by_statement) = vex::apply(std::mem::take(&mut report.findings), &self.statements);
-        for vex::Suppressed { finding, by, reason } in by_statement {
-            report.suppressed.push(Suppressed { finding, by, reason });
-        }
+        report.suppressed.extend(by_statement);
         for finding in kept {
             match self.why(&finding) {
                 Some((by, reason)) => report.suppressed.push(Suppressed { finding, by, reason }),

@@ -11,7 +11,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use common::{layout, text};
-use pratique_testkit::{LayerBuilder, Spoil, WebServer, zip_archive};
+use pratique_testkit::{
+    CVSS_CRITICAL as CRITICAL, CVSS_LOW as LOW, LayerBuilder, Spoil, WebServer, osv_archive as archive,
+    osv_record as record,
+};
 use serde_json::{Value, json};
 
 /// A Debian with two vulnerable packages, one of which has a fix, and a vulnerable module of Python.
@@ -30,40 +33,6 @@ fn python() -> LayerBuilder {
         "opt/lib/python3/site-packages/six-1.16.0.dist-info/METADATA",
         "Metadata-Version: 2.1\nName: six\nVersion: 1.16.0\n",
     )
-}
-
-/// An advisory that is fixed in a version, or not at all.
-fn record(
-    id: &str,
-    upstream: &str,
-    ecosystem: &str,
-    package: &str,
-    fixed: Option<&str>,
-    vector: &str,
-) -> Value {
-    let mut events = vec![json!({"introduced": "0"})];
-    events.extend(fixed.map(|fixed| json!({"fixed": fixed})));
-    json!({
-        "schema_version": "1.6.0", "id": id, "modified": "2026-01-02T00:00:00Z", "published": "2026-01-01T00:00:00Z",
-        "summary": format!("{package} forgets"), "upstream": [upstream],
-        "severity": [{"type": "CVSS_V3", "score": vector}],
-        "affected": [{
-            "package": {"ecosystem": ecosystem, "name": package},
-            "ranges": [{"type": "ECOSYSTEM", "events": events}],
-        }],
-    })
-}
-
-const CRITICAL: &str = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H";
-const LOW: &str = "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N";
-
-fn archive(records: &[Value]) -> Vec<u8> {
-    let files: Vec<(String, String)> = records
-        .iter()
-        .map(|record| (format!("{}.json", record["id"].as_str().unwrap()), record.to_string()))
-        .collect();
-    let files: Vec<(&str, &String)> = files.iter().map(|(name, content)| (name.as_str(), content)).collect();
-    zip_archive(&files)
 }
 
 fn debian() -> Vec<u8> {

@@ -97,6 +97,11 @@ pub struct ScanReportStatus {
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub findings: Vec<Finding>,
 
+    /// The worst findings that a VEX document says do not matter: they do not count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
+    pub suppressed: Vec<Suppressed>,
+
     /// Counts of packages, once the operator has the image's inventory.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub packages: Option<Packages>,
@@ -308,6 +313,21 @@ pub struct Finding {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// A finding that somebody says does not matter.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Suppressed {
+    /// What was found.
+    #[schemars(length(max = 512))]
+    pub message: String,
+    /// Who says so.
+    #[schemars(length(max = 256))]
+    pub by: String,
+    /// Why.
+    #[schemars(length(max = 512))]
+    pub reason: String,
+}
+
 /// Something that could not be read or judged.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
@@ -339,6 +359,9 @@ pub struct Omitted {
     /// Findings.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub findings: i64,
+    /// Findings that do not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub suppressed: i64,
     /// Gaps.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub gaps: i64,

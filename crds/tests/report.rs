@@ -7,7 +7,9 @@ use pratique_core::facts::Trust;
 use pratique_core::lineage::{Base, Evidence};
 use pratique_core::package::{Ecosystem, PackageCounts};
 use pratique_core::policy::{Effect, Explanation};
-use pratique_core::{Category, Digest, Finding, Gap, GapKind, ImageFacts, Platform, Reference, Severity};
+use pratique_core::{
+    Category, Digest, Finding, Gap, GapKind, ImageFacts, Platform, Reference, Severity, Suppressed,
+};
 use pratique_crds::scan_report::{self, MAX_STATUS, fit, object_name, report_status};
 use proptest::prelude::*;
 
@@ -24,6 +26,11 @@ fn finding(severity: Severity, category: Category, text: &str) -> Finding {
     }
 }
 
+fn suppressed(severity: Severity, text: &str) -> Suppressed {
+    let finding = finding(severity, Category::Vulnerability, text);
+    Suppressed { finding, by: "somebody".into(), reason: format!("{text} does not matter") }
+}
+
 fn facts(findings: Vec<Finding>, gaps: Vec<Gap>) -> ImageFacts {
     ImageFacts {
         image: Digest::sha256([0xab; 32]),
@@ -36,6 +43,8 @@ fn facts(findings: Vec<Finding>, gaps: Vec<Gap>) -> ImageFacts {
         detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
         findings,
         gaps,
+        suppressed: vec![],
+        advisories: None,
         error: None,
         judged_at: Timestamp::UNIX_EPOCH,
         scanned_by: "node1".into(),
@@ -53,7 +62,7 @@ fn size<T: serde::Serialize>(value: &T) -> usize {
 
 #[test]
 fn a_status_says_what_the_facts_say_worst_first() {
-    let facts = facts(
+    let mut facts = facts(
         vec![
             finding(Severity::Low, Category::Secret, "b"),
             finding(Severity::Critical, Category::WeakPassword, "a"),
@@ -61,6 +70,9 @@ fn a_status_says_what_the_facts_say_worst_first() {
         ],
         Vec::new(),
     );
+    facts.suppressed = [(Severity::Low, "d"), (Severity::Critical, "e")]
+        .map(|(severity, text)| suppressed(severity, text))
+        .into();
     let reference: Reference = "shop/web:1".parse().unwrap();
     let explanations = [
         explanation("audit", Some(Effect::Audit), "x", 1),
@@ -78,6 +90,12 @@ fn a_status_says_what_the_facts_say_worst_first() {
     assert_eq!(summary.text, "2 WeakPassword, 1 Secret");
     let order: Vec<&str> = status.findings.iter().map(|finding| finding.severity.as_str()).collect();
     assert_eq!(order, ["Critical", "High", "Low"]);
+    let order: Vec<&str> = status.suppressed.iter().map(|suppressed| suppressed.message.as_str()).collect();
+    assert_eq!(order, ["e", "d"]);
+    assert_eq!(
+        (status.suppressed[0].by.as_str(), status.suppressed[0].reason.as_str()),
+        ("somebody", "e does not matter")
+    );
     assert_eq!(status.references, ["docker.io/shop/web:1"]);
     assert_eq!(status.policy.as_deref(), Some("Deny (baseline)"));
     let names: Vec<&str> = status.policies.iter().map(|policy| policy.name.as_str()).collect();
@@ -164,6 +182,7 @@ proptest! {
             detectors: attributes,
             error: Some(text.clone()),
             scanned_by: text.clone(),
+            suppressed: vec![suppressed(Severity::High, &text); findings],
             ..facts(vec![finding; findings], vec![gap; gaps])
         };
         let reference: Reference = format!("r.io/{}:1", "a".repeat(200)).parse().unwrap();
@@ -173,6 +192,7 @@ proptest! {
         prop_assert!(size(&status) <= MAX_STATUS, "{} bytes", size(&status));
         prop_assert_eq!(status.findings.is_empty(), findings == 0);
         prop_assert_eq!(status.gaps.is_empty(), gaps == 0);
+        prop_assert_eq!(status.suppressed.len() as i64 + status.omitted.clone().unwrap_or_default().suppressed, findings as i64);
         prop_assert_eq!(status.policies.is_empty(), policies == 0);
         let omitted = status.omitted.clone().unwrap_or_default();
         prop_assert_eq!(status.findings.len() as i64 + omitted.findings, findings as i64);

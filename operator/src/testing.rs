@@ -35,6 +35,8 @@ pub(crate) fn facts(image: u8, architecture: &str, index: bool) -> ImageFacts {
         detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
         findings: vec![],
         gaps: vec![],
+        suppressed: vec![],
+        advisories: None,
         error: None,
         judged_at: at(1_000),
         scanned_by: "n1".into(),
@@ -129,7 +131,7 @@ pub(crate) async fn grpc(routes: tonic::service::Routes) -> tonic::transport::Ch
     tonic::transport::Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap()
 }
 
-/// Waits, at most ten seconds, until `holds`.
+/// Waits, at most a minute, until `holds`.
 pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let wait = async {
         while !holds() {
@@ -137,7 +139,7 @@ pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
         }
     };
     assert!(
-        tokio::time::timeout(std::time::Duration::from_secs(10), wait).await.is_ok(),
+        tokio::time::timeout(std::time::Duration::from_secs(60), wait).await.is_ok(),
         "never happened: {what}"
     );
 }

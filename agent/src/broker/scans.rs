@@ -286,6 +286,8 @@ impl Inner {
                 GapKind::Crashed,
                 format!("given up after {ATTEMPTS} attempts: {lost}"),
             )],
+            suppressed: vec![],
+            advisories: None,
             error: None,
             judged_at: Timestamp::now(),
             scanned_by: self.tools.node_name.clone(),

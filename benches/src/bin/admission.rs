@@ -160,6 +160,8 @@ fn index() -> anyhow::Result<SharedIndex> {
             detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
             findings,
             gaps: vec![],
+            suppressed: vec![],
+            advisories: None,
             error: None,
             judged_at: now,
             scanned_by: "n1".into(),

@@ -3,21 +3,26 @@
 //! Everything goes through the API server, with whatever credentials the kubeconfig has: first a token is made, for ten
 //! minutes and for this purpose alone, then the operator is asked through the service proxy. RBAC guards both.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
+use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::PostParams;
 use kube::client::Body;
 use kube::config::KubeConfigOptions;
 use kube::{Api, Client, Config};
+use pratique_core::package::Inventory;
 use pratique_core::stored::{AUDIENCE, PATH, StoredReport, TOKEN_HEADER};
 use pratique_core::{Gap, GapKind};
 use pratique_http::encode;
-use pratique_report::{Image, Report, Target, TargetKind};
+use pratique_report::{Advisories, AdvisoryAge, Image, Report, Target, TargetKind, Vulnerabilities};
+use pratique_vulns::fetch;
+use pratique_vulns::matching::DETECTOR;
 
 use crate::args;
 use crate::exit::{Code, Fail, Failure};
@@ -146,17 +151,41 @@ fn report(asked: &str, stored: StoredReport) -> Report {
             ..Gap::of_image(GapKind::Unreadable, "the cluster has no list of the image's packages yet")
         });
     }
+    let vulnerabilities = vulnerabilities(facts.advisories, &facts.detectors, &gaps, inventory.as_ref());
     let target =
         Target { reference: asked.to_owned(), source: "cluster".to_owned(), kind: TargetKind::Image };
     Report {
         image: Some(image),
         inventory: inventory.unwrap_or_default(),
         findings: facts.findings,
+        suppressed: facts.suppressed,
         gaps,
+        vulnerabilities,
         detectors: facts.detectors,
         error: facts.error,
         scanned_at: facts.judged_at,
         ..empty(target)
+    }
+}
+
+/// Whether the cluster matched the packages with advisories.
+fn vulnerabilities(
+    advisories: Option<Timestamp>,
+    detectors: &BTreeMap<String, String>,
+    gaps: &[Gap],
+    inventory: Option<&Inventory>,
+) -> Vulnerabilities {
+    let is_missed = || gaps.iter().any(|gap| gap.detector.as_deref() == Some(DETECTOR));
+    match advisories {
+        Some(as_of) => {
+            let occurring = inventory.map(fetch::ecosystems).unwrap_or_default().into_keys();
+            let age = |name| (name, AdvisoryAge { newest: None, checked: Some(as_of) });
+            let ecosystems = occurring.map(age).collect();
+            Vulnerabilities::Matched(Advisories { built: as_of, ecosystems, problem: None })
+        }
+        None if detectors.contains_key(DETECTOR) => Vulnerabilities::NoPackages,
+        None if is_missed() => Vulnerabilities::NotCovered,
+        None => Vulnerabilities::Off,
     }
 }
 
@@ -192,6 +221,34 @@ mod tests {
         let whole = report("shop/web:1", stored(Some(Default::default())));
         assert_eq!((whole.verdict(), whole.scanned_at), (Verdict::Clean, facts.judged_at));
         assert_eq!(report("shop/web:1", stored(None)).verdict(), Verdict::Incomplete);
+        assert_eq!(whole.vulnerabilities, Vulnerabilities::Off);
+    }
+
+    #[test]
+    fn what_the_cluster_matched_is_told_from_what_it_could_not() {
+        let digest = pratique_core::Digest::sha256([1; 32]);
+        let with = |advisories, detector: bool, missed: bool| {
+            let mut facts = ImageFacts { advisories, ..ImageFacts::unscanned(digest.clone()) };
+            facts.judged_at = jiff::Timestamp::UNIX_EPOCH;
+            facts.detectors.extend(detector.then(|| (DETECTOR.to_owned(), "x".to_owned())));
+            let gap = Gap::of_image(GapKind::Unsupported, "not covered");
+            facts.gaps.extend(missed.then(|| Gap { detector: Some(DETECTOR.to_owned()), ..gap }));
+            let inventory = Some(Inventory::default());
+            let stored = StoredReport {
+                schema: StoredReport::SCHEMA,
+                name: None,
+                references: Vec::new(),
+                facts,
+                inventory,
+            };
+            report("shop/web:1", stored).vulnerabilities
+        };
+        let day = jiff::Timestamp::UNIX_EPOCH;
+        // Some packages may not be covered by what there is.
+        assert_eq!(with(Some(day), true, true).as_of(), Some(day));
+        assert_eq!(with(None, true, false), Vulnerabilities::NoPackages);
+        assert_eq!(with(None, false, true), Vulnerabilities::NotCovered);
+        assert_eq!(with(None, false, false), Vulnerabilities::Off);
     }
 
     #[test]

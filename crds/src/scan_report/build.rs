@@ -10,7 +10,7 @@ use pratique_core::{Digest, ImageFacts, Reference, Severity, lineage};
 
 use super::{
     Base, Effect, Finding, Gap, Omitted, Origin, Packages, Phase, Platform, PolicyExplanation,
-    ScanReportSpec, ScanReportStatus, Summary, Trust, Verdict, fit,
+    ScanReportSpec, ScanReportStatus, Summary, Suppressed, Trust, Verdict, fit,
 };
 
 /// The name of a report's object, for people: the last part of the first reference seen and the first `digits` of the
@@ -45,6 +45,8 @@ pub fn report_status(
 ) -> ScanReportStatus {
     let mut findings: Vec<&pratique_core::Finding> = facts.findings.iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    let mut suppressed: Vec<&pratique_core::Suppressed> = facts.suppressed.iter().collect();
+    suppressed.sort_by_key(|suppressed| std::cmp::Reverse(suppressed.finding.severity));
     let mut policies: Vec<PolicyExplanation> = explanations.iter().map(PolicyExplanation::from).collect();
     policies.sort_by(|a, b| b.effect.cmp(&a.effect).then_with(|| a.name.cmp(&b.name)));
     let worst = policies.first().map(|policy| match policy.effect {
@@ -58,6 +60,7 @@ pub fn report_status(
         detectors: facts.detectors.clone(),
         summary: Some(summary(facts)),
         findings: findings.into_iter().map(Finding::from).collect(),
+        suppressed: suppressed.into_iter().map(Suppressed::from).collect(),
         packages: packages.map(Packages::from),
         gaps: facts.gaps.iter().map(Gap::from).collect(),
         omitted: None::<Omitted>,
@@ -184,6 +187,13 @@ impl From<&pratique_core::Finding> for Finding {
             from: None,
             attributes: finding.attributes.clone(),
         }
+    }
+}
+
+impl From<&pratique_core::Suppressed> for Suppressed {
+    fn from(suppressed: &pratique_core::Suppressed) -> Self {
+        let pratique_core::Suppressed { finding, by, reason } = suppressed;
+        Self { message: finding.message.clone(), by: by.clone(), reason: reason.clone() }
     }
 }
 

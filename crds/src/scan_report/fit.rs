@@ -42,9 +42,11 @@ const STEPS: &[Step] = &[
     |status| drop_digest(status, 1),
     |status| drop_reference(status, 3),
     |status| drop_attributes(status),
+    |status| drop_suppressed(status, 5),
     |status| drop_gap(status, 5),
     |status| drop_policy(status, 10),
     |status| drop_finding(status, 10),
+    |status| drop_suppressed(status, 1),
     |status| drop_gap(status, 1),
     |status| drop_policy(status, 1),
     |status| drop_finding(status, 1),
@@ -67,6 +69,12 @@ fn drop_reference(status: &mut ScanReportStatus, keep: usize) -> Option<usize> {
 fn drop_attributes(status: &mut ScanReportStatus) -> Option<usize> {
     let finding = status.findings.iter_mut().rev().find(|finding| !finding.attributes.is_empty())?;
     Some(size_of(&std::mem::take(&mut finding.attributes)))
+}
+
+fn drop_suppressed(status: &mut ScanReportStatus, keep: usize) -> Option<usize> {
+    let freed = pop(&mut status.suppressed, keep)?;
+    status.omitted.get_or_insert_default().suppressed += 1;
+    Some(freed)
 }
 
 fn drop_gap(status: &mut ScanReportStatus, keep: usize) -> Option<usize> {
@@ -100,6 +108,7 @@ fn size_of<T: Serialize>(value: &T) -> usize {
 fn clamp(status: &mut ScanReportStatus) {
     let mut omitted = status.omitted.take().unwrap_or_default();
     omitted.findings += truncate(&mut status.findings, 20);
+    omitted.suppressed += truncate(&mut status.suppressed, 20);
     omitted.gaps += truncate(&mut status.gaps, 20);
     omitted.references += truncate(&mut status.references, 20);
     omitted.digests += truncate(&mut status.manifests, 10) + truncate(&mut status.indexes, 10);
@@ -116,6 +125,11 @@ fn clamp(status: &mut ScanReportStatus) {
         cut_optional(text, limit);
     }
     status.findings.iter_mut().for_each(clamp_finding);
+    for suppressed in &mut status.suppressed {
+        cut(&mut suppressed.message, 512);
+        cut(&mut suppressed.by, 256);
+        cut(&mut suppressed.reason, 512);
+    }
     status.gaps.iter_mut().for_each(clamp_gap);
     status.policies.iter_mut().for_each(clamp_policy);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Finding, Gap};
+use crate::{Digest, Finding, Gap, Suppressed};
 
 /// Operating system and processor an image is made for, in the OCI image specification's (Go's) words.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
@@ -47,8 +47,14 @@ pub struct ImageFacts {
     pub detectors: BTreeMap<String, String>,
     /// What they found.
     pub findings: Vec<Finding>,
+    /// What they found and does not count, sorted.
+    #[serde(default)]
+    pub suppressed: Vec<Suppressed>,
     /// What they missed.
     pub gaps: Vec<Gap>,
+    /// As of when the advisories are that its packages were matched with; none: they were matched with none.
+    #[serde(default)]
+    pub advisories: Option<Timestamp>,
     /// Why nothing usable came out, if so.
     pub error: Option<String>,
     /// When the image was last judged against fresh data; `maxScanAge` counts from here.
@@ -72,7 +78,9 @@ impl ImageFacts {
             layers: Vec::new(),
             detectors: BTreeMap::new(),
             findings: Vec::new(),
+            suppressed: Vec::new(),
             gaps: Vec::new(),
+            advisories: None,
             error: None,
             judged_at: Timestamp::MIN,
             scanned_by: String::new(),

@@ -113,3 +113,14 @@ pub struct Finding {
     /// Details by name, such as `user` and `scheme`; part of the detector's documented output. Masked like `message`.
     pub attributes: BTreeMap<String, String>,
 }
+
+/// A finding that somebody says does not matter: it does not count, and stays to be seen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Suppressed {
+    /// What was found.
+    pub finding: Finding,
+    /// Who says so.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}

@@ -27,7 +27,7 @@ pub use config::ImageConfig;
 pub use detector::DetectorInfo;
 pub use digest::Digest;
 pub use facts::{ImageFacts, Platform};
-pub use finding::{Category, Finding};
+pub use finding::{Category, Finding, Suppressed};
 pub use gap::{Gap, GapKind};
 pub use reference::Reference;
 pub use severity::Severity;

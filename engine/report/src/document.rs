@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use pratique_core::facts::Trust;
 use pratique_core::package::{Ecosystem, Evidence, Package, Release, RemovedPackage, Source};
 use pratique_core::policy::{Decision, Detail, Suppressed as Accepted, Violation};
-use pratique_core::{Category, Finding, Gap, GapKind, Severity, Verdict, lineage};
+use pratique_core::{Category, Finding, Gap, GapKind, Severity, Suppressed, Verdict, lineage};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use crate::report::{Advisories, Image, Origin, Report, Suppressed, TargetKind, Upgrade, Vulnerabilities};
+use crate::report::{Advisories, Image, Origin, Report, TargetKind, Upgrade, Vulnerabilities};
 
 /// Version of the schema.
 const SCHEMA_VERSION: u32 = 1;

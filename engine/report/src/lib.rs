@@ -30,6 +30,5 @@ mod samples;
 pub use diff::{Diff, diff};
 pub use format::{Error, Format, Options, Template, write};
 pub use report::{
-    Advisories, AdvisoryAge, Image, Origin, Report, Suppressed, Target, TargetKind, Tool, Upgrade,
-    Vulnerabilities,
+    Advisories, AdvisoryAge, Image, Origin, Report, Target, TargetKind, Tool, Upgrade, Vulnerabilities,
 };

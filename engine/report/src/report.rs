@@ -7,7 +7,7 @@ use pratique_core::facts::Trust;
 use pratique_core::lineage::Base;
 use pratique_core::package::{Ecosystem, Inventory};
 use pratique_core::policy::Decision;
-use pratique_core::{Digest, Finding, Gap, ImageFacts, Platform, Severity, Verdict};
+use pratique_core::{Digest, Finding, Gap, ImageFacts, Platform, Severity, Suppressed, Verdict};
 
 /// The program that made a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +147,14 @@ impl Vulnerabilities {
         }
     }
 
+    /// As of when the advisories are; none: packages were matched with none.
+    pub fn as_of(&self) -> Option<Timestamp> {
+        match self {
+            Self::Matched(advisories) => Some(advisories.as_of()),
+            Self::NotAsked | Self::Off | Self::NoPackages | Self::NotCovered => None,
+        }
+    }
+
     /// All names.
     pub const NAMES: [&'static str; 5] = ["NotAsked", "Off", "NoPackages", "NotCovered", "Matched"];
 }
@@ -176,17 +184,6 @@ impl Advisories {
     pub fn as_of(&self) -> Timestamp {
         self.ecosystems.values().map(|age| age.checked.unwrap_or(self.built)).min().unwrap_or(self.built)
     }
-}
-
-/// A finding that somebody says does not matter: it does not count, and stays in the report.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Suppressed {
-    /// What was found.
-    pub finding: Finding,
-    /// Who says so.
-    pub by: String,
-    /// Why.
-    pub reason: String,
 }
 
 /// What to do about a package.

@@ -12,11 +12,9 @@ use pratique_core::package::{
     Ecosystem, Evidence, Inventory, LocatedPackage, Package, Release, RemovedPackage, Source,
 };
 use pratique_core::policy::{Decision, Effect, Suppressed as Accepted, Violation};
-use pratique_core::{Category, Digest, Finding, Gap, GapKind, Platform, Severity};
+use pratique_core::{Category, Digest, Finding, Gap, GapKind, Platform, Severity, Suppressed};
 
-use crate::{
-    Advisories, AdvisoryAge, Image, Report, Suppressed, Target, TargetKind, Tool, Upgrade, Vulnerabilities,
-};
+use crate::{Advisories, AdvisoryAge, Image, Report, Target, TargetKind, Tool, Upgrade, Vulnerabilities};
 
 /// A digest that is easy to tell from others.
 pub(crate) fn digest(byte: u8) -> Digest {

@@ -149,6 +149,8 @@ pub fn judge_image(
         detectors: engine.versions(),
         findings: judged.findings,
         gaps: judged.gaps,
+        suppressed: Vec::new(),
+        advisories: None,
         error,
         judged_at: options.judged_at,
         scanned_by: String::new(),

@@ -6,10 +6,12 @@
 //! - [`hostile`]: blobs that lie, break off or explode.
 //! - [`daemons`]: real runtimes and registries.
 //! - [`ScratchDir`]: a temporary folder that may hold trees deeper than the longest path.
-//! - [`WebServer`]: files over HTTP, and all that goes wrong on the way; [`zip_archive`] for what it gives.
+//! - [`WebServer`]: files over HTTP, and all that goes wrong on the way; [`zip_archive`], [`osv_record`] and [`osv_archive`] for
+//!   what it gives.
 //!
 //! Builders panic on I/O errors: a test that cannot be set up has failed.
 
+mod advisories;
 mod archive;
 pub mod daemons;
 pub mod hostile;
@@ -19,6 +21,7 @@ mod overlay;
 mod scratch;
 mod web;
 
+pub use advisories::{CVSS_CRITICAL, CVSS_LOW, osv_archive, osv_record};
 pub use archive::zip_archive;
 pub use image::{BuiltImage, BuiltLayer, ImageBuilder};
 pub use layer::{Compression, LayerBuilder, compress, sha256};

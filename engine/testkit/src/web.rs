@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -44,7 +44,7 @@ struct Shared {
 /// a `CONNECT` of plain HTTP is answered and recorded as its own request, and what comes through it from the same files.
 pub struct WebServer {
     shared: Arc<Shared>,
-    port: u16,
+    address: SocketAddr,
 }
 
 impl Default for WebServer {
@@ -54,13 +54,21 @@ impl Default for WebServer {
 }
 
 impl WebServer {
-    /// Starts one that has no files yet.
+    /// Starts one for this machine that has no files yet.
     ///
     /// # Panics
     /// If this machine has no port left.
     pub fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
+        Self::on([127, 0, 0, 1].into())
+    }
+
+    /// The same at another of this machine's addresses.
+    ///
+    /// # Panics
+    /// If there is no such address, or it has no port left.
+    pub fn on(address: IpAddr) -> Self {
+        let listener = TcpListener::bind((address, 0)).expect("a port");
+        let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared {
             files: Mutex::default(),
             asked: Mutex::default(),
@@ -77,12 +85,12 @@ impl WebServer {
                 thread::spawn(move || serving.answer(stream));
             }
         });
-        Self { shared, port }
+        Self { shared, address }
     }
 
     /// Its address, such as `http://127.0.0.1:4321`.
     pub fn address(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.address)
     }
 
     /// Puts a file at a path such as `/PyPI/all.zip`.
@@ -109,7 +117,7 @@ impl WebServer {
 impl Drop for WebServer {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        let _ = TcpStream::connect(self.address);
     }
 }
 

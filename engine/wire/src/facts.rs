@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
-use pratique_core::{Category, Digest, Finding, Gap, GapKind, ImageFacts, Platform, Severity};
+use pratique_core::{Category, Digest, Finding, Gap, GapKind, ImageFacts, Platform, Severity, Suppressed};
 
 use crate::facts_proto as proto;
 
@@ -55,6 +55,8 @@ impl From<ImageFacts> for proto::ImageFacts {
             judged_at: facts.judged_at.as_second(),
             scanned_by: facts.scanned_by,
             trust: facts.trust.as_str().to_owned(),
+            suppressed: facts.suppressed.into_iter().map(proto::Suppressed::from).collect(),
+            advisories: facts.advisories.map(Timestamp::as_second),
         }
     }
 }
@@ -79,6 +81,12 @@ impl TryFrom<proto::ImageFacts> for ImageFacts {
             detectors: facts.detectors.into_iter().collect(),
             findings: facts.findings.into_iter().map(Finding::try_from).collect::<Result<_, _>>()?,
             gaps: facts.gaps.into_iter().map(Gap::try_from).collect::<Result<_, _>>()?,
+            suppressed: facts.suppressed.into_iter().map(Suppressed::try_from).collect::<Result<_, _>>()?,
+            advisories: facts
+                .advisories
+                .map(Timestamp::from_second)
+                .transpose()
+                .map_err(invalid("advisories"))?,
             error: facts.error,
             judged_at: Timestamp::from_second(facts.judged_at).map_err(invalid("judged_at"))?,
             scanned_by: facts.scanned_by,
@@ -120,6 +128,23 @@ impl TryFrom<proto::Finding> for Finding {
             layer: layer(finding.layer)?,
             attributes: finding.attributes.into_iter().collect(),
         })
+    }
+}
+
+impl From<Suppressed> for proto::Suppressed {
+    fn from(suppressed: Suppressed) -> Self {
+        let Suppressed { finding, by, reason } = suppressed;
+        Self { finding: Some(finding.into()), by, reason }
+    }
+}
+
+impl TryFrom<proto::Suppressed> for Suppressed {
+    type Error = InvalidFacts;
+
+    fn try_from(suppressed: proto::Suppressed) -> Result<Self, Self::Error> {
+        let proto::Suppressed { finding, by, reason } = suppressed;
+        let finding = finding.ok_or_else(|| invalid("suppressed")("it has no finding"))?;
+        Ok(Self { finding: finding.try_into()?, by, reason })
     }
 }
 
@@ -178,6 +203,21 @@ mod tests {
                 attributes: [("user".to_owned(), "root".to_owned())].into(),
             }],
             gaps: vec![Gap::of_layer(GapKind::Unreadable, digest(4), "gone")],
+            suppressed: vec![Suppressed {
+                finding: Finding {
+                    detector: "vulnerability".into(),
+                    rule: "package".into(),
+                    category: Category::Vulnerability,
+                    severity: Severity::High,
+                    message: "CVE-2026-0001 in dash 1".into(),
+                    path: None,
+                    layer: None,
+                    attributes: [("id".to_owned(), "CVE-2026-0001".to_owned())].into(),
+                },
+                by: "security@shop.example".into(),
+                reason: "not reachable".into(),
+            }],
+            advisories: Some(Timestamp::from_second(1_799_000_000).unwrap()),
             error: None,
             judged_at: Timestamp::from_second(1_800_000_000).unwrap(),
             scanned_by: "node1".into(),

@@ -42,6 +42,8 @@ fn facts(byte: u8, findings: Vec<Finding>) -> ImageFacts {
         detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
         findings,
         gaps: vec![],
+        suppressed: vec![],
+        advisories: None,
         error: None,
         judged_at: Timestamp::now(),
         scanned_by: "node1".into(),

@@ -34,6 +34,12 @@ impl FactsIndex {
         self.images.get(image).map(|known| known.since)
     }
 
+    /// Since when what `facts` say is known, if they were found at `now`.
+    pub(super) fn since_when(&self, facts: &ImageFacts, now: Timestamp) -> Timestamp {
+        let before = self.images.get(&facts.image).map(|known| (&*known.facts, known.since));
+        known_since(before, facts, now)
+    }
+
     /// Images that a manifest or index digest leads to (an index: one per platform).
     pub fn by_alias(&self, digest: &Digest) -> &[Digest] {
         self.aliases.get(digest)
@@ -65,9 +71,8 @@ impl FactsIndex {
 
     /// Takes in facts; returns false if they are what was known. `since`: since when the same was known elsewhere.
     pub(super) fn apply(&mut self, facts: Arc<ImageFacts>, since: Option<Timestamp>) -> bool {
+        let since = since.unwrap_or_else(|| self.since_when(&facts, facts.judged_at));
         let before = self.images.get(&facts.image);
-        let since =
-            since.unwrap_or_else(|| known_since(before.map(|known| (&*known.facts, known.since)), &facts));
         if before.is_some_and(|known| *known.facts == *facts && known.since == since) {
             return false;
         }

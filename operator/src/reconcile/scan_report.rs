@@ -433,6 +433,8 @@ mod tests {
             detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
             findings: (0..findings).map(finding).collect(),
             gaps: vec![],
+            suppressed: vec![],
+            advisories: None,
             error: None,
             judged_at: "2026-11-24T02:00:00Z".parse().unwrap(),
             scanned_by: "node1".into(),

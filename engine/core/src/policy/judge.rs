@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::exceptions::CompiledException;
 use super::rules::{Cause, CompiledBody};
 use super::{Action, ContainerKind, Policy, RunAs, Scanned};
+use crate::detector::VULNERABILITY;
 use crate::reference::Reference;
 use crate::{Finding, Gap, ImageFacts};
 
@@ -171,15 +172,18 @@ impl Policy {
             let reason = format!("its scan did not include the detector {}", missing.join(", "));
             return Some(("unscanned", reason, scanned.since));
         }
-        let is_old = now.duration_since(facts.judged_at) > self.max_scan_age;
-        is_old.then(|| {
-            let reason = format!(
-                "its last scan is of {}, more than {:#} ago",
-                facts.judged_at.strftime("%Y-%m-%d"),
-                self.max_scan_age
-            );
-            let since = facts.judged_at.checked_add(self.max_scan_age).unwrap_or(facts.judged_at);
-            ("unscanned", reason, since)
+        let advisories = facts.advisories.filter(|_| self.used_detectors().contains(VULNERABILITY.id));
+        // Advisories are told by their day: they have its age once it is over.
+        let day = SignedDuration::from_hours(24);
+        let ages = [
+            ("its last scan is", Some(facts.judged_at), self.max_scan_age),
+            ("its advisories are", advisories, self.max_scan_age.saturating_add(day)),
+        ];
+        ages.into_iter().find_map(|(what, at, limit)| {
+            let at = at.filter(|at| now.duration_since(*at) > limit)?;
+            let reason =
+                format!("{what} of {}, more than {:#} ago", at.strftime("%Y-%m-%d"), self.max_scan_age);
+            Some(("unscanned", reason, at.checked_add(limit).unwrap_or(at)))
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::{Digest, ImageFacts, Platform};
+use crate::{Digest, Finding, ImageFacts, Platform};
 
 /// A pod that wants in, and what is known of its images.
 #[derive(Debug, Clone)]
@@ -138,17 +138,32 @@ impl<'a> Scanned<'a> {
 }
 
 /// Since when what `facts` say has been known: as of `previous` (the facts before, and since when they were known)
-/// where those said the same of findings, gaps and error, else from `facts.judged_at` on.
-pub fn known_since(previous: Option<(&ImageFacts, Timestamp)>, facts: &ImageFacts) -> Timestamp {
+/// where those said the same of findings, gaps and error, else from `found_at` on.
+pub fn known_since(
+    previous: Option<(&ImageFacts, Timestamp)>,
+    facts: &ImageFacts,
+    found_at: Timestamp,
+) -> Timestamp {
     match previous {
         Some((before, since))
-            if before.findings == facts.findings
+            if say_the_same(&before.findings, &facts.findings)
                 && before.gaps == facts.gaps
                 && before.error == facts.error
                 && before.detectors.keys().eq(facts.detectors.keys()) =>
         {
             since
         }
-        _ => facts.judged_at,
+        _ => found_at,
     }
+}
+
+/// Whether findings are the same but for estimates of flaws' use, which move every day.
+fn say_the_same(before: &[Finding], after: &[Finding]) -> bool {
+    let lasting = |finding: &Finding| {
+        let mut finding = finding.clone();
+        finding.attributes.remove("epss");
+        finding
+    };
+    let same = |(a, b): (&Finding, &Finding)| a == b || lasting(a) == lasting(b);
+    before.len() == after.len() && before.iter().zip(after).all(same)
 }

@@ -174,7 +174,7 @@ impl<W: Write> Table<'_, W> {
             return Ok(());
         }
         self.heading("Suppressed: found, and somebody says that it does not matter")?;
-        let row = |suppressed: &crate::Suppressed| {
+        let row = |suppressed: &pratique_core::Suppressed| {
             let severity = suppressed.finding.severity.as_str();
             [severity, &suppressed.by, &suppressed.reason, &suppressed.finding.message].map(Cell::of).into()
         };

@@ -67,6 +67,15 @@ pub struct Advisories {
     pub checked: BTreeMap<String, Timestamp>,
 }
 
+impl Advisories {
+    /// As of when what is known of these ecosystems is: the one that was compared longest ago counts, and one that is not
+    /// here does not.
+    pub fn as_of<'e>(&self, ecosystems: impl IntoIterator<Item = &'e String>) -> Timestamp {
+        let checked = ecosystems.into_iter().filter_map(|name| self.checked.get(name));
+        checked.min().copied().unwrap_or(self.database.status().built)
+    }
+}
+
 /// What an update did.
 #[derive(Debug, Default)]
 pub struct Updated {

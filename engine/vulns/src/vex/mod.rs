@@ -4,7 +4,7 @@
 mod csaf;
 mod openvex;
 
-use pratique_core::Finding;
+use pratique_core::{Finding, Suppressed};
 use serde::Deserialize;
 
 /// What a document says of flaws in products.
@@ -36,17 +36,6 @@ pub enum Status {
     Fixed,
     /// Nobody knows yet.
     UnderInvestigation,
-}
-
-/// A finding that a statement took out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suppressed {
-    /// What was found.
-    pub finding: Finding,
-    /// Who says that it does not matter.
-    pub by: String,
-    /// Why.
-    pub reason: String,
 }
 
 /// Why a document cannot be used.

@@ -53,11 +53,18 @@ fn the_grace_never_makes_an_effect_worse(
 fn a_later_scan_with_the_same_outcome_does_not_start_the_grace_anew() {
     let first = facts(vec![finding(Severity::High)]);
     let again = ImageFacts { judged_at: now(), ..first.clone() };
-    let since = known_since(None, &first);
+    let since = known_since(None, &first, first.judged_at);
     assert_eq!(since, first.judged_at);
-    assert_eq!(known_since(Some((&first, since)), &again), since);
+    assert_eq!(known_since(Some((&first, since)), &again, now()), since);
+    let likely = |epss: &str| {
+        let mut flaw = finding(Severity::High);
+        flaw.attributes.insert("epss".into(), epss.into());
+        ImageFacts { judged_at: now(), ..facts(vec![flaw]) }
+    };
+    let known = Some((&first, since));
+    assert_eq!(known_since(known, &likely("0.5"), now()), since, "estimates move every day");
     let worse = ImageFacts { judged_at: now(), ..facts(vec![finding(Severity::Critical)]) };
-    assert_eq!(known_since(Some((&first, since)), &worse), now());
+    assert_eq!(known_since(Some((&first, since)), &worse, now()), now());
 }
 
 #[test]

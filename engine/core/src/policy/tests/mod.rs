@@ -49,6 +49,8 @@ fn facts(findings: Vec<Finding>) -> ImageFacts {
         detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
         findings,
         gaps: Vec::new(),
+        suppressed: Vec::new(),
+        advisories: None,
         error: None,
         judged_at: hours_ago(10),
         scanned_by: "node1".into(),

@@ -299,6 +299,27 @@ fn an_image_whose_packages_nobody_matched_is_unscanned_for_rules_on_flaws_and_th
 }
 
 #[test]
+fn old_advisories_are_none_for_rules_on_flaws_and_nobodys_business_else() {
+    let mut on_flaws = spec(Body::Vulnerability(VulnerabilityRule { known_exploited: true, ..any() }));
+    on_flaws.max_scan_age = SignedDuration::from_hours(48);
+    let mut on_findings = spec(Body::Finding(FindingSelector {
+        categories: vec![Category::WeakPassword],
+        ..Default::default()
+    }));
+    on_findings.max_scan_age = on_flaws.max_scan_age;
+    let with = |hours| {
+        let mut facts = flaws(vec![]);
+        (facts.judged_at, facts.advisories) = (now(), Some(now() - SignedDuration::from_hours(hours)));
+        facts
+    };
+    assert_eq!(judge(&on_flaws, &with(72)).violations, []);
+    let old = judge(&on_flaws, &with(73)).violations;
+    assert_eq!(old[0].rule, "unscanned");
+    assert!(old[0].reason.contains("its advisories are of"), "{}", old[0].reason);
+    assert_eq!(judge(&on_findings, &with(73)).violations, []);
+}
+
+#[test]
 fn an_exception_can_name_the_flaws_that_it_accepts() {
     let mut spec = spec(Body::Vulnerability(VulnerabilityRule { min_count: Some(2), ..any() }));
     let facts = flaws(vec![flaw("CVE-2026-1", &[]), flaw("CVE-2026-2", &[])]);
