@@ -1,12 +1,16 @@
 //! Flags. Each has an environment variable, and a default that fits the chart.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
+use pratique_http::{Proxies, RetryPolicy, TransportOptions};
+use pratique_vulns::fetch::{Address, Feeds};
 
+use crate::vulnerabilities;
 use crate::webhook_config::FailurePolicy;
 
 /// `pratique-operator`: collects what the nodes' agents find, judges by ScanPolicies, and refuses what they deny.
@@ -124,6 +128,9 @@ pub struct RunArgs {
     /// Words to be tried as passwords beside the built-in ones, one a line.
     #[arg(long, env = "PRATIQUE_DICTIONARY", value_name = "FILE")]
     pub dictionary: Option<PathBuf>,
+    /// Advisories.
+    #[command(flatten)]
+    pub advisories: AdvisoryArgs,
     /// Reports of images that no node has had for this long are dropped.
     #[arg(long, env = "PRATIQUE_UNUSED_AFTER", default_value = "168h", value_parser = duration, value_name = "DURATION")]
     pub unused_after: Duration,
@@ -159,6 +166,59 @@ pub struct RunArgs {
     pub ca_lifetime: Duration,
 }
 
+/// Where advisories come from.
+#[derive(Debug, Clone, Args)]
+pub struct AdvisoryArgs {
+    /// Where the advisories come from that packages are matched with: a URL or a folder laid out as OSV publishes, a zip of
+    /// it, or a built database. Without it packages are not matched.
+    #[arg(long, env = "PRATIQUE_DB_SOURCE", value_name = "SOURCE")]
+    pub db_source: Option<String>,
+    /// How often the advisories are compared with those at their source.
+    #[arg(long, env = "PRATIQUE_DB_INTERVAL", default_value = "6h", value_parser = duration, value_name = "DURATION")]
+    pub db_interval: Duration,
+    /// Proxy for advisories, such as `http://proxy.example:3128`; without it what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say.
+    #[arg(long, env = "PRATIQUE_DB_PROXY", value_name = "URL", hide_env_values = true)]
+    pub db_proxy: Option<String>,
+    /// Certificates (PEM) to trust for advisories, beside the machine's own; can be given more than once.
+    #[arg(long, env = "PRATIQUE_DB_CA", value_delimiter = ',', value_name = "FILE")]
+    pub db_ca: Vec<PathBuf>,
+    /// Folder of VEX documents, which suppress findings visibly.
+    #[arg(long, env = "PRATIQUE_VEX", value_name = "FOLDER")]
+    pub vex: Option<PathBuf>,
+}
+
+impl AdvisoryArgs {
+    /// What they say; `store`: the operator's folder. None: packages are not matched.
+    ///
+    /// # Errors
+    /// The source is no address.
+    pub fn settings(&self, store: &Path) -> anyhow::Result<Option<vulnerabilities::Settings>> {
+        let Some(source) = &self.db_source else { return Ok(None) };
+        let address = Address::parse(source).map_err(anyhow::Error::msg).context("--db-source")?;
+        let proxies = match &self.db_proxy {
+            Some(proxy) => {
+                Proxies { https: Some(proxy.clone()), http: Some(proxy.clone()), ..Proxies::default() }
+            }
+            None => Proxies::of_environment(),
+        };
+        let transport = TransportOptions {
+            proxies,
+            // Whoever writes `http://` means it.
+            insecure: address.plain_host().into_iter().collect(),
+            ca_files: self.db_ca.clone(),
+            ..TransportOptions::default()
+        };
+        Ok(Some(vulnerabilities::Settings {
+            feeds: Feeds::of(address),
+            transport,
+            retry: RetryPolicy::default(),
+            folder: store.join("advisories"),
+            interval: self.db_interval,
+            vex: self.vex.clone(),
+        }))
+    }
+}
+
 /// A duration such as `5s` or `168h`, longer than nothing.
 fn duration(text: &str) -> Result<Duration, String> {
     let duration: SignedDuration = text.parse().map_err(|_| "write it as 5s, 30m or 168h".to_owned())?;
@@ -192,12 +252,34 @@ mod tests {
             "--unused-after=168h30m",
             "--exclude-namespace=a",
             "--exclude-namespace=b",
+            "--db-source=http://mirror.example/osv",
+            "--db-interval=1h",
+            "--db-proxy=http://proxy.example:3128",
+            "--db-ca=/etc/pratique/ca/ca.crt",
+            "--vex=/etc/pratique/vex",
         ]);
         let Command::Run(run) = cli.unwrap().command else { panic!("not run") };
         assert_eq!(run.names.object("agents"), "shop-agents");
         assert_eq!((run.failure_policy, run.detail), (FailurePolicy::Fail, Detail::Brief));
         assert_eq!(run.unused_after, Duration::from_secs(168 * 3600 + 1800));
         assert_eq!(run.exclude_namespaces, ["a", "b"]);
+        let settings = run.advisories.settings(Path::new("/store")).unwrap().unwrap();
+        assert_eq!(settings.folder, Path::new("/store/advisories"));
+        assert_eq!(settings.transport.insecure, ["mirror.example:80"]);
+        assert_eq!(settings.transport.proxies.https.as_deref(), Some("http://proxy.example:3128"));
+        assert_eq!(settings.interval, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn without_a_source_packages_are_not_matched_and_a_wrong_one_is_refused() {
+        let run = |more: &[&str]| {
+            let cli = Cli::try_parse_from([&["pratique-operator", "run"], more].concat()).unwrap();
+            let Command::Run(run) = cli.command else { panic!("not run") };
+            run.advisories.settings(Path::new("/store"))
+        };
+        assert!(run(&[]).unwrap().is_none());
+        let error = format!("{:#}", run(&["--db-source=ftp://a.example"]).unwrap_err());
+        assert!(error.contains("--db-source") && error.contains("ftp://a.example"), "{error}");
     }
 
     #[test]

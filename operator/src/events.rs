@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use kube::{Api, Client};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -49,6 +50,20 @@ impl Notices {
         if self.0.try_send(notice).is_err() {
             debug!("an Event was dropped: the queue is full");
         }
+    }
+}
+
+/// The operator's own Deployment, which Events are about that concern no image: namespace and name. Without its UID, if that
+/// cannot be had, `kubectl get events` alone shows them.
+pub async fn deployment(client: Client, (namespace, name): (String, String)) -> ObjectReference {
+    let found = Api::<Deployment>::namespaced(client, &namespace).get_opt(&name).await;
+    ObjectReference {
+        api_version: Some("apps/v1".to_owned()),
+        kind: Some("Deployment".to_owned()),
+        name: Some(name),
+        namespace: Some(namespace),
+        uid: found.ok().flatten().and_then(|deployment| deployment.metadata.uid),
+        ..ObjectReference::default()
     }
 }
 

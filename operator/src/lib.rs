@@ -28,6 +28,7 @@ pub mod store;
 mod testing;
 pub mod tls;
 mod upkeep;
+pub mod vulnerabilities;
 pub mod watch;
 pub mod webhook_config;
 

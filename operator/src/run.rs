@@ -31,10 +31,11 @@ use crate::metrics::Metrics;
 use crate::replicas::{ReplicasService, Trust};
 use crate::store::ReportStore;
 use crate::tls::{self, Certificates};
+use crate::vulnerabilities::Vulnerabilities;
 use crate::watch::{Indexed, feed};
 use crate::{
     admin, admission, auth, dictionary, endpoint, events, reconcile, replicas, reports, schema, self_test,
-    store, upkeep, webhook_config,
+    store, upkeep, vulnerabilities, webhook_config,
 };
 
 /// Admission requests worked on at a time.
@@ -161,6 +162,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         store: folder,
         token,
         dictionary: words,
+        advisories,
         unused_after,
         scans_per_node,
         failure_policy,
@@ -172,6 +174,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         ca_lifetime,
     } = args;
     let started = Timestamp::now();
+    let advisories = advisories.settings(&folder)?;
     let shutdown = CancellationToken::new();
     let mut tasks = Tasks { tasks: JoinSet::new(), shutdown: shutdown.clone() };
     let registry = Registry::new();
@@ -213,7 +216,10 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
     );
     let changes = {
         let mut index = index.write();
-        for (facts, since) in known.facts {
+        for (mut facts, since) in known.facts {
+            if advisories.is_none() {
+                vulnerabilities::forget(&mut facts);
+            }
             index.apply_known_facts(Arc::new(facts), since);
         }
         for (image, counts) in known.packages {
@@ -270,9 +276,12 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
     // Agents and followers.
     let settings = watch::Sender::new(ScanSettings { dictionary, ..ScanSettings::default() });
     let limits = Limits { per_node: usize::from(scans_per_node), ..Limits::default() };
+    let vulnerabilities =
+        advisories.as_ref().map(|_| Vulnerabilities::new(index.clone(), report_store.clone()));
     let hub = Hub::new(
         index.clone(),
         report_store.clone(),
+        vulnerabilities.clone(),
         settings.subscribe(),
         leads.clone(),
         limits,
@@ -374,6 +383,13 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         notices,
         metrics: reconcile::Metrics::new(&registry)?,
     };
+    let notify = vulnerabilities::Notify {
+        notices: context.notices.clone(),
+        owners: context.watches.owners.clone(),
+        metrics: vulnerabilities::Metrics::new(&registry)?,
+    };
+    let matching = vulnerabilities.zip(advisories);
+    let deployment = (names.namespace.clone(), names.object("operator"));
     let webhook_settings = webhook_config::Settings {
         name: names.name.clone(),
         service: names.object("webhook"),
@@ -397,9 +413,16 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
                 webhook_metrics.clone(),
                 reign.clone(),
             );
-            let lead = reconcile::lead(context.clone(), reign);
+            let lead = reconcile::lead(context.clone(), reign.clone());
+            let (matching, notify) = (matching.clone(), notify.clone());
+            let operator = events::deployment(client.clone(), deployment.clone());
+            let matching = async move {
+                if let Some((vulnerabilities, settings)) = matching {
+                    vulnerabilities::lead(vulnerabilities, settings, notify, operator.await, reign).await;
+                }
+            };
             async move {
-                tokio::join!(keep, lead);
+                tokio::join!(keep, lead, matching);
             }
         }),
     );

@@ -126,3 +126,12 @@ spec:
       tolerations: {{- toYaml . | nindent 8 }}
       {{- end }}
 {{- end -}}
+
+{{/* Where advisories come from, as the operator's flag has it; the argument is .Values.vulnerabilities. */}}
+{{- define "pratique.advisories" -}}
+{{- if .offline.volume -}}
+/etc/pratique/advisories{{ with .offline.path }}/{{ trimPrefix "/" . }}{{ end }}
+{{- else -}}
+{{- .source -}}
+{{- end -}}
+{{- end }}

@@ -240,6 +240,7 @@ mod tests {
                 references: Vec::new(),
                 facts,
                 inventory,
+                base: None,
             };
             report("shop/web:1", stored).vulnerabilities
         };

@@ -22,6 +22,7 @@ use crate::index::SharedIndex;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::store::ReportStore;
+use crate::vulnerabilities::Vulnerabilities;
 
 /// What the agents are told, and what is wanted of every image.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -39,6 +40,8 @@ pub(super) type ToAgentSender = mpsc::Sender<Result<ToAgent, Status>>;
 pub struct Hub {
     pub(super) index: SharedIndex,
     store: ReportStore,
+    /// None: packages are not matched with advisories.
+    vulnerabilities: Option<Vulnerabilities>,
     pub(super) settings: watch::Receiver<ScanSettings>,
     pub(super) leadership: watch::Receiver<Leadership>,
     metrics: Metrics,
@@ -86,6 +89,7 @@ impl Hub {
     pub fn new(
         index: SharedIndex,
         store: ReportStore,
+        vulnerabilities: Option<Vulnerabilities>,
         settings: watch::Receiver<ScanSettings>,
         leadership: watch::Receiver<Leadership>,
         limits: Limits,
@@ -95,6 +99,7 @@ impl Hub {
         Arc::new(Self {
             index,
             store,
+            vulnerabilities,
             settings,
             leadership,
             metrics,
@@ -277,6 +282,16 @@ impl Hub {
             Some(inventory) => {
                 self.store.put_inventory(&image, inventory).await.map(|()| Some(PackageCounts::of(inventory)))
             }
+        };
+        let judging = match &self.vulnerabilities {
+            Some(vulnerabilities) => Some((vulnerabilities, vulnerabilities.judging().await)),
+            None => None,
+        };
+        let facts = match (&judging, usable) {
+            (Some((vulnerabilities, judging)), Some(inventory)) => {
+                vulnerabilities.judge(judging, facts, inventory).await
+            }
+            _ => facts,
         };
         let mut state = self.state();
         // The claim may have been given to another node meanwhile, whose result is waited for.

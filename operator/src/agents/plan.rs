@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use pratique_core::detector::DETECTORS;
+use pratique_core::detector::{DETECTORS, VULNERABILITY};
 use pratique_core::policy::Policy;
 use pratique_core::{Digest, ImageFacts};
 
@@ -84,7 +84,7 @@ impl Wanted {
         facts.error.is_none()
             && (listed || !self.inventory)
             && self.rejudge_after.is_none_or(|limit| age <= limit)
-            && (facts.gaps.is_empty() || age <= INCOMPLETE_REJUDGE)
+            && (is_complete(facts) || age <= INCOMPLETE_REJUDGE)
             && self
                 .detectors
                 .iter()
@@ -99,6 +99,11 @@ impl Wanted {
             })
         })
     }
+}
+
+/// Whether no agent has missed anything. What advisories do not cover no agent can add.
+fn is_complete(facts: &ImageFacts) -> bool {
+    facts.gaps.iter().all(|gap| gap.detector.as_deref() == Some(VULNERABILITY.id))
 }
 
 /// The number a rule-set version starts with; none reads as 0, older than any.

@@ -245,6 +245,11 @@ fn facts_with_gaps_are_judged_anew_after_an_hour() {
     };
     scene.index.apply_facts(incomplete(3_600).into());
     scene.plan_none();
+    // What no advisory covers no agent can add.
+    let mut uncovered = incomplete(3_601);
+    uncovered.gaps[0].detector = Some("vulnerability".into());
+    scene.index.apply_facts(uncovered.into());
+    scene.plan_none();
     scene.index.apply_facts(incomplete(3_601).into());
     scene.plan_one();
 }

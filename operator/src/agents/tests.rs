@@ -24,6 +24,7 @@ use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::store::ReportStore;
 use crate::testing::{Believer, digest, facts, grpc, inventory, until};
+use crate::vulnerabilities::Vulnerabilities;
 
 struct Operator {
     index: SharedIndex,
@@ -48,6 +49,7 @@ impl Operator {
         let hub = Hub::new(
             index.clone(),
             store.clone(),
+            Some(Vulnerabilities::new(index.clone(), store.clone())),
             settings.subscribe(),
             leadership.subscribe(),
             Limits::default(),
@@ -250,6 +252,9 @@ async fn an_inventory_is_stored_before_its_image_counts_as_listed() {
     until("it counts as listed", || operator.index.read().has_inventory(&digest(1))).await;
     assert_eq!(operator.index.read().packages(&digest(1)), Some(&PackageCounts::of(&inventory("zlib1g"))));
     assert_eq!(operator.store.inventory(&digest(1)).await.unwrap(), Some(inventory("zlib1g")));
+
+    let gaps = known(&operator, 1).unwrap().gaps.clone();
+    assert!(gaps[0].reason.contains("vulnerabilities were not covered"), "there are no advisories: {gaps:?}");
 
     // One that was lost is asked for again, and one that is none is not taken for one.
     operator.index.write().lost_inventory(&digest(1));

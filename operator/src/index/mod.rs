@@ -201,6 +201,13 @@ impl Index {
         }
     }
 
+    /// Takes in facts that were judged anew at `now` without a scan: what they say has been known since then, unless it was
+    /// known before.
+    pub fn apply_judged_facts(&mut self, facts: Arc<ImageFacts>, now: Timestamp) {
+        let since = self.facts.since_when(&facts, now);
+        self.apply_known_facts(facts, since);
+    }
+
     /// The image's inventory is in this replica's store, and has so many packages.
     pub fn apply_packages(&mut self, image: &Digest, counts: PackageCounts) {
         let changed = self.packages(image) != Some(&counts);
