@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -9,6 +10,9 @@ use serde_json::Value;
 
 /// Where Pratique is installed.
 pub const NAMESPACE: &str = "pratique";
+
+/// This machine's address in our own cluster's network (`HOST_IP` of e2e/cluster), where pods reach a test's servers.
+pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 213, 0, 254);
 
 /// What a command printed and how it ended.
 #[derive(Debug, Clone)]

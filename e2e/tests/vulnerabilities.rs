@@ -1,0 +1,186 @@
+//! Vulnerable packages: advisories that a server beside the cluster has, matched by the operator; no layer is read for it.
+//! What else goes wrong with advisories is in the operator's own tests.
+
+use pratique_e2e::cluster::{HOST, NAMESPACE};
+use pratique_e2e::images::base;
+use pratique_e2e::reports::report;
+use pratique_e2e::{Cluster, Image, Namespace, Pushed, eventually, pod, stock};
+use pratique_testkit::{CVSS_CRITICAL, CVSS_LOW, LayerBuilder, Spoil, WebServer, osv_archive, osv_record};
+use serde_json::{Value, json};
+
+/// A server of advisories that the operator asks every ten seconds, until this is dropped.
+struct Advisories<'c> {
+    cluster: &'c Cluster,
+    server: WebServer,
+}
+
+impl<'c> Advisories<'c> {
+    fn serve(cluster: &'c Cluster, records: &[Value]) -> Self {
+        let server = WebServer::on(HOST.into());
+        server.put("/Debian/all.zip", osv_archive(records));
+        let source = server.address();
+        let advisories = Self { cluster, server };
+        cluster.upgrade(&format!("vulnerabilities.source={source},vulnerabilities.interval=10s"));
+        advisories
+    }
+}
+
+impl Drop for Advisories<'_> {
+    fn drop(&mut self) {
+        let values = "vulnerabilities.source=https://osv-vulnerabilities.storage.googleapis.com,vulnerabilities.interval=6h";
+        self.cluster.helm(&[
+            "upgrade",
+            "pratique",
+            "charts/pratique",
+            "-n",
+            NAMESPACE,
+            "--reuse-values",
+            "--wait",
+            "--timeout",
+            "3m",
+            "--set",
+            values,
+        ]);
+    }
+}
+
+/// A Debian 12 with one package.
+fn image(cluster: &Cluster, name: &str, package: &str, version: &str) -> Pushed {
+    let packages = LayerBuilder::new().file("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n").file(
+        "var/lib/dpkg/status",
+        format!(
+            "Package: {package}\nStatus: install ok installed\nVersion: {version}\nArchitecture: amd64\n\n"
+        ),
+    );
+    Image::of(name, [base(name), packages]).push(cluster)
+}
+
+/// The image's report, once it has been matched and `wanted` holds for it.
+fn matched(cluster: &Cluster, image: &Pushed, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    eventually(120, what, || {
+        let found = report(cluster, image.built.config.as_str());
+        let is_matched = found["status"]["detectors"]["vulnerability"].is_string();
+        if is_matched && wanted(&found["status"]) { Ok(found) } else { Err(found["status"].to_string()) }
+    })
+}
+
+/// Layers that the agents of all nodes have read.
+fn layers_read(cluster: &Cluster) -> f64 {
+    let agents = cluster.nodes().into_iter().map(|node| cluster.agent_on(&node));
+    agents.map(|agent| cluster.metric(&agent, "pratique_agent_layers_read_total")).sum()
+}
+
+/// Waits for an Event about the object of this name, with this reason and these words in its note.
+fn wait_for_event(cluster: &Cluster, namespace: &str, name: &str, reason: &str, words: &[&str]) {
+    eventually(120, &format!("an Event {reason} of {name} with {words:?}"), || {
+        let events = cluster.list(&["events", "-n", namespace]);
+        let mut notes = events
+            .iter()
+            .filter(|event| event["reason"] == reason && event["involvedObject"]["name"] == name)
+            .filter_map(|event| event["message"].as_str());
+        match notes.any(|note| words.iter().all(|word| note.contains(word))) {
+            true => Ok(()),
+            false => Err(Value::from(events).to_string()),
+        }
+    });
+}
+
+/// Waits until a pod runs.
+fn wait_until_it_runs(cluster: &Cluster, namespace: &Namespace, name: &str) {
+    eventually(60, &format!("the pod {name} runs"), || {
+        let pod = cluster.get_json(&["pod", name, "-n", &namespace.name])?;
+        if pod["status"]["phase"] == "Running" { Ok(()) } else { Err(pod["status"].to_string()) }
+    });
+}
+
+#[test]
+fn new_advisories_are_in_force_without_reading_a_layer_and_a_cut_download_leaves_them() {
+    let Some(cluster) = Cluster::own("new_advisories_are_in_force_without_reading_a_layer") else { return };
+    let old = osv_record("DSA-0001-1", "CVE-2026-0001", "Debian:12", "zlib", Some("2"), CVSS_LOW);
+    let advisories = Advisories::serve(&cluster, std::slice::from_ref(&old));
+    let running = Namespace::new(&cluster, "vulnerable");
+    let guarded = Namespace::new(&cluster, "flaws");
+    let policy = guarded.policy(
+        "flaws",
+        json!({
+            "enforcement": "Enforce",
+            "deny": [{"name": "critical-with-a-fix", "vulnerability": {"minSeverity": "Critical", "fixAvailable": true}}],
+        }),
+    );
+    let vulnerable = image(&cluster, "flaws/vulnerable:1", "dash", "1");
+    let fixed = image(&cluster, "flaws/fixed:1", "dash", "2");
+    let other = image(&cluster, "flaws/other:1", "zlib", "1");
+    let nodes = cluster.nodes();
+    let node = &nodes[..1];
+    stock(&running, node, &[&vulnerable.reference, &fixed.reference, &other.reference]);
+    let on_node = |name: &str, image: &Pushed| {
+        let mut object = pod(name, &image.reference);
+        object["spec"]["nodeName"] = json!(node[0]);
+        object
+    };
+    running.create(&on_node("web", &vulnerable)).expect("a pod of the vulnerable image");
+    matched(&cluster, &vulnerable, "no flaw is known", |status| status["verdict"] == "Clean");
+    matched(&cluster, &fixed, "no flaw is known", |status| status["verdict"] == "Clean");
+    // Once it says what the policy says, nothing else is to be said of it.
+    let others = matched(&cluster, &other, "the old flaw", |status| {
+        status["summary"]["low"] == 1 && status["policies"].to_string().contains(&policy.name)
+    });
+    guarded.dry_run(&on_node("before", &vulnerable)).expect("nothing is known against it yet");
+    wait_until_it_runs(&cluster, &running, "web");
+    let read = layers_read(&cluster);
+
+    let mut new = osv_record("DSA-0002-1", "CVE-2026-0002", "Debian:12", "dash", Some("2"), CVSS_CRITICAL);
+    new["modified"] = json!("2026-02-02T00:00:00Z");
+    advisories.server.put("/Debian/all.zip", osv_archive(&[old.clone(), new.clone()]));
+    let found = matched(&cluster, &vulnerable, "the new flaw", |status| status["summary"]["critical"] == 1);
+    let message = found["status"]["findings"][0]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("CVE-2026-0002 in dash 1 (fixed in 2)"), "{message}");
+    let words = ["CVE-2026-0002", vulnerable.reference.as_str()];
+    wait_for_event(&cluster, &running.name, "web", "CriticalVulnerability", &words);
+    let now = report(&cluster, other.built.config.as_str());
+    assert_eq!(
+        now["metadata"]["resourceVersion"], others["metadata"]["resourceVersion"],
+        "it says the same: {now}"
+    );
+
+    // Every replica decides by what the leader matched.
+    for _ in 0..6 {
+        let refusal = eventually(30, "the vulnerable image is refused", || {
+            guarded.dry_run(&on_node("vulnerable", &vulnerable)).err().ok_or("it was let in".to_owned())
+        });
+        for part in ["rule critical-with-a-fix", "CVE-2026-0002", policy.name.as_str()] {
+            assert!(refusal.contains(part), "the refusal lacks «{part}»: {refusal}");
+        }
+    }
+    guarded.create(&on_node("fixed", &fixed)).expect("its fixed twin is let in");
+    wait_until_it_runs(&cluster, &guarded, "fixed");
+    let printed = cluster.pratique(&["report", &vulnerable.reference], None);
+    assert!(printed.stdout.contains("CVE-2026-0002"), "{}{}", printed.stdout, printed.stderr);
+
+    // Half a download changes nothing, and says so.
+    new["summary"] = json!("dash forgets more");
+    new["modified"] = json!("2026-03-03T00:00:00Z");
+    let next = osv_archive(&[old, new]);
+    // Half of it comes once; what is tried after that gets nothing more.
+    let mut half = Some(next.len() / 2);
+    advisories.server.spoil(move |asked| match asked.path.ends_with("all.zip") {
+        true => Spoil::Cut(half.take().unwrap_or(0)),
+        false => Spoil::Nothing,
+    });
+    advisories.server.put("/Debian/all.zip", next);
+    let failing = || -> f64 {
+        cluster.pods("operator").iter().map(|pod| cluster.metric(pod, "pratique_advisories_failing")).sum()
+    };
+    eventually(120, "the operator says that it fails", || {
+        if failing() == 1.0 { Ok(()) } else { Err("it does not".to_owned()) }
+    });
+    let words = ["Debian", "broke off", "the old ones serve on"];
+    wait_for_event(&cluster, NAMESPACE, "pratique-operator", "AdvisoriesNotRefreshed", &words);
+    guarded.dry_run(&on_node("still", &vulnerable)).expect_err("the old advisories are in force");
+    advisories.server.spoil(|_| Spoil::Nothing);
+    eventually(120, "all is well again", || {
+        if failing() == 0.0 { Ok(()) } else { Err("it still fails".to_owned()) }
+    });
+
+    assert_eq!(layers_read(&cluster), read, "no layer was read again");
+}
