@@ -1,7 +1,7 @@
 //! A layer's bytes: opened, hashed, decompressed.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +9,8 @@ use pratique_core::Digest;
 use pratique_core::inspect::ReadAt;
 use sha2::{Digest as _, Sha256, Sha512};
 
+use super::ahead::Ahead;
+use super::reader::Skip;
 use crate::{Error, Result};
 
 /// Where a blob's bytes come from. It can be read from the start as often as needed.
@@ -106,6 +108,12 @@ impl Seek for FileReader {
     }
 }
 
+impl Skip for FileReader {
+    fn skip(&mut self, bytes: u64) -> io::Result<u64> {
+        io::copy(&mut self.take(bytes), &mut io::sink())
+    }
+}
+
 /// Hashes with the algorithm of a digest.
 enum Hasher {
     Sha256(Sha256),
@@ -147,17 +155,15 @@ fn compare(what: &str, hasher: &Hasher, wanted: &Digest) -> Result<()> {
     Err(Error::DigestMismatch { what: what.to_owned(), wanted: wanted.to_string(), got })
 }
 
-/// A reader that hashes and counts what passes.
-pub(crate) struct Hashing<R> {
+/// A reader that hashes what passes.
+struct Hashing<R> {
     inner: R,
     hasher: Option<Hasher>,
-    read: u64,
-    limit: u64,
 }
 
 impl<R: Read> Hashing<R> {
-    fn new(inner: R, digest: Option<&Digest>, limit: u64) -> Self {
-        Self { inner, hasher: digest.map(Hasher::like), read: 0, limit }
+    fn new(inner: R, digest: Option<&Digest>) -> Self {
+        Self { inner, hasher: digest.map(Hasher::like) }
     }
 
     /// Compares with the digest that it was made for.
@@ -172,10 +178,6 @@ impl<R: Read> Hashing<R> {
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        self.read += read as u64;
-        if self.read > self.limit {
-            return Err(io::Error::other(TooLong));
-        }
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&buffer[..read]);
         }
@@ -222,10 +224,18 @@ impl Digests {
     }
 }
 
-/// The uncompressed stream of a blob, with both digests checked at its end.
+/// The uncompressed stream of a blob, with both digests checked at its end. It is read by a thread of its own.
 pub(crate) struct Uncompressed {
     compressed: Shared<Hashing<Box<dyn Read + Send>>>,
-    plain: Hashing<Box<dyn Read + Send>>,
+    plain: Ahead,
+    /// The piece that is being consumed, and how much of it was.
+    piece: Vec<u8>,
+    consumed: usize,
+    ended: bool,
+    /// Bytes of all pieces so far, and how many there may be.
+    read: u64,
+    limit: u64,
+    hasher: Option<Hasher>,
     /// The blob itself, if it is not compressed and its source gives random access.
     random: Option<Arc<dyn ReadAt + Send + Sync>>,
 }
@@ -236,7 +246,7 @@ impl Uncompressed {
     pub(crate) fn new(blob: &dyn Blob, digests: &Digests, limit: u64) -> Result<Self> {
         let what = || digests.blob_name();
         let opened = blob.open().map_err(|error| Error::io(what(), error))?;
-        let compressed = Shared(Arc::new(Mutex::new(Hashing::new(opened, digests.blob.as_ref(), u64::MAX))));
+        let compressed = Shared(Arc::new(Mutex::new(Hashing::new(opened, digests.blob.as_ref()))));
         let (magic, length) = magic(&mut compressed.clone()).map_err(|error| Error::io(what(), error))?;
         let whole = Cursor::new(magic).take(length).chain(compressed.clone());
         let buffered = BufReader::with_capacity(1 << 16, whole);
@@ -263,30 +273,78 @@ impl Uncompressed {
         };
         Ok(Self {
             compressed,
-            plain: Hashing::new(plain, (!hashed).then_some(&digests.diff_id), limit),
+            plain: Ahead::new(plain),
+            piece: Vec::new(),
+            consumed: 0,
+            ended: false,
+            read: 0,
+            limit,
+            hasher: (!hashed).then(|| Hasher::like(&digests.diff_id)),
             random,
         })
     }
 
     /// Random access to what was not read yet, and the offset in it where the stream stands now.
     pub(crate) fn random_access(&self) -> Option<(Arc<dyn ReadAt + Send + Sync>, u64)> {
-        self.random.clone().map(|blob| (blob, self.plain.read))
+        self.random.clone().map(|blob| (blob, self.read - (self.piece.len() - self.consumed) as u64))
     }
 
     /// Reads to the end and compares both digests.
     pub(crate) fn finish(mut self, digests: &Digests) -> Result<()> {
         let (blob, layer) = (digests.blob_name(), format!("layer {}", digests.diff_id));
-        io::copy(&mut self.plain, &mut io::sink()).map_err(|error| stream_error(&layer, error))?;
+        self.skip(u64::MAX).map_err(|error| stream_error(&layer, error))?;
         // Decoders may leave bytes behind that they have no use for.
         io::copy(&mut self.compressed, &mut io::sink()).map_err(|error| stream_error(&blob, error))?;
         self.compressed.lock().check(&blob, digests.blob.as_ref())?;
-        self.plain.check(&layer, Some(&digests.diff_id))
+        match self.hasher {
+            Some(hasher) => compare(&layer, &hasher, &digests.diff_id),
+            None => Ok(()),
+        }
+    }
+}
+
+impl BufRead for Uncompressed {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.consumed == self.piece.len() && !self.ended {
+            (self.consumed, self.piece) = (0, self.plain.next(std::mem::take(&mut self.piece))?);
+            self.ended = self.piece.is_empty();
+            self.read += self.piece.len() as u64;
+            if self.read > self.limit {
+                return Err(io::Error::other(TooLong));
+            }
+            if let Some(hasher) = &mut self.hasher {
+                hasher.update(&self.piece);
+            }
+        }
+        Ok(&self.piece[self.consumed..])
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.consumed += bytes;
     }
 }
 
 impl Read for Uncompressed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.plain.read(buffer)
+        let read = self.fill_buf()?.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl Skip for Uncompressed {
+    fn skip(&mut self, bytes: u64) -> io::Result<u64> {
+        let mut left = bytes;
+        while left > 0 {
+            let here = self.fill_buf()?.len();
+            let most = usize::try_from(left).unwrap_or(usize::MAX).min(here);
+            if most == 0 {
+                break;
+            }
+            self.consume(most);
+            left -= most as u64;
+        }
+        Ok(bytes - left)
     }
 }
 

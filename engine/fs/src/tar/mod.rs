@@ -1,5 +1,6 @@
 //! Layers as tar blobs.
 
+mod ahead;
 mod blob;
 mod header;
 mod layer;

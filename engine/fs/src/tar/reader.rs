@@ -61,6 +61,12 @@ struct Sparse {
     size: u64,
 }
 
+/// A stream that can be passed over.
+pub(crate) trait Skip: Read {
+    /// Passes over up to `bytes`; how many there were.
+    fn skip(&mut self, bytes: u64) -> io::Result<u64>;
+}
+
 impl TarReader<FileReader> {
     /// Where the current entry's data is: offset and length. It is passed over without being read; none if the entry's
     /// bytes are not stored as they are (a sparse file).
@@ -72,7 +78,7 @@ impl TarReader<FileReader> {
     }
 }
 
-impl<R: Read> TarReader<R> {
+impl<R: Skip> TarReader<R> {
     /// A reader at a stream's start; `what` names it in errors.
     pub(crate) fn new(stream: R, what: String, limits: Limits) -> Self {
         Self { stream, what, limits, count: 0, stored: 0, padding: 0, sparse: None }
@@ -315,10 +321,9 @@ impl<R: Read> TarReader<R> {
         Ok(())
     }
 
-    /// Reads up to `bytes` into nothing; how many there were.
+    /// Passes over up to `bytes`; how many there were.
     fn discard(&mut self, bytes: u64) -> Result<u64> {
-        io::copy(&mut (&mut self.stream).take(bytes), &mut io::sink())
-            .map_err(|error| stream_error(&self.what, error))
+        self.stream.skip(bytes).map_err(|error| stream_error(&self.what, error))
     }
 
     /// Notes how much data follows a header.
