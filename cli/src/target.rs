@@ -63,8 +63,8 @@ impl Settings<'_> {
             Opened::Root { filesystem, name } => {
                 let _line = Line::new(text, 0, self.quiet);
                 let scratch = tempfile::tempfile().ok();
-                let judged =
-                    scan_root(self.engine, filesystem.as_ref(), &[name], &self.judge(), scratch.as_ref());
+                let (filesystem, scratch) = (filesystem.as_ref(), scratch.as_ref());
+                let judged = scan_root(self.engine, filesystem, &[name], &self.judge(), scratch, self.jobs);
                 Report {
                     target: self.target(text, TargetKind::Root),
                     image: None,

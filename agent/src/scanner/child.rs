@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::process::ExitCode;
 
 use pratique_core::{Digest, Gap};
-use pratique_fs::{BlobFile, FileSystem, FolderLayer, ImageFs, Layer, TarLayer};
+use pratique_fs::{BlobFile, FolderLayer, ImageFs, Layer, TarLayer};
 use pratique_scan::{
-    Engine, JudgeOptions, JudgedImage, LayerFacts, LayerState, Limits, judge_image, merge, scan_layer,
+    Engine, JudgeOptions, JudgedImage, LayerFacts, LayerState, Limits, follow, judge_image, merge, scan_layer,
 };
 
 use super::job::{Answer, Form, Job, Judgement, MAX_FRAME, Source, Task, decode_state};
@@ -117,15 +117,16 @@ fn scan(engine: &Engine, source: &Source, descriptors: Descriptors) -> Answer {
 fn judge(engine: &Engine, judgement: Judgement, layers: &[LayerState], descriptors: Descriptors) -> Answer {
     let Judgement { meta, dictionary, hash_budget, judged_at, sources } = judgement;
     let options = JudgeOptions { dictionary, hash_budget, bases: Vec::new(), judged_at, limits: LIMITS };
+    let read: Vec<&LayerFacts> = layers
+        .iter()
+        .filter_map(|state| match state {
+            LayerState::Read(facts) => Some(facts),
+            LayerState::Missing(_) => None,
+        })
+        .collect();
+    let redirects = merge(engine, &read).redirects;
     let Some(sources) = sources else {
-        let read: Vec<&LayerFacts> = layers
-            .iter()
-            .filter_map(|state| match state {
-                LayerState::Read(facts) => Some(facts),
-                LayerState::Missing(_) => None,
-            })
-            .collect();
-        if !merge(engine, &read).redirects.is_empty() {
+        if !redirects.is_empty() {
             return Answer::NeedsSources;
         }
         return judged(judge_image(engine, &meta, layers, None, &options));
@@ -135,10 +136,10 @@ fn judge(engine: &Engine, judgement: Judgement, layers: &[LayerState], descripto
     let parts = parts.map(|(source, (form, descriptor))| layer(&source.diff_id, form, descriptor)).collect();
     // Gaps at paths of the layers are in their facts already; one without a path is a layer that could not be read now.
     let (root, gaps) = ImageFs::new(parts);
-    let whole = whole && gaps.iter().all(|gap| gap.path.is_some());
     // A view with a layer missing could lead links elsewhere than the image does.
-    let root = whole.then_some(&root as &dyn FileSystem);
-    judged(judge_image(engine, &meta, layers, root, &options))
+    let whole = whole && gaps.iter().all(|gap| gap.path.is_some());
+    let followed = whole.then(|| follow(engine, &redirects, &root, &options.limits));
+    judged(judge_image(engine, &meta, layers, followed, &options))
 }
 
 fn judged(image: JudgedImage) -> Answer {

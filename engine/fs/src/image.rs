@@ -113,10 +113,8 @@ impl FileSystem for ImageFs {
         Ok(Box::new(std::iter::from_fn(move || {
             loop {
                 if let Some((name, node)) = ways.last_mut()?.next() {
-                    let entry = WalkEntry {
-                        path: path.join(name),
-                        metadata: self.tree.nodes[*node].metadata.clone(),
-                    };
+                    let metadata = self.tree.nodes[*node].metadata.clone();
+                    let entry = WalkEntry::new(self, path.join(name), metadata);
                     if entry.metadata.kind == EntryKind::Directory {
                         path = entry.path.clone();
                         ways.push(self.tree.nodes[*node].children.iter());

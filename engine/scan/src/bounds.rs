@@ -54,6 +54,17 @@ impl GapList {
         gaps.into_iter().for_each(|gap| self.push(gap));
     }
 
+    /// Adds all of another list.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.extend(other.gaps);
+        self.dropped += other.dropped;
+    }
+
+    /// Whether nothing was added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.gaps.is_empty() && self.dropped == 0
+    }
+
     /// Sorted, each once, with one more that counts those dropped.
     pub(crate) fn finish(mut self) -> Vec<Gap> {
         if self.dropped > 0 {

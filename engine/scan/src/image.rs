@@ -10,12 +10,12 @@ use pratique_core::lineage::{Base, KnownBase, base_of};
 use pratique_core::package::Inventory;
 use pratique_core::{Digest, Finding, Gap, GapKind, ImageConfig, ImageFacts, Platform};
 use pratique_detect::{ImageInput, LocatedFact};
-use pratique_fs::{FileSystem, Opacity};
+use pratique_fs::Opacity;
 
 use crate::bounds::{GapList, bound_findings};
+use crate::follow::{Followed, FollowedFile, unfollowed};
 use crate::inventory::{inventory, removed};
-use crate::root::{Reading, RootReader};
-use crate::{DetectorFacts, Engine, FileFacts, HiddenFile, LayerFacts, Limits, Redirect, Via, merge};
+use crate::{DetectorFacts, Engine, FileFacts, HiddenFile, LayerFacts, Limits, merge};
 
 /// What an image's documents say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,7 @@ pub struct JudgedRoot {
 pub(crate) struct Gathered {
     /// By detector id.
     facts: BTreeMap<String, Vec<LocatedFact>>,
-    pub(crate) gaps: GapList,
+    gaps: GapList,
 }
 
 /// What is judged, beside its facts.
@@ -104,14 +104,14 @@ pub(crate) struct About<'a> {
 
 /// Judges an image from the facts of its layers, base first, one state for each of `meta.layers`.
 ///
-/// `reread` is the image's merged view, needed only if [`merge`] finds [`crate::Merged::redirects`]; without it, each of
-/// those is a gap. A missing layer is a gap; if there is none but missing ones, the result is an error as well. The same
+/// `followed` is what [`crate::follow`] read, needed only if [`merge`] finds [`crate::Merged::redirects`]; without it, each
+/// of those is a gap. A missing layer is a gap; if there is none but missing ones, the result is an error as well. The same
 /// input gives the same result, apart from what runs into `hash_budget`. [`ImageFacts::scanned_by`] is left empty.
 pub fn judge_image(
     engine: &Engine,
     meta: &ImageMeta,
     layers: &[LayerState],
-    reread: Option<&dyn FileSystem>,
+    followed: Option<Followed>,
     options: &JudgeOptions,
 ) -> JudgedImage {
     let (usable, missing) = usable_layers(engine, meta, layers);
@@ -131,7 +131,10 @@ pub fn judge_image(
     for hidden in &merged.hidden {
         gathered.add_removed(engine, hidden);
     }
-    gathered.follow(engine, &merged.redirects, reread, &options.limits);
+    match followed {
+        Some(followed) => gathered.add_followed(followed),
+        None => gathered.gaps.extend(merged.redirects.iter().map(unfollowed)),
+    }
 
     let about = About { names: &meta.names, config: Some(&meta.config), layers: &meta.layers };
     let mut judged = gathered.judge(engine, about, options);
@@ -191,48 +194,12 @@ impl Gathered {
         Self { facts: BTreeMap::new(), gaps: GapList::new(limits.gaps) }
     }
 
-    /// Reads what links lead to.
-    fn follow(
-        &mut self,
-        engine: &Engine,
-        redirects: &[Redirect],
-        reread: Option<&dyn FileSystem>,
-        limits: &Limits,
-    ) {
-        let gap = |redirect: &Redirect, kind, reason| Gap {
-            path: Some(redirect.path.to_string()),
-            ..Gap::of_image(kind, reason)
-        };
-        let Some(root) = reread else {
-            self.gaps.extend(redirects.iter().map(|redirect| {
-                let why = match &redirect.via {
-                    Via::Link(link) => format!("the link {link} leads elsewhere"),
-                    Via::Layer(layer) => {
-                        format!("layer {layer} may write it through a link of a lower layer")
-                    }
-                };
-                let reason = format!("{why}, and the image's layers are not at hand to follow it");
-                gap(redirect, GapKind::Unreadable, reason)
-            }));
-            return;
-        };
-        if let Some(redirect) = redirects.get(limits.redirects) {
-            let most = limits.redirects;
-            let reason = format!(
-                "more than {most} links lead to files of interest; from here on they were not followed"
-            );
-            self.gaps.push(gap(redirect, GapKind::Limit, reason));
+    /// Takes in what was read through a root.
+    pub(crate) fn add_followed(&mut self, followed: Followed) {
+        for FollowedFile { layer, facts } in followed.files {
+            self.add(layer.as_ref(), &facts);
         }
-        let mut reader = RootReader::new(root, engine, limits, Reading { seeks: false, scratch: None }, self);
-        for redirect in redirects.iter().take(limits.redirects) {
-            let mut flow = reader.read_exact(&redirect.path);
-            if flow.is_continue() && engine.matcher().is_region(&redirect.path) {
-                flow = reader.read_region(&redirect.path);
-            }
-            if flow.is_break() {
-                return;
-            }
-        }
+        self.gaps.append(followed.gaps);
     }
 
     /// Takes in what is known of one visible file.

@@ -8,16 +8,13 @@ use pratique_fs::{FsPath, Opacity};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::sealed::{self, InvalidFacts};
 use crate::{PathSet, RuleSet, Ways};
 
 /// Version of [`LayerFacts`] and their encoding. Raised with every change of either; older facts are made anew.
-pub const SCHEMA_VERSION: u16 = 4;
-
-/// Bytes of encoded facts that are decoded at most: far above what [`crate::Limits`] lets a layer have.
-const MAX_ENCODED: usize = 256 << 20;
+pub const SCHEMA_VERSION: u16 = 5;
 
 const MAGIC: [u8; 4] = *b"PqLF";
-const CHECKSUM_LENGTH: usize = 16;
 
 /// Facts of one layer: a function of its content, of how it was read and of the detectors' rules. May hold what must
 /// not leave the node (password hashes).
@@ -43,6 +40,8 @@ pub struct LayerFacts {
     pub folders: PathSet,
     /// Opaque folders: what lower layers have below is gone.
     pub opaque: PathSet,
+    /// Whether the four sets have all of its paths that matter.
+    pub paths_known: bool,
     /// Whether its entries may lie elsewhere than their names say.
     pub ways: Ways,
     /// What of the layer was not read.
@@ -97,7 +96,8 @@ pub struct Statistics {
     pub bytes: u64,
 }
 
-/// The key of cached facts: diff ID, how the layer was read, schema and rules. Its text is stable and unique.
+/// The key of cached facts: of a layer's, diff ID, how the layer was read, schema and rules; of what links lead to, those
+/// of all the image's layers. Its text is stable and unique.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LayerKey(String);
 
@@ -112,6 +112,13 @@ impl LayerKey {
         Self(format!("{diff_id}|{opacity}|{SCHEMA_VERSION}|{rule_set}"))
     }
 
+    /// The key of what links lead to in an image of these layers, base first.
+    pub(crate) fn of_links(layers: &[&LayerFacts]) -> Self {
+        let mut hasher = Sha256::new();
+        layers.iter().for_each(|layer| hasher.update(format!("{}\n", layer.key())));
+        Self(format!("links|{:x}", hasher.finalize()))
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -124,78 +131,36 @@ impl fmt::Display for LayerKey {
     }
 }
 
-/// Why bytes are no facts of a layer.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("these bytes are no facts of a layer: {reason}; scan the layer again")]
-pub struct InvalidLayerFacts {
-    reason: String,
-}
-
-fn invalid(reason: impl fmt::Display) -> InvalidLayerFacts {
-    InvalidLayerFacts { reason: reason.to_string() }
-}
-
 impl LayerFacts {
     /// The key these facts are cached by.
     pub fn key(&self) -> LayerKey {
         LayerKey::new(&self.diff_id, self.opacity, &self.rule_set)
     }
 
-    /// The facts as bytes: a mark, the schema's version, the facts in postcard's form
-    /// (<https://postcard.jamesmunns.com/wire-format>) and a checksum against damage.
+    /// The facts as bytes: sealed, with a checksum against damage.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(SCHEMA_VERSION.to_le_bytes());
-        // Writing to a Vec cannot fail, and no type here refuses to be serialised.
-        let mut bytes = postcard::to_extend(self, bytes).unwrap_or_default();
-        let sum = checksum(&bytes);
-        bytes.extend(sum);
-        bytes
+        sealed::seal(MAGIC, self)
     }
 
     /// The facts that [`LayerFacts::encode`] wrote. Any other bytes are an error, and cost no more memory than a small
     /// multiple of their length.
-    pub fn decode(bytes: &[u8]) -> Result<Self, InvalidLayerFacts> {
-        if bytes.len() > MAX_ENCODED {
-            return Err(invalid(format!("{} bytes are more than the limit of {MAX_ENCODED}", bytes.len())));
-        }
-        let (content, sum) = bytes
-            .len()
-            .checked_sub(CHECKSUM_LENGTH)
-            .map(|end| bytes.split_at(end))
-            .ok_or_else(|| invalid("they are too few"))?;
-        if checksum(content) != sum {
-            return Err(invalid("the checksum does not fit; they were damaged"));
-        }
-        let Some((header, body)) = content.split_first_chunk::<6>() else {
-            return Err(invalid("they are too few"));
-        };
-        if header[..4] != MAGIC {
-            return Err(invalid("they begin with another mark"));
-        }
-        let version = u16::from_le_bytes([header[4], header[5]]);
-        if version != SCHEMA_VERSION {
-            return Err(invalid(format!("their schema is {version}, this build's is {SCHEMA_VERSION}")));
-        }
-        let (facts, rest) = postcard::take_from_bytes::<Self>(body).map_err(invalid)?;
-        if !rest.is_empty() {
-            return Err(invalid(format!("{} bytes follow their end", rest.len())));
-        }
+    pub fn decode(bytes: &[u8]) -> Result<Self, InvalidFacts> {
+        let facts: Self = sealed::open(MAGIC, bytes)?;
         facts.check()?;
         Ok(facts)
     }
 
     /// What merging relies on and types cannot say.
-    fn check(&self) -> Result<(), InvalidLayerFacts> {
+    fn check(&self) -> Result<(), InvalidFacts> {
         if !self.files.is_sorted_by(|a, b| a.path <= b.path)
             || !self.links.is_sorted_by(|a, b| a.path < b.path)
         {
-            return Err(invalid("their paths are out of order"));
+            return Err(InvalidFacts::new("their paths are out of order"));
         }
         if ![&self.whiteouts, &self.leaves, &self.folders, &self.opaque].into_iter().all(PathSet::is_sorted)
             || !self.ways.is_sorted()
         {
-            return Err(invalid("a set of paths is out of order"));
+            return Err(InvalidFacts::new("a set of paths is out of order"));
         }
         Ok(())
     }
@@ -212,12 +177,6 @@ impl FileFacts {
         };
         self.path.as_bytes().len() + 64 + self.detectors.iter().map(of_detector).sum::<usize>()
     }
-}
-
-pub(crate) fn checksum(bytes: &[u8]) -> [u8; CHECKSUM_LENGTH] {
-    let mut sum = [0; CHECKSUM_LENGTH];
-    sum.copy_from_slice(&Sha256::digest(bytes)[..CHECKSUM_LENGTH]);
-    sum
 }
 
 /// How [`Opacity`] is written; the file system's crate knows nothing of caches.

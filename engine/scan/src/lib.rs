@@ -14,13 +14,16 @@
 //!
 //! What could not be read or judged is a gap in every one of these steps, never silence.
 
+mod ahead;
 mod bounds;
 mod container;
 mod engine;
+mod follow;
 mod image;
 mod inspect;
 mod inventory;
 mod layer_facts;
+mod leads;
 mod limits;
 mod matcher;
 mod merge;
@@ -28,6 +31,7 @@ mod path_set;
 mod root;
 mod rule_set;
 mod run;
+mod sealed;
 mod stream;
 mod timings;
 mod walk;
@@ -38,16 +42,16 @@ mod tests;
 
 pub use container::scan_root;
 pub use engine::{Engine, EngineError, INVENTORY};
+pub use follow::{Followed, follow};
 pub use image::{ImageMeta, JudgeOptions, JudgedImage, JudgedRoot, LayerState, judge_image};
-pub use layer_facts::{
-    DetectorFacts, FileFacts, InvalidLayerFacts, LayerFacts, LayerKey, Link, SCHEMA_VERSION, Statistics,
-};
+pub use layer_facts::{DetectorFacts, FileFacts, LayerFacts, LayerKey, Link, SCHEMA_VERSION, Statistics};
 pub use limits::Limits;
 pub use matcher::Matcher;
 pub use merge::{HiddenFile, Merged, Redirect, Via, VisibleFile, merge};
 pub use path_set::{PathHash, PathSet};
 pub use rule_set::RuleSet;
 pub use run::{LayerCache, LayerWork, Progress, ScanOptions, ScannedImage, scan_image};
+pub use sealed::InvalidFacts;
 pub use timings::{Cost, WALK};
 pub use walk::scan_layer;
 pub use ways::Ways;

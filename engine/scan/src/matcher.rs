@@ -219,7 +219,7 @@ impl Matcher {
         let led = target.map(|target| follow(path, target));
         let mut redirected = BTreeSet::new();
         for pattern in self.matches(path).filter(|pattern| pattern.follows()) {
-            if !led.as_ref().is_some_and(|led| self.is_met(pattern, led)) {
+            if !led.as_ref().is_some_and(|led| self.is_met_at(pattern, led)) {
                 redirected.insert(path.clone());
             }
         }
@@ -239,19 +239,24 @@ impl Matcher {
         redirected
     }
 
-    /// Whether what `pattern` looks for is met at `moved`, the place that a link leads to: a file that the same interest
-    /// wants, or a region in which it wants the same.
+    /// Whether what `pattern` looks for, an exact interest or a region, is met where a link leads: a file that the same
+    /// interest wants, or a region in which it wants the same.
     fn is_met(&self, pattern: &Pattern, moved: &FsPath) -> bool {
-        if !pattern.of_file {
-            return false;
-        }
         match &pattern.place {
-            Place::Region { folder, tail } if !folder.is_root() => self.patterns.iter().any(|other| {
-                std::ptr::eq(other.interest, pattern.interest)
-                    && matches!(&other.place, Place::Region { folder, tail: own } if folder == moved && own == tail)
-            }),
-            _ => self.matches(moved).any(|other| std::ptr::eq(other.interest, pattern.interest)),
+            Place::Region { folder, tail } if !folder.is_root() => {
+                pattern.of_file
+                    && self.patterns.iter().any(|other| {
+                        std::ptr::eq(other.interest, pattern.interest)
+                            && matches!(&other.place, Place::Region { folder, tail: own } if folder == moved && own == tail)
+                    })
+            }
+            _ => self.is_met_at(pattern, moved),
         }
+    }
+
+    /// Whether a file that `pattern` wants is met at `moved`, where a link leads: the same interest wants it there.
+    fn is_met_at(&self, pattern: &Pattern, moved: &FsPath) -> bool {
+        pattern.of_file && self.matches(moved).any(|other| std::ptr::eq(other.interest, pattern.interest))
     }
 
     /// Drops the candidates that are met at `met` as well, which is where a path leads.
@@ -314,7 +319,7 @@ pub(crate) fn settle(candidates: &[Candidate], head: &[u8], wants: &mut Vec<Want
 }
 
 /// Where a link leads by its words alone; other links on the way are not known here.
-fn follow(link: &FsPath, target: &[u8]) -> FsPath {
+pub(crate) fn follow(link: &FsPath, target: &[u8]) -> FsPath {
     match link.parent() {
         Some(folder) if !target.starts_with(b"/") => FsPath::new([folder.as_bytes(), target].join(&b'/')),
         _ => FsPath::new(target),
@@ -322,7 +327,7 @@ fn follow(link: &FsPath, target: &[u8]) -> FsPath {
 }
 
 /// Where `place`, which lies below `path`, comes to lie when `path` leads to `led`.
-fn below(path: &FsPath, place: &FsPath, led: &FsPath) -> FsPath {
+pub(crate) fn below(path: &FsPath, place: &FsPath, led: &FsPath) -> FsPath {
     place.parts().skip(path.parts().count()).fold(led.clone(), |path, name| path.join(name))
 }
 

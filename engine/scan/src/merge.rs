@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use pratique_core::{Digest, Gap, GapKind};
 use pratique_fs::{FsPath, Opacity};
 
+use crate::leads::Leads;
 use crate::ways::first_astray;
 use crate::{Engine, FileFacts, LayerFacts, PathHash};
 
@@ -111,6 +112,8 @@ pub fn merge<'l>(engine: &Engine, layers: &[&'l LayerFacts]) -> Merged<'l> {
             redirects.extend(paths.into_iter().map(|path| (path, Via::Link(link.path.clone()))));
         }
     }
+    let leads = Leads::new(engine.matcher(), layers);
+    redirects.retain(|path, _| leads.may_reach(path));
     if let Some(place) = first_astray(layers) {
         let via = Via::Layer(layers[place].diff_id.clone());
         for path in engine.matcher().redirected_by(&FsPath::root(), None) {

@@ -7,9 +7,10 @@ use std::ops::ControlFlow;
 
 use pratique_core::inspect::{Extent, ReadAt};
 use pratique_core::{Digest, Gap, GapKind};
-use pratique_fs::{Content, EntryKind, Error, File, FileSystem, FsPath, Metadata};
+use pratique_fs::{Content, EntryKind, Error, File, FileSystem, FsPath, WalkEntry};
 
-use crate::image::Gathered;
+use crate::ahead::each_ahead;
+use crate::follow::{Followed, FollowedFile};
 use crate::inspect::Inspector;
 use crate::matcher::Candidate;
 use crate::{Engine, FileFacts, Limits};
@@ -24,19 +25,23 @@ pub(crate) struct Reading<'a> {
     pub(crate) seeks: bool,
     /// As for [`crate::scan_layer`].
     pub(crate) scratch: Option<&'a DiskFile>,
+    /// Whether another thread may go through the folders ahead of this one.
+    pub(crate) ahead: bool,
 }
 
-/// Reads through a [`FileSystem`] into [`Gathered`]. Every method breaks off when a limit is reached, which is a gap.
+/// Reads through a [`FileSystem`] into [`Followed`]. Every method breaks off when a limit is reached, which is a gap.
 pub(crate) struct RootReader<'a> {
     root: &'a dyn FileSystem,
     engine: &'a Engine,
-    gathered: &'a mut Gathered,
+    followed: &'a mut Followed,
     inspector: Inspector<'a>,
     candidates: Vec<Candidate>,
     /// Entries that walks may still meet, and the limit they started with.
     entries: (u64, u64),
     /// Whether seeking in an open file is cheap: not in a compressed layer's, where it begins anew.
     seeks: bool,
+    /// Whether another thread may go through the folders ahead of this one.
+    ahead: bool,
     /// Bytes of facts that may still be taken in.
     room: usize,
 }
@@ -47,18 +52,19 @@ impl<'a> RootReader<'a> {
         engine: &'a Engine,
         limits: &Limits,
         reading: Reading<'a>,
-        gathered: &'a mut Gathered,
+        followed: &'a mut Followed,
     ) -> Self {
         let entries = (limits.entries, limits.entries);
         let (inspector, room) = (Inspector::new(engine, reading.scratch), limits.fact_bytes);
         Self {
             root,
             engine,
-            gathered,
+            followed,
             inspector,
             candidates: Vec::new(),
             entries,
             seeks: reading.seeks,
+            ahead: reading.ahead,
             room,
         }
     }
@@ -71,14 +77,19 @@ impl<'a> RootReader<'a> {
     }
 
     /// Reads what lies at `path`, links followed, if somebody wants it. That there is no such file is no gap: a link to
-    /// nothing gives a program nothing either. `known`: its metadata, where they are known; asking goes down from the root
-    /// name by name. `met`: where the same file is met by another name.
-    fn read(&mut self, path: &FsPath, known: Option<&Metadata>, met: Option<&FsPath>) -> ControlFlow<()> {
+    /// nothing gives a program nothing either. `known`: what a walk met there; without it everything is asked from the
+    /// root, name by name. `met`: where the same file is met by another name.
+    fn read(
+        &mut self,
+        path: &FsPath,
+        known: Option<&WalkEntry<'_>>,
+        met: Option<&FsPath>,
+    ) -> ControlFlow<()> {
         match self.facts(path, known, met) {
             Ok(facts) => return self.take(path, facts),
             // The kernel follows no more links than the file system does, and opens no device for these readers.
             Err(Error::NotFound { .. } | Error::WrongKind { .. } | Error::LinkLoop { .. }) => {}
-            Err(error) => self.gathered.gaps.push(unreadable(path, &error)),
+            Err(error) => self.followed.gaps.push(unreadable(path, &error)),
         }
         ControlFlow::Continue(())
     }
@@ -89,7 +100,7 @@ impl<'a> RootReader<'a> {
         match self.room.checked_sub(facts.weight()) {
             Some(room) => {
                 self.room = room;
-                self.gathered.add(layer.as_ref(), &facts);
+                self.followed.files.push(FollowedFile { layer, facts });
                 ControlFlow::Continue(())
             }
             None => self.stop(path, "the facts take too many bytes"),
@@ -99,32 +110,44 @@ impl<'a> RootReader<'a> {
     fn facts(
         &mut self,
         path: &FsPath,
-        known: Option<&Metadata>,
+        known: Option<&WalkEntry<'_>>,
         met: Option<&FsPath>,
     ) -> Result<Option<(Option<Digest>, FileFacts)>, Error> {
-        let matcher = self.engine.matcher();
-        if !matcher.is_wanted(path) {
+        // Most links lead to what is met there: then not even metadata are needed.
+        let most = known.map_or(u64::MAX, |entry| entry.metadata.size);
+        if !self.find_candidates(path, most, met) {
             return Ok(None);
         }
         let asked;
         let metadata = match known {
-            Some(metadata) => metadata,
+            Some(entry) => &entry.metadata,
             None => {
                 asked = self.root.metadata(path)?;
+                self.candidates.retain(|candidate| asked.size >= candidate.interest.min_size);
                 &asked
             }
         };
-        matcher.candidates(path, metadata.size, &mut self.candidates);
+        if metadata.kind != EntryKind::File || self.candidates.is_empty() {
+            return Ok(None);
+        }
+        let file = match known {
+            Some(entry) => entry.open()?,
+            None => self.root.open(path)?,
+        };
+        let mut file = OpenFile { file: RefCell::new(file), seeks: self.seeks };
+        let facts = self.inspector.inspect(path, metadata, &self.candidates, &mut file);
+        Ok(facts.map(|facts| (metadata.layer.clone(), facts)))
+    }
+
+    /// Puts those who want a file of at most `size` bytes into `candidates`; whether there are any.
+    fn find_candidates(&mut self, path: &FsPath, size: u64, met: Option<&FsPath>) -> bool {
+        let matcher = self.engine.matcher();
+        matcher.candidates(path, size, &mut self.candidates);
         if let Some(met) = met {
             matcher.drop_met(met, &mut self.candidates);
             self.candidates.retain(|candidate| candidate.interest.extent != Extent::Metadata);
         }
-        if metadata.kind != EntryKind::File || self.candidates.is_empty() {
-            return Ok(None);
-        }
-        let mut file = OpenFile { file: RefCell::new(self.root.open(path)?), seeks: self.seeks };
-        let facts = self.inspector.inspect(path, metadata, &self.candidates, &mut file);
-        Ok(facts.map(|facts| (metadata.layer.clone(), facts)))
+        !self.candidates.is_empty()
     }
 
     /// Walks a region of interests with wildcards, links on the way to it followed, and reads what matches; exact
@@ -136,7 +159,7 @@ impl<'a> RootReader<'a> {
         let listed = match self.root.read_dir(region) {
             Ok(listed) => listed,
             Err(error) => {
-                self.gathered.gaps.push(unreadable(region, &error));
+                self.followed.gaps.push(unreadable(region, &error));
                 return ControlFlow::Continue(());
             }
         };
@@ -145,9 +168,10 @@ impl<'a> RootReader<'a> {
                 continue;
             }
             let path = region.join(&entry.name);
-            self.entry(&path, &path, &entry.metadata)?;
+            let entry = WalkEntry::new(self.root, path, entry.metadata);
+            self.entry(&entry.path, &entry)?;
             if entry.metadata.kind == EntryKind::Directory {
-                self.walk(&path)?;
+                self.walk(&entry.path)?;
             }
         }
         // Among the devices lies a folder of the container's own, where what runs likes to hide.
@@ -155,7 +179,7 @@ impl<'a> RootReader<'a> {
     }
 
     fn walk(&mut self, folder: &FsPath) -> ControlFlow<()> {
-        let root = self.root;
+        let (root, ahead) = (self.root, self.ahead);
         let started = root.resolve(folder).and_then(|resolved| Ok((resolved, root.walk(folder)?)));
         let (resolved, walk) = match started {
             Ok(started) => started,
@@ -163,28 +187,29 @@ impl<'a> RootReader<'a> {
                 return ControlFlow::Continue(());
             }
             Err(error) => {
-                self.gathered.gaps.push(unreadable(folder, &error));
+                self.followed.gaps.push(unreadable(folder, &error));
                 return ControlFlow::Continue(());
             }
         };
         let above = resolved.parts().count();
-        for entry in walk {
-            match entry {
-                // The walk names places where links were followed to; interests name the way there.
-                Ok(entry) => {
-                    let path =
-                        entry.path.parts().skip(above).fold(folder.clone(), |path, name| path.join(name));
-                    self.entry(&path, &entry.path, &entry.metadata)?;
-                }
-                Err(Error::NotFound { .. }) => {}
-                Err(error) => self.gathered.gaps.push(unreadable(folder, &error)),
+        let met = |entry: pratique_fs::Result<WalkEntry<'_>>| match entry {
+            Ok(entry) if resolved == *folder => self.entry(&entry.path, &entry),
+            // The walk names places where links were followed to; interests name the way there.
+            Ok(entry) => {
+                let below = entry.path.parts().skip(above);
+                self.entry(&below.fold(folder.clone(), |path, name| path.join(name)), &entry)
             }
-        }
-        ControlFlow::Continue(())
+            Err(Error::NotFound { .. }) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.followed.gaps.push(unreadable(folder, &error));
+                ControlFlow::Continue(())
+            }
+        };
+        if ahead { each_ahead(walk, met) } else { { walk }.try_for_each(met) }
     }
 
-    /// An entry of a walk, which lies at `place`.
-    fn entry(&mut self, path: &FsPath, place: &FsPath, metadata: &Metadata) -> ControlFlow<()> {
+    /// An entry of a walk, which interests name `path`.
+    fn entry(&mut self, path: &FsPath, entry: &WalkEntry<'_>) -> ControlFlow<()> {
         let (left, limit) = self.entries;
         let Some(left) = left.checked_sub(1) else {
             return self.stop(path, &format!("the root has more than {limit} entries"));
@@ -193,24 +218,25 @@ impl<'a> RootReader<'a> {
         if self.engine.matcher().is_exact(path) {
             return ControlFlow::Continue(());
         }
-        match metadata.kind {
-            EntryKind::File => self.read(path, Some(metadata), (path != place).then_some(place)),
+        match entry.metadata.kind {
+            EntryKind::File => self.read(path, Some(entry), (*path != entry.path).then_some(&entry.path)),
             EntryKind::Symlink => {
-                self.note_metadata(path, place, metadata)?;
+                self.note_metadata(path, entry)?;
                 self.read_exact(path)
             }
-            _ => self.note_metadata(path, place, metadata),
+            _ => self.note_metadata(path, entry),
         }
     }
 
     /// Asks those who want the metadata of an entry itself, which is no regular file.
-    fn note_metadata(&mut self, path: &FsPath, place: &FsPath, metadata: &Metadata) -> ControlFlow<()> {
+    fn note_metadata(&mut self, path: &FsPath, entry: &WalkEntry<'_>) -> ControlFlow<()> {
         self.engine.matcher().metadata_candidates(path, &mut self.candidates);
-        if self.candidates.is_empty() || path != place {
+        if self.candidates.is_empty() || *path != entry.path {
             return ControlFlow::Continue(());
         }
+        let metadata = &entry.metadata;
         let target = match metadata.kind {
-            EntryKind::Symlink => self.root.read_link(path).map(Some),
+            EntryKind::Symlink => entry.read_link().map(Some),
             _ => Ok(None),
         };
         match target {
@@ -221,7 +247,7 @@ impl<'a> RootReader<'a> {
             }
             Err(Error::NotFound { .. } | Error::WrongKind { .. }) => ControlFlow::Continue(()),
             Err(error) => {
-                self.gathered.gaps.push(unreadable(path, &error));
+                self.followed.gaps.push(unreadable(path, &error));
                 ControlFlow::Continue(())
             }
         }
@@ -230,7 +256,7 @@ impl<'a> RootReader<'a> {
     fn stop(&mut self, path: &FsPath, limit: &str) -> ControlFlow<()> {
         let reason = format!("{limit}; from here on nothing was read");
         let path = Some(path.to_string());
-        self.gathered.gaps.push(Gap { path, ..Gap::of_image(GapKind::Limit, reason) });
+        self.followed.gaps.push(Gap { path, ..Gap::of_image(GapKind::Limit, reason) });
         ControlFlow::Break(())
     }
 }

@@ -8,11 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pratique_core::{Digest, Gap};
-use pratique_fs::{FileSystem, ImageFs, Layer};
+use pratique_fs::{ImageFs, Layer};
 
 use crate::{
-    Engine, ImageMeta, JudgeOptions, JudgedImage, LayerFacts, LayerKey, LayerState, Limits, Statistics,
-    judge_image, merge, scan_layer,
+    Engine, Followed, ImageMeta, JudgeOptions, JudgedImage, LayerFacts, LayerKey, LayerState, Limits,
+    Statistics, follow, judge_image, merge, scan_layer,
 };
 
 /// Where encoded facts of layers are kept between scans. A cache may lose anything at any time.
@@ -101,12 +101,37 @@ pub fn scan_image(
             LayerState::Missing(_) => None,
         })
         .collect();
-    let view = (!merge(engine, &usable).redirects.is_empty()).then(|| ImageFs::new(layers));
-    // Gaps at paths are in the layers' facts already; one without a path is a layer that could not be read, and a view
-    // without a layer could lead links elsewhere than the image does.
-    let whole = view.as_ref().filter(|(_, gaps)| gaps.iter().all(|gap| gap.path.is_some()));
-    let root = whole.map(|(root, _)| root as &dyn FileSystem);
-    ScannedImage { judged: judge_image(engine, meta, &states, root, &options.judge), read, cached }
+    let followed = links(engine, &usable, layers, options);
+    ScannedImage { judged: judge_image(engine, meta, &states, followed, &options.judge), read, cached }
+}
+
+/// What links lead to, from the cache or through the image's merged view; none if it cannot be read.
+fn links(
+    engine: &Engine,
+    facts: &[&LayerFacts],
+    layers: Vec<Box<dyn Layer>>,
+    options: &ScanOptions<'_>,
+) -> Option<Followed> {
+    let (limits, redirects) = (&options.judge.limits, merge(engine, facts).redirects);
+    // A view without a layer could lead links elsewhere than the image does.
+    if redirects.is_empty() || facts.len() < layers.len() {
+        return None;
+    }
+    let key = LayerKey::of_links(facts);
+    let cached = options.cache.and_then(|cache| cache.get(&key));
+    if let Some(followed) = cached.and_then(|bytes| Followed::decode(&bytes, limits).ok()) {
+        return Some(followed);
+    }
+    let (root, gaps) = ImageFs::new(layers);
+    // Gaps at paths are in the layers' facts already; one without a path is a layer that could not be read this time.
+    if gaps.iter().any(|gap| gap.path.is_none()) {
+        return None;
+    }
+    let followed = follow(engine, &redirects, &root, limits);
+    if let (Some(cache), Some(bytes)) = (options.cache, followed.encode()) {
+        cache.put(&key, &bytes);
+    }
+    Some(followed)
 }
 
 fn cached(engine: &Engine, layer: &dyn Layer, cache: Option<&dyn LayerCache>) -> Option<LayerState> {

@@ -55,6 +55,8 @@ struct Walk<'e> {
     /// Paths kept in the four lists above.
     paths: usize,
     paths_full: bool,
+    /// Whether the pass came to the layer's end.
+    ended: bool,
     ways: Recorder,
     facts_full: bool,
     gaps: GapList,
@@ -79,6 +81,7 @@ impl<'e> Walk<'e> {
             opaque: Vec::new(),
             paths: 0,
             paths_full: false,
+            ended: true,
             ways: Recorder::new(limits.paths),
             facts_full: false,
             gaps: GapList::new(limits.gaps),
@@ -88,6 +91,7 @@ impl<'e> Walk<'e> {
     fn entry(&mut self, entry: LayerEntry<'_>) -> ControlFlow<()> {
         if self.entries == self.limits.entries {
             self.limit_reached(format!("more than {} entries; the rest was not looked at", self.entries));
+            self.ended = false;
             return ControlFlow::Break(());
         }
         self.entries += 1;
@@ -264,6 +268,7 @@ impl<'e> Walk<'e> {
             leaves: self.leaves.into(),
             folders: self.folders.into(),
             opaque: self.opaque.into(),
+            paths_known: self.ended && !self.paths_full,
             ways: self.ways.finish(),
             gaps,
             statistics: Statistics {

@@ -93,7 +93,7 @@ impl FileSystem for SingleFile {
 
     fn walk(&self, path: &FsPath) -> Result<Walk<'_>> {
         self.expect_root(path)?;
-        let entry = WalkEntry { path: self.name.clone(), metadata: self.metadata.clone() };
+        let entry = WalkEntry::new(self, self.name.clone(), self.metadata.clone());
         Ok(Box::new(std::iter::once(Ok(entry))))
     }
 }

@@ -131,7 +131,7 @@ impl FolderLayer {
         if self.opacity == Opacity::FromFolderBlind {
             return Ok(ControlFlow::Continue(()));
         }
-        let folder = sys::open_listing(traverse.folder()?)?;
+        let folder = sys::open_listing(traverse.folder()?, b".")?;
         if self.attribute(&folder, "redirect")?.is_some() {
             return Err(Failure::Layer(Error::Unsupported {
                 what: format!("the folder of layer {}", self.diff_id),

@@ -14,4 +14,5 @@ mod tree;
 pub use file::SingleFile;
 pub use layer::{FolderLayer, OverlayAttributes, Owners};
 pub use root::FolderFs;
+pub(crate) use root::{open_in, read_link_in};
 pub use tree::TreeLayer;

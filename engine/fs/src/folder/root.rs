@@ -1,7 +1,7 @@
 //! A whole root on disk: an unpacked image, or `/proc/PID/root` of a container.
 
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use super::stack::Stack;
@@ -58,23 +58,13 @@ impl FolderFs {
 impl FileSystem for FolderFs {
     fn open(&self, path: &FsPath) -> Result<Box<dyn File>> {
         let (mut cursor, _, found) = self.find(path, true)?;
-        let no_file = Error::WrongKind {
-            path: path.to_string(),
-            reason: "it is no regular file, and only those are opened",
-        };
         let name = match found {
             Found::Entry(name) => name,
-            Found::Folder => return Err(no_file),
+            Found::Folder => return Err(no_file(path)),
             Found::Missing => return Err(not_found(path)),
         };
         let folder = cursor.0.top().map_err(|error| failed(path, error))?;
-        match sys::open_file(folder, &name) {
-            Ok(file) => Ok(Box::new(file)),
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_none() => {
-                Err(no_file)
-            }
-            Err(error) => Err(failed(path, error)),
-        }
+        open_name(folder, &name, path)
     }
 
     fn metadata(&self, path: &FsPath) -> Result<Metadata> {
@@ -93,12 +83,8 @@ impl FileSystem for FolderFs {
                 _ => Error::WrongKind { path: path.to_string(), reason: "it is no link" },
             });
         };
-        match cursor.0.top().and_then(|folder| sys::read_link(folder, &name)) {
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => {
-                Err(Error::WrongKind { path: path.to_string(), reason: "it is no link" })
-            }
-            other => other.map_err(|error| failed(path, error)),
-        }
+        let folder = cursor.0.top().map_err(|error| failed(path, error))?;
+        read_link_of(folder, &name, path)
     }
 
     fn read_dir(&self, path: &FsPath) -> Result<Vec<DirEntry>> {
@@ -136,18 +122,51 @@ impl FileSystem for FolderFs {
             match traverse.next()? {
                 Met::Entry { path, name, stat } => {
                     let mut metadata = sys::metadata(&stat, None);
-                    match traverse.folder().and_then(|folder| sys::capability(folder, &name, &stat)) {
+                    let folder = match traverse.shared_folder() {
+                        Ok(folder) => folder.clone(),
+                        Err(error) => return Some(Err(failed(&path, error))),
+                    };
+                    match sys::capability(folder.as_fd(), &name, &stat) {
                         Ok(capability) => metadata.capability = capability,
                         Err(error) => return Some(Err(failed(&path, error))),
                     }
                     if metadata.kind == EntryKind::Directory {
                         entered = Some((path.clone(), name));
                     }
-                    Some(Ok(WalkEntry { path, metadata }))
+                    Some(Ok(WalkEntry::in_folder(folder, path, metadata)))
                 }
                 Met::Failed { path, error } => Some(Err(failed(&path, error))),
             }
         })))
+    }
+}
+
+/// Opens the regular file at `path` by its name in the folder that holds it.
+pub(crate) fn open_in(folder: BorrowedFd<'_>, path: &FsPath) -> Result<Box<dyn File>> {
+    open_name(folder, path.name().unwrap_or(b"."), path)
+}
+
+/// The target of the link at `path` by its name in the folder that holds it.
+pub(crate) fn read_link_in(folder: BorrowedFd<'_>, path: &FsPath) -> Result<Vec<u8>> {
+    read_link_of(folder, path.name().unwrap_or(b"."), path)
+}
+
+fn open_name(folder: BorrowedFd<'_>, name: &[u8], path: &FsPath) -> Result<Box<dyn File>> {
+    match sys::open_file(folder, name) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput && error.raw_os_error().is_none() => {
+            Err(no_file(path))
+        }
+        Err(error) => Err(failed(path, error)),
+    }
+}
+
+fn read_link_of(folder: BorrowedFd<'_>, name: &[u8], path: &FsPath) -> Result<Vec<u8>> {
+    match sys::read_link(folder, name) {
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => {
+            Err(Error::WrongKind { path: path.to_string(), reason: "it is no link" })
+        }
+        other => other.map_err(|error| failed(path, error)),
     }
 }
 
@@ -189,6 +208,10 @@ impl Cursor for DiskCursor {
     fn to_root(&mut self) {
         self.0.clear();
     }
+}
+
+fn no_file(path: &FsPath) -> Error {
+    Error::WrongKind { path: path.to_string(), reason: "it is no regular file, and only those are opened" }
 }
 
 fn not_found(path: &FsPath) -> Error {

@@ -13,7 +13,7 @@ const WINDOW: usize = 64;
 /// them opens them again from the root, a window at a time, so that depth costs neither descriptors nor much time.
 pub(super) struct Stack {
     root: Arc<OwnedFd>,
-    levels: Vec<(Vec<u8>, Option<OwnedFd>)>,
+    levels: Vec<(Vec<u8>, Option<Arc<OwnedFd>>)>,
 }
 
 impl Stack {
@@ -24,23 +24,39 @@ impl Stack {
 
     /// The folder it is at.
     pub(super) fn top(&mut self) -> io::Result<BorrowedFd<'_>> {
+        Ok(self.shared()?.as_fd())
+    }
+
+    /// The folder it is at, for whoever keeps it while this goes on.
+    pub(super) fn shared(&mut self) -> io::Result<&Arc<OwnedFd>> {
         if self.levels.last().is_some_and(|(_, folder)| folder.is_none()) {
             self.reopen()?;
         }
         Ok(match self.levels.last() {
-            Some((_, Some(folder))) => folder.as_fd(),
-            _ => self.root.as_fd(),
+            Some((_, Some(folder))) => folder,
+            _ => &self.root,
         })
     }
 
     /// Goes into a folder of the current one.
     pub(super) fn enter(&mut self, name: &[u8]) -> io::Result<()> {
         let folder = sys::open_folder(self.top()?, name)?;
-        self.levels.push((name.to_vec(), Some(folder)));
+        self.push(name, folder);
+        Ok(())
+    }
+
+    /// Goes into a folder of the current one that is to be listed: [`Stack::top`] is open for that then.
+    pub(super) fn enter_to_list(&mut self, name: &[u8]) -> io::Result<()> {
+        let folder = sys::open_listing(self.top()?, name)?;
+        self.push(name, folder);
+        Ok(())
+    }
+
+    fn push(&mut self, name: &[u8], folder: OwnedFd) {
+        self.levels.push((name.to_vec(), Some(Arc::new(folder))));
         if let Some(outside) = self.levels.len().checked_sub(WINDOW + 1) {
             self.levels[outside].1 = None;
         }
-        Ok(())
     }
 
     /// Goes to the folder above; at the root it stays.
@@ -63,7 +79,7 @@ impl Stack {
             };
             let folder = sys::open_folder(parent, &self.levels[place].0)?;
             if place >= first_kept {
-                self.levels[place].1 = Some(folder);
+                self.levels[place].1 = Some(Arc::new(folder));
             } else {
                 current = Some(folder);
             }

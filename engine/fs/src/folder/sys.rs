@@ -27,9 +27,9 @@ pub(super) fn open_folder(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<Own
     Ok(openat(parent, name, PLACE, Mode::empty())?)
 }
 
-/// A folder itself, to list it or read its attributes.
-pub(super) fn open_listing(folder: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    Ok(openat(folder, ".", LIST, Mode::empty())?)
+/// A folder in a folder (`.`: that one itself), to list it or read its attributes.
+pub(super) fn open_listing(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<OwnedFd> {
+    Ok(openat(parent, name, LIST, Mode::empty())?)
 }
 
 /// Metadata of a name itself.
@@ -66,9 +66,13 @@ pub(super) fn open_file(parent: BorrowedFd<'_>, name: &[u8]) -> io::Result<File>
 
 /// The names in a folder, sorted; an error if there are more than `limit`.
 pub(super) fn names(folder: BorrowedFd<'_>, limit: u64) -> io::Result<Vec<Vec<u8>>> {
-    let listing = open_listing(folder)?;
+    list(&open_listing(folder, b".")?, limit)
+}
+
+/// The same of a folder that was opened for it and not listed yet.
+pub(super) fn list(listing: impl AsFd, limit: u64) -> io::Result<Vec<Vec<u8>>> {
     let mut buffer = [MaybeUninit::uninit(); 32 << 10];
-    let mut entries = RawDir::new(&listing, &mut buffer);
+    let mut entries = RawDir::new(listing.as_fd(), &mut buffer);
     let mut names = Vec::new();
     while let Some(entry) = entries.next() {
         let entry = entry?;

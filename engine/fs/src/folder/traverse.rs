@@ -44,6 +44,11 @@ impl Traverse {
         self.stack.top()
     }
 
+    /// The same, for whoever keeps it while this goes on.
+    pub(super) fn shared_folder(&mut self) -> io::Result<&Arc<OwnedFd>> {
+        self.stack.shared()
+    }
+
     /// The next entry. Folders are gone into by [`Self::enter`].
     pub(super) fn next(&mut self) -> Option<Met> {
         loop {
@@ -69,9 +74,9 @@ impl Traverse {
 
     /// Goes into the folder met last.
     pub(super) fn enter(&mut self, name: &[u8]) -> io::Result<()> {
-        self.stack.enter(name)?;
+        self.stack.enter_to_list(name)?;
         let left = self.limits.entries.saturating_sub(self.seen);
-        match self.stack.top().and_then(|folder| sys::names(folder, left)) {
+        match self.stack.top().and_then(|folder| sys::list(folder, left)) {
             Ok(names) => {
                 self.seen += names.len() as u64;
                 self.path = self.path.join(name);

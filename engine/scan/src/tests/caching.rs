@@ -21,7 +21,7 @@ fn facts_survive_being_bytes() {
 
 #[test]
 fn other_versions_and_what_follows_are_refused() {
-    let sealed = |content: &[u8]| [content, &crate::layer_facts::checksum(content)].concat();
+    let sealed = |content: &[u8]| [content, &crate::sealed::checksum(content)].concat();
     let bytes = facts().encode();
     let content = &bytes[..bytes.len() - 16];
     assert!(LayerFacts::decode(&sealed(content)).is_ok());
@@ -102,7 +102,7 @@ proptest! {
             content[place] = value;
         }
         content.truncate(content.len() - cut.index(3));
-        let sum = crate::layer_facts::checksum(&content);
+        let sum = crate::sealed::checksum(&content);
         content.extend(sum);
         if let Ok(facts) = LayerFacts::decode(&content) {
             let engine = engine(&["etc/*", "opt/*"]);

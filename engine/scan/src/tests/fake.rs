@@ -11,7 +11,7 @@ use pratique_fs::{
     Metadata, Opacity, Result, Stream,
 };
 
-use crate::{Engine, LayerFacts, Limits, scan_layer};
+use crate::{Engine, Followed, LayerFacts, LayerState, Limits, follow, merge, scan_layer};
 
 /// What a test's detector is like.
 #[derive(Clone, Copy)]
@@ -57,6 +57,23 @@ pub(crate) fn detector(fake: Fake) -> &'static dyn Detector {
 /// An engine with one such detector.
 pub(crate) fn engine(globs: &'static [&'static str]) -> Engine {
     Engine::of(vec![detector(Fake { globs, ..Fake::DEFAULT })], &[]).unwrap()
+}
+
+/// What the links of these layers lead to in `root`.
+pub(crate) fn followed(
+    engine: &Engine,
+    layers: &[LayerState],
+    root: &dyn FileSystem,
+    limits: &Limits,
+) -> Followed {
+    let facts: Vec<&LayerFacts> = layers
+        .iter()
+        .filter_map(|state| match state {
+            LayerState::Read(facts) => Some(facts),
+            LayerState::Missing(_) => None,
+        })
+        .collect();
+    follow(engine, &merge(engine, &facts).redirects, root, limits)
 }
 
 impl Detector for FakeDetector {
@@ -375,7 +392,7 @@ impl FileSystem for FakeRoot {
         for entry in self.read_dir(folder)? {
             let path = folder.join(&entry.name);
             let kind = entry.metadata.kind;
-            entries.push(Ok(pratique_fs::WalkEntry { path: path.clone(), metadata: entry.metadata }));
+            entries.push(Ok(pratique_fs::WalkEntry::new(self, path.clone(), entry.metadata)));
             if kind == EntryKind::Directory {
                 entries.extend(self.walk(&path)?);
             }

@@ -8,7 +8,7 @@ use pratique_core::{Digest, Gap, GapKind, ImageConfig, ImageFacts, Platform, Ver
 use pratique_fs::{FileSystem, FsPath, Opacity};
 use proptest::prelude::*;
 
-use super::fake::{Fake, FakeLayer, FakeRoot, Item, detector, engine};
+use super::fake::{Fake, FakeLayer, FakeRoot, Item, detector, engine, followed};
 use crate::{Engine, ImageMeta, JudgeOptions, LayerState, Limits, Via, judge_image, merge, scan_root};
 
 pub(super) fn options() -> JudgeOptions {
@@ -41,7 +41,8 @@ pub(super) fn read(engine: &Engine, layers: &[&str]) -> Vec<LayerState> {
 }
 
 pub(super) fn judge(engine: &Engine, layers: &[LayerState], root: Option<&dyn FileSystem>) -> ImageFacts {
-    judge_image(engine, &meta(layers, layers.len() as u8), layers, root, &options()).facts
+    let followed = root.map(|root| followed(engine, layers, root, &Limits::default()));
+    judge_image(engine, &meta(layers, layers.len() as u8), layers, followed, &options()).facts
 }
 
 #[test]
@@ -132,7 +133,7 @@ fn what_a_link_leads_to_is_read_through_the_root_or_is_a_gap() {
 #[test]
 fn redirects_are_bounded_in_number_and_bytes() {
     let engine = engine(&["*.key"]);
-    let layers = read(&engine, &["l a.key>x; l b.key>x; l c.key>x"]);
+    let layers = read(&engine, &["f x=4; l a.key>x; l b.key>x; l c.key>x"]);
     let root = FakeRoot::of(&[("a.key", "1"), ("b.key", "2"), ("c.key", "3")]);
     for limits in
         [Limits { redirects: 2, ..Limits::default() }, Limits { fact_bytes: 400, ..Limits::default() }]
@@ -141,7 +142,7 @@ fn redirects_are_bounded_in_number_and_bytes() {
             &engine,
             &meta(&layers, 1),
             &layers,
-            Some(&root),
+            Some(followed(&engine, &layers, &root, &limits)),
             &JudgeOptions { limits, ..options() },
         )
         .facts;
@@ -191,7 +192,7 @@ fn a_live_root_is_judged_alike_and_kernel_folders_are_not_walked() {
         ("etc/hosts", "no"),
     ]);
     root.broken.push(FsPath::new("srv/b.key"));
-    let outcome = scan_root(&engine, &root, &["shop/web:1".into()], &options(), None);
+    let outcome = scan_root(&engine, &root, &["shop/web:1".into()], &options(), None, 2);
     let paths: Vec<_> = outcome.findings.iter().filter_map(|finding| finding.path.as_deref()).collect();
     let mut sorted = paths.clone();
     sorted.sort_unstable();
@@ -200,7 +201,7 @@ fn a_live_root_is_judged_alike_and_kernel_folders_are_not_walked() {
     assert_eq!(outcome.gaps[0].path.as_deref(), Some("/srv/b.key"));
 
     let limits = Limits { entries: 3, ..Limits::default() };
-    let outcome = scan_root(&engine, &root, &[], &JudgeOptions { limits, ..options() }, None);
+    let outcome = scan_root(&engine, &root, &[], &JudgeOptions { limits, ..options() }, None, 2);
     assert!(outcome.gaps.iter().any(|gap| gap.kind == GapKind::Limit));
 }
 

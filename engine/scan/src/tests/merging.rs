@@ -4,7 +4,7 @@ use pratique_fs::{FsPath, Opacity};
 use rstest::rstest;
 
 use super::fake::{FakeLayer, engine};
-use crate::{Merged, Via, merge};
+use crate::{LayerFacts, Merged, Via, merge};
 
 /// Visible files as `path=content`, with the numbers of their layers, and paths that have a gap.
 fn shown(merged: &Merged<'_>) -> (Vec<String>, Vec<String>) {
@@ -101,6 +101,38 @@ fn redirects(#[case] layers: &[&str], #[case] expected: &[&str]) {
     let merged = merge(&engine, &facts.iter().collect::<Vec<_>>());
     let paths: Vec<FsPath> = merged.redirects.into_iter().map(|redirect| redirect.path).collect();
     assert_eq!(paths, expected.iter().map(FsPath::new).collect::<Vec<_>>());
+}
+
+/// Where every path matters, what a link leads to is looked for among the paths first.
+#[rstest]
+#[case::to_nothing(&["d usr; l lib>usr/lib; l a.key>b"], &[])]
+#[case::to_a_file(&["l lib>usr/lib; f usr/lib/apk/db=x"], &["lib/apk/db"])]
+#[case::to_a_folder(&["l lib>usr/lib; d usr/lib/apk/db"], &[])]
+#[case::to_a_file_of_another_layer(&["f usr/lib/apk/db=x", "l lib>/usr/lib"], &["lib/apk/db"])]
+#[case::to_one_that_is_hidden(&["l lib>usr/lib; f usr/lib/apk/db=x", "w usr/lib/apk"], &["lib/apk/db"])]
+#[case::above_the_root(&["l lib>../../usr/lib", "f usr/lib/apk/db=x"], &["lib/apk/db"])]
+#[case::through_another_link(&["l lib>lib/apk/../x; f x/apk/db=x"], &["lib/apk/db"])]
+#[case::through_a_chain_to_nothing(&["l a.key>b.key; l b.key>c.key; f d.key=x"], &[])]
+#[case::to_a_region(&["l var>/data; d data; d data/parts"], &["var/parts"])]
+#[case::to_a_folder_that_is_only_on_the_way(&["l var>data; f data/parts/x=y"], &["var/parts"])]
+#[case::to_no_region(&["l var>data; d data; f data/parts=x"], &[])]
+#[case::around(&["l lib>lib"], &["lib/apk/db"])]
+#[case::by_way_of_an_unknown_link(&["l lib>usr/lib; l usr>elsewhere"], &["lib/apk/db"])]
+#[case::by_way_of_a_hard_link(&["l lib>usr/lib; f x=y; h usr>x"], &["lib/apk/db"])]
+fn redirects_to_nothing(#[case] layers: &[&str], #[case] expected: &[&str]) {
+    // The last one is of interest wherever it lies.
+    let engine = engine(&["lib/apk/db", "var/parts/*.list", "**/*.key"]);
+    let facts: Vec<_> =
+        layers.iter().zip(1..).map(|(lines, number)| FakeLayer::of(number, lines).facts(&engine)).collect();
+    let layers: Vec<_> = facts.iter().collect();
+    let paths = |layers: &[&LayerFacts]| -> Vec<FsPath> {
+        merge(&engine, layers).redirects.into_iter().map(|redirect| redirect.path).collect()
+    };
+    assert_eq!(paths(&layers), expected.iter().map(FsPath::new).collect::<Vec<_>>());
+    // Where not all paths of a layer are known, any may be there.
+    let incomplete: Vec<_> =
+        facts.iter().map(|facts| LayerFacts { paths_known: false, ..facts.clone() }).collect();
+    assert!(!paths(&incomplete.iter().collect::<Vec<_>>()).is_empty());
 }
 
 /// Which layer may write through a link of a lower one, so that all interests are read through the merged view.

@@ -130,7 +130,7 @@ fn capabilities_come_from_the_blob() {
 fn a_live_root_tells_the_same_and_opens_nothing() {
     let mut root = FakeRoot::of(&[("a/x", "four"), ("b", "")]);
     root.broken = vec![FsPath::new("c")];
-    let judged = scan_root(&engine(), &root, &[], &options(), None);
+    let judged = scan_root(&engine(), &root, &[], &options(), None, 2);
     assert_eq!(told(&judged.findings), ["/a/x 640 4 []", "/b 640 0 []"]);
     assert_eq!(judged.gaps.len(), 1, "{:?}", judged.gaps);
 }

@@ -7,6 +7,7 @@ mod judging;
 mod merging;
 mod metadata;
 mod packages;
+mod running;
 mod sources;
 mod streaming;
 mod walking;

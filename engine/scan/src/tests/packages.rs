@@ -173,12 +173,15 @@ fn links_to_where_the_same_is_met_anyway_are_not_followed_and_others_are() {
         ("d usr; f usr/db/list=a 1; l db/list>../usr/db/list", &[][..]),
         ("f usr/db/list=a 1; l db>usr/db", &[]),
         ("f usr/parts/x.list=a 1; l parts>/usr/parts", &[]),
-        ("l usr/bin/tool>../../opt/tool", &[]),
+        ("f opt/tool=a 1; l usr/bin/tool>../../opt/tool", &[]),
+        ("f parts/x.list=a 1; l parts/y.list>x.list", &[]),
         // To places where nobody looks.
         ("f other=a 1; l db/list>../other", &["/db/list"]),
-        ("l parts>elsewhere", &["/parts"]),
+        ("d elsewhere; l parts>elsewhere", &["/parts"]),
+        // To nothing.
+        ("l parts>elsewhere", &[]),
         // A detector's findings name the path.
-        ("l etc/shadow>../db/list", &["/etc/shadow"]),
+        ("f db/list=a 1; l etc/shadow>../db/list", &["/etc/shadow"]),
     ] {
         let facts = FakeLayer::of(1, lines).facts(&engine);
         let merged = merge(&engine, &[&facts]);
@@ -200,7 +203,7 @@ fn a_hard_link_keeps_its_package_when_the_first_name_goes() {
 fn a_plain_root_has_an_inventory_too() {
     let mut root = FakeRoot::of(&[("db/list", "a 1"), ("parts/x.list", "x 1"), ("etc/other", "z 1")]);
     root.files.insert(FsPath::new("opt/tool"), program(9_000, "tool 3"));
-    let judged = scan_root(&engine(), &root, &[], &options(), None);
+    let judged = scan_root(&engine(), &root, &[], &options(), None, 2);
     let names: Vec<_> =
         judged.inventory.packages.iter().map(|located| located.package.name.as_str()).collect();
     assert_eq!(names, ["a", "tool", "x"]);
