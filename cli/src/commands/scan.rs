@@ -167,7 +167,7 @@ fn expand_in_registry(source: &str, pattern: &str, settings: &Settings<'_>) -> V
     if settings.sources.offline {
         return vec![Err(anyhow::anyhow!("{source}: a registry would be asked, and --offline is set"))];
     }
-    let expanded = Registries::new(settings.sources.registry.clone()).and_then(|all| all.expand(pattern));
+    let expanded = Registries::new(&settings.sources).and_then(|all| all.expand(pattern));
     match expanded {
         Ok((references, gaps)) if references.is_empty() && gaps.is_empty() => {
             vec![Err(anyhow::anyhow!("{source}: the registry has nothing that it names"))]

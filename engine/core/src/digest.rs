@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256, Sha512};
 
 /// A digest such as `sha256:3f2a…`, checked when it is made: a known algorithm and the right number of lower-case
 /// hexadecimal digits (<https://github.com/opencontainers/image-spec/blob/main/descriptor.md#digests>).
@@ -22,8 +23,16 @@ pub struct InvalidDigest {
 impl Digest {
     /// The digest of a SHA-256 sum.
     pub fn sha256(sum: [u8; 32]) -> Self {
-        let mut text = String::with_capacity(7 + 64);
-        text.push_str("sha256:");
+        Self::written("sha256", &sum)
+    }
+
+    /// The SHA-256 digest of bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self::sha256(Sha256::digest(bytes).into())
+    }
+
+    fn written(algorithm: &str, sum: &[u8]) -> Self {
+        let mut text = format!("{algorithm}:");
         for byte in sum {
             for nibble in [byte >> 4, byte & 15] {
                 text.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
@@ -100,6 +109,37 @@ impl fmt::Debug for Digest {
     }
 }
 
+/// Hashes what comes piece by piece with the algorithm of a digest, to be compared with it.
+pub enum Hasher {
+    /// SHA-256.
+    Sha256(Sha256),
+    /// SHA-512.
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    /// A hasher of the digest's algorithm that has seen nothing yet.
+    pub fn like(digest: &Digest) -> Self {
+        if digest.algorithm() == "sha512" { Self::Sha512(Sha512::new()) } else { Self::Sha256(Sha256::new()) }
+    }
+
+    /// Takes the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(hasher) => hasher.update(bytes),
+            Self::Sha512(hasher) => hasher.update(bytes),
+        }
+    }
+
+    /// The digest of what was taken so far.
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Sha256(hasher) => Digest::written("sha256", &hasher.clone().finalize()),
+            Self::Sha512(hasher) => Digest::written("sha512", &hasher.clone().finalize()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +150,22 @@ mod tests {
         assert_eq!(digest.to_string(), format!("sha256:{}", "ab".repeat(32)));
         assert_eq!(digest.to_string().parse(), Ok(digest.clone()));
         assert_eq!((digest.algorithm(), digest.short()), ("sha256", "abababababab"));
+    }
+
+    #[test]
+    fn bytes_are_hashed_by_the_algorithm_that_is_wanted() {
+        let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(Digest::of(b"").as_str(), empty);
+        for (wanted, length) in
+            [(Digest::of(b"ab"), 64), (format!("sha512:{}", "0".repeat(128)).parse().unwrap(), 128)]
+        {
+            let mut hasher = Hasher::like(&wanted);
+            hasher.update(b"a");
+            hasher.update(b"b");
+            let digest = hasher.digest();
+            assert_eq!((digest.algorithm(), digest.hex().len()), (wanted.algorithm(), length));
+            assert_eq!(digest.to_string().parse(), Ok(digest));
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::find::{Known, find};
 use crate::listing::{ListedContainer, ListedImage};
 use crate::oci::{
-    DOCUMENT_LIMIT, ImageManifest, LAYER_LIMIT, LayerDescriptor, Need, Resolver, digest_of, or_default, parse,
+    DOCUMENT_LIMIT, ImageManifest, LAYER_LIMIT, LayerDescriptor, Need, Resolver, or_default, parse,
 };
 use crate::state::{StateFolder, check_id};
 use crate::{
@@ -268,7 +268,7 @@ impl Store {
             self.state.document(&name, DOCUMENT_LIMIT)
         };
         let manifest = document("manifest")?;
-        let mut resolver = Resolver::new(digest_of(&manifest), "", options.platform.clone());
+        let mut resolver = Resolver::new(Digest::of(&manifest), "", options.platform.clone());
         resolver.supply(&manifest)?;
         loop {
             match resolver.next() {

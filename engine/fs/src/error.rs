@@ -3,6 +3,7 @@
 use std::io;
 
 use pratique_core::GapKind;
+use pratique_registry::Error as RegistryError;
 
 /// Result of reading.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -114,20 +115,8 @@ pub enum Error {
         reason: String,
     },
     /// A registry did not give what it was asked for.
-    #[error("registry {registry}: {asked}: {reason}")]
-    Registry {
-        /// Host and port.
-        registry: String,
-        /// What was asked for.
-        asked: String,
-        /// Status of its answer, if there was one.
-        status: Option<u16>,
-        /// What it said, and what to do.
-        reason: String,
-    },
-    /// A file of certificate authorities cannot be used.
     #[error(transparent)]
-    Ca(#[from] pratique_http::CaError),
+    Registry(#[from] RegistryError),
     /// The operating system refused.
     /// The answer stands in the message, so it is no `source`: a chain of causes would say it twice.
     #[error("{what}: {error}")]
@@ -147,14 +136,22 @@ impl Error {
 
     /// Whether it says that a source does not have something, or is not there itself: another may have it.
     pub fn is_absence(&self) -> bool {
-        matches!(self, Self::NoMatch { .. } | Self::NotHere { .. } | Self::Registry { status: Some(404), .. })
+        match self {
+            Self::NoMatch { .. } | Self::NotHere { .. } => true,
+            Self::Registry(error) => matches!(error, RegistryError::Request { status: Some(404), .. }),
+            _ => false,
+        }
     }
 
     /// The word for the gap that this error leaves in a result.
     pub fn gap_kind(&self) -> GapKind {
         match self {
             Self::Limit { .. } | Self::LinkLoop { .. } => GapKind::Limit,
-            Self::Malformed { .. } | Self::DigestMismatch { .. } => GapKind::Malformed,
+            Self::Malformed { .. }
+            | Self::DigestMismatch { .. }
+            | Self::Registry(RegistryError::Malformed { .. } | RegistryError::DigestMismatch { .. }) => {
+                GapKind::Malformed
+            }
             Self::Unsupported { .. } | Self::WrongKind { .. } => GapKind::Unsupported,
             Self::NotFound { .. }
             | Self::NoMatch { .. }
@@ -163,8 +160,7 @@ impl Error {
             | Self::NoSource { .. }
             | Self::Gone { .. }
             | Self::Runtime { .. }
-            | Self::Registry { .. }
-            | Self::Ca(_)
+            | Self::Registry(_)
             | Self::Io { .. } => GapKind::Unreadable,
         }
     }

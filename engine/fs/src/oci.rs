@@ -13,13 +13,12 @@ use pratique_core::facts::Platform;
 use pratique_core::lineage::{BASE_DIGEST, BASE_NAME};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
-use sha2::{Digest as _, Sha256};
 
 use crate::tar::check_digest;
 use crate::{Error, Result};
 
-/// Bytes of one document at most. 4 MiB, as registries take them.
-pub const DOCUMENT_LIMIT: u64 = 4 << 20;
+pub use pratique_registry::DOCUMENT_LIMIT;
+
 /// Layers of one image at most.
 pub const LAYER_LIMIT: usize = 1_000;
 /// Indexes inside indexes at most.
@@ -293,10 +292,6 @@ fn assemble(
     Ok(image)
 }
 
-pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
-    Digest::sha256(Sha256::digest(bytes).into())
-}
-
 pub(crate) fn parse<'b, T: Deserialize<'b>>(what: &str, bytes: &'b [u8]) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| malformed(what, cut(&error.to_string())))
 }
@@ -448,7 +443,7 @@ impl Config {
         for (diff_id, (blob, size, media_type)) in diff_ids.into_iter().zip(blobs.iter().cloned()) {
             let chain_id = match layers.last() {
                 None => diff_id.clone(),
-                Some(below) => digest_of(format!("{} {diff_id}", below.chain_id).as_bytes()),
+                Some(below) => Digest::of(format!("{} {diff_id}", below.chain_id).as_bytes()),
             };
             layers.push(LayerDescriptor { diff_id, chain_id, blob, size, media_type });
         }

@@ -310,9 +310,7 @@ fn open_registry(target: &str, options: &SourceOptions) -> Result<Opened> {
     let reference = target.parse().map_err(|error: pratique_core::reference::InvalidReference| {
         Error::NoMatch { query: target.to_owned(), hint: format!(": {error}") }
     })?;
-    let (platform, limits) = (options.platform.clone(), options.limits);
-    let registries = Registries::new(RegistryOptions { platform, limits, ..options.registry.clone() })?;
-    Ok(Opened::Image(Box::new(registries.open(&reference)?)))
+    Ok(Opened::Image(Box::new(Registries::new(options)?.open(&reference)?)))
 }
 
 fn open_file(target: &str) -> Result<Opened> {

@@ -2,10 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pratique_fs::registry::readers;
+use pratique_fs::registry::readers::names;
+use pratique_registry::readers;
 
 fuzz_target!(|bytes: &[u8]| {
-    let _ = readers::names(bytes);
+    let _ = names(bytes);
     let _ = readers::token(bytes);
     let _ = readers::helper_answer(bytes);
     assert!(readers::said(bytes).chars().count() <= 301);

@@ -3,7 +3,6 @@
 
 use pratique_core::Digest;
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use super::{ArchiveIndex, split_path};
 use crate::find::{Known, ambiguous, find};
@@ -51,7 +50,7 @@ pub(crate) fn open(index: &ArchiveIndex, query: Option<&str>, options: &SourceOp
     let mut known = Vec::with_capacity(saved.len());
     for image in &saved {
         let config = index.document(&image.config, DOCUMENT_LIMIT);
-        let id = config.as_ref().ok().map(|config| Digest::sha256(Sha256::digest(config).into()));
+        let id = config.as_ref().ok().map(|config| Digest::of(config));
         let (names, digests) = (image.repo_tags.clone(), id.into_iter().collect());
         known.push(Known { names, digests, place: String::new(), item: (image, config) });
     }
@@ -82,7 +81,7 @@ fn assemble(
     }
     let parts = image.layers.iter().map(|layer| index.part(layer)).collect::<Vec<_>>();
     let sizes = parts.iter().map(|part| part.as_ref().map_or(0, |(_, size)| *size)).collect::<Vec<_>>();
-    let id = Digest::sha256(Sha256::digest(config).into());
+    let id = Digest::of(config);
     let manifest = oci::from_config(&id, config, &sizes)?;
     if manifest.layers.len() != parts.len() {
         let reason =

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use pratique_core::reference::{PatternSet, Reference};
 use pratique_core::{Gap, GapKind};
 use pratique_http::{Origin, Uri, join, next_link, plain};
+use pratique_registry::{Client, Document, Wanted};
 use serde::Deserialize;
 
-use super::client::{Client, Document, Wanted};
 use crate::{Error, Result};
 
 /// Bytes of one page at most.

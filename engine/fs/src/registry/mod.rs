@@ -1,58 +1,43 @@
-//! Registries as a source of images, by the OCI distribution specification
-//! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>). Nothing is written to disk: layers are read
-//! as streams, and only those that are read are asked for.
-//!
-//! What is believed: nothing but digests. A tag's document is taken as the registry gives it, and everything below it by
-//! its digest.
+//! Registries as a source of images. Nothing is written to disk: layers are read as streams, and only those that are read
+//! are asked for.
 
-mod blob;
-mod challenge;
-mod client;
 mod expand;
-mod failure;
-mod helper;
-mod login;
-mod options;
-mod token;
 
+use std::io::{self, Read};
 use std::sync::Arc;
 
+use pratique_core::facts::Platform;
 use pratique_core::reference::Reference;
 use pratique_core::{Digest, Gap};
+use pratique_registry::{Client, Document, RemoteBlob, Wanted};
 
-use client::{Client, Document, Wanted};
+pub use pratique_registry::{
+    Credential, LoginFile, Logins, Mirror, Patience, Proxies, RegistryOptions, RetryPolicy,
+};
 
-pub use login::{Credential, LoginFile, Logins};
-pub use options::{Mirror, RegistryOptions};
-pub use pratique_http::{Patience, Proxies, RetryPolicy};
-
-use crate::oci::{DOCUMENT_LIMIT, DocumentKind, ImageManifest, LayerDescriptor, Need, Resolver, digest_of};
-use crate::source::OpenImage;
-use crate::tar::check_digest;
-use crate::{Error, Layer, Result, TarLayer};
+use crate::oci::{DocumentKind, ImageManifest, LayerDescriptor, Need, Resolver};
+use crate::source::{OpenImage, SourceOptions};
+use crate::{Blob, Layer, Limits, Result, TarLayer};
 
 /// The readers of foreign text, for fuzzing.
 #[doc(hidden)]
 pub mod readers {
-    pub use super::challenge::parse as challenges;
     pub use super::expand::parse as names;
-    pub use super::failure::said;
-    pub use super::helper::parse as helper_answer;
-    pub use super::login::Config as LoginConfig;
-    pub use super::token::parse as token;
-    pub use pratique_http::{content_range, join, next_link};
 }
 
-/// A client of registries. Cheap to clone and safe to share; its methods block.
+/// The images of registries. Cheap to clone and safe to share; its methods block.
 #[derive(Clone)]
 pub struct Registries {
     client: Arc<Client>,
+    platform: Platform,
+    limits: Limits,
 }
 
 impl Registries {
-    /// A client. CA files are read here, everything else when it is needed.
-    pub fn new(options: RegistryOptions) -> Result<Self> {
-        Ok(Self { client: Arc::new(Client::new(options)?) })
+    /// Images as `options` want them. CA files are read here, everything else when it is needed.
+    pub fn new(options: &SourceOptions) -> Result<Self> {
+        let client = Arc::new(Client::new(options.registry.clone())?);
+        Ok(Self { client, platform: options.platform.clone(), limits: options.limits })
     }
 
     /// Opens an image. Its documents are read and checked; of its layers nothing is asked for before they are visited.
@@ -64,12 +49,12 @@ impl Registries {
 
     /// What image a reference means, on the platform of the options.
     pub fn manifest(&self, reference: &Reference) -> Result<ImageManifest> {
-        let platform = self.client.options.platform.clone();
+        let platform = self.platform.clone();
         let mut resolver = match reference.digest() {
             Some(digest) => Resolver::new(digest.clone(), "", platform),
             None => {
-                let (digest, document) = self.tagged(reference)?;
-                let media_type = header(&document, "content-type").unwrap_or_default();
+                let (digest, document) = self.client.manifest(reference)?;
+                let media_type = document.header("content-type").unwrap_or_default();
                 let media_type = media_type.split(';').next().unwrap_or_default().trim();
                 let mut resolver = Resolver::new(digest, media_type, platform);
                 resolver.supply(&document.bytes)?;
@@ -94,7 +79,7 @@ impl Registries {
     pub fn digest(&self, reference: &Reference) -> Result<Digest> {
         match reference.digest() {
             Some(digest) => Ok(digest.clone()),
-            None => Ok(self.tagged(reference)?.0),
+            None => Ok(self.client.manifest(reference)?.0),
         }
     }
 
@@ -106,41 +91,23 @@ impl Registries {
     }
 
     fn layer(&self, reference: &Reference, layer: &LayerDescriptor) -> Box<dyn Layer> {
-        let blob = blob::RemoteBlob {
+        let blob = RemoteBlob {
             client: self.client.clone(),
             registry: reference.registry().to_owned(),
             repository: reference.repository().to_owned(),
             digest: layer.blob.clone(),
             size: layer.size,
         };
-        let limits = self.client.options.limits;
-        Box::new(TarLayer::new(blob, layer.blob.clone(), layer.diff_id.clone(), limits))
+        Box::new(TarLayer::new(blob, layer.blob.clone(), layer.diff_id.clone(), self.limits))
     }
 
     fn document(&self, reference: &Reference, wanted: &Wanted, limit: u64) -> Result<Document> {
-        self.client.document(reference.registry(), reference.repository(), wanted, limit)
-    }
-
-    /// What a tag points to, with its digest. A registry that names another digest than its document has is refused.
-    fn tagged(&self, reference: &Reference) -> Result<(Digest, Document)> {
-        let tag = reference.tag_or_latest().unwrap_or_default();
-        let document = self.document(reference, &Wanted::Manifest(tag.to_owned()), DOCUMENT_LIMIT)?;
-        let what = format!("manifest {tag} of {}", reference.name());
-        let digest = match header(&document, "docker-content-digest") {
-            None => digest_of(&document.bytes),
-            Some(said) => {
-                let digest: Digest = said.parse().map_err(|_| Error::Malformed {
-                    what: what.clone(),
-                    reason: "the digest that its registry names is none".to_owned(),
-                })?;
-                check_digest(&what, &document.bytes, &digest)?;
-                digest
-            }
-        };
-        Ok((digest, document))
+        Ok(self.client.document(reference.registry(), reference.repository(), wanted, limit)?)
     }
 }
 
-fn header<'d>(document: &'d Document, name: &str) -> Option<&'d str> {
-    document.headers.get(name)?.to_str().ok()
+impl Blob for RemoteBlob {
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(Box::new(self.open_at(0).map_err(io::Error::other)?))
+    }
 }

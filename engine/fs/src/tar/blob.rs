@@ -6,8 +6,8 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pratique_core::Digest;
+use pratique_core::digest::Hasher;
 use pratique_core::inspect::ReadAt;
-use sha2::{Digest as _, Sha256, Sha512};
 
 use super::ahead::Ahead;
 use super::reader::Skip;
@@ -114,32 +114,6 @@ impl Skip for FileReader {
     }
 }
 
-/// Hashes with the algorithm of a digest.
-enum Hasher {
-    Sha256(Sha256),
-    Sha512(Sha512),
-}
-
-impl Hasher {
-    fn like(digest: &Digest) -> Self {
-        if digest.algorithm() == "sha512" { Self::Sha512(Sha512::new()) } else { Self::Sha256(Sha256::new()) }
-    }
-
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Sha256(hasher) => hasher.update(bytes),
-            Self::Sha512(hasher) => hasher.update(bytes),
-        }
-    }
-
-    fn text(&self) -> String {
-        match self {
-            Self::Sha256(hasher) => format!("sha256:{:x}", hasher.clone().finalize()),
-            Self::Sha512(hasher) => format!("sha512:{:x}", hasher.clone().finalize()),
-        }
-    }
-}
-
 /// Checks that `bytes` have the digest.
 pub(crate) fn check_digest(what: &str, bytes: &[u8], wanted: &Digest) -> Result<()> {
     let mut hasher = Hasher::like(wanted);
@@ -148,11 +122,11 @@ pub(crate) fn check_digest(what: &str, bytes: &[u8], wanted: &Digest) -> Result<
 }
 
 fn compare(what: &str, hasher: &Hasher, wanted: &Digest) -> Result<()> {
-    let got = hasher.text();
-    if got == wanted.as_str() {
+    let got = hasher.digest();
+    if got == *wanted {
         return Ok(());
     }
-    Err(Error::DigestMismatch { what: what.to_owned(), wanted: wanted.to_string(), got })
+    Err(Error::DigestMismatch { what: what.to_owned(), wanted: wanted.to_string(), got: got.to_string() })
 }
 
 /// A reader that hashes what passes.

@@ -8,7 +8,8 @@ use pratique_core::reference::Reference;
 use pratique_fs::registry::{
     Credential, LoginFile, Logins, Mirror, Patience, Proxies, Registries, RegistryOptions, RetryPolicy,
 };
-use pratique_fs::{Error, Layer, OpenImage};
+use pratique_fs::{Error, Layer, OpenImage, SourceOptions};
+use pratique_registry::Error as RegistryError;
 use pratique_testkit::daemons::{Between, Fault, RegistryDaemon, Seen, say};
 use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder};
 
@@ -37,6 +38,10 @@ fn options(ports: &[u16]) -> RegistryOptions {
     }
 }
 
+fn client(registry: RegistryOptions) -> pratique_fs::Result<Registries> {
+    Registries::new(&SourceOptions { registry, ..SourceOptions::default() })
+}
+
 fn reference(port: u16, rest: &str) -> Reference {
     format!("127.0.0.1:{port}/{rest}").parse().expect("a reference")
 }
@@ -55,7 +60,7 @@ fn read_all(opened: &mut OpenImage) -> pratique_fs::Result<()> {
 }
 
 fn open(port: u16) -> pratique_fs::Result<OpenImage> {
-    Registries::new(options(&[port]))?.open(&reference(port, "shop/web:1"))
+    client(options(&[port]))?.open(&reference(port, "shop/web:1"))
 }
 
 /// Opens `shop/web:1` through faults, and reads it whole.
@@ -80,7 +85,7 @@ fn an_image_is_opened_by_tag_and_digest_and_only_what_is_read_is_downloaded() {
     assert_eq!(read(opened.layers[1].as_mut()).unwrap(), 1);
     assert_eq!((between.count(base), between.count(top)), (0, 1));
 
-    let registries = Registries::new(options(&[server.port])).unwrap();
+    let registries = client(options(&[server.port])).unwrap();
     let by_digest = reference(server.port, &format!("shop/web@{}", built.manifest));
     let mut opened = registries.open(&by_digest).unwrap();
     assert_eq!(opened.manifest.image, built.config);
@@ -94,7 +99,7 @@ fn patterns_mean_the_tags_and_repositories_that_there_are() {
     for name in ["team/a:1.0", "team/a:1.1", "team/a:latest", "team/b:latest", "other/c:1.0"] {
         server.push(&image(), name, &[]);
     }
-    let registries = Registries::new(options(&[server.port])).unwrap();
+    let registries = client(options(&[server.port])).unwrap();
     let expand = |text: &str| {
         let (found, gaps) = registries.expand(&format!("127.0.0.1:{}/{text}", server.port)).unwrap();
         assert_eq!(gaps.len(), 0, "{gaps:?}");
@@ -120,7 +125,7 @@ fn a_login_file_opens_a_registry_with_passwords() {
     server.push(&image(), "shop/web:1", &["--dest-creds", "me:correct horse"]);
 
     let error = open(server.port).map(drop).unwrap_err();
-    assert!(matches!(error, Error::Registry { status: Some(401), .. }), "{error}");
+    assert!(matches!(error, Error::Registry(RegistryError::Request { status: Some(401), .. })), "{error}");
     assert!(error.to_string().contains("docker login"), "{error}");
 
     let path = server.folder.path().join("config.json");
@@ -129,13 +134,13 @@ fn a_login_file_opens_a_registry_with_passwords() {
     fs::write(&path, format!(r#"{{"auths": {{"{host}": {{"auth": "bWU6Y29ycmVjdCBob3JzZQ=="}}}}}}"#))
         .unwrap();
     let logins = Logins { given: Vec::new(), files: vec![LoginFile { path, required: true }] };
-    let registries = Registries::new(RegistryOptions { logins, ..options(&[server.port]) }).unwrap();
+    let registries = client(RegistryOptions { logins, ..options(&[server.port]) }).unwrap();
     let mut opened = registries.open(&reference(server.port, "shop/web:1")).unwrap();
     read_all(&mut opened).unwrap();
 
     let wrong = Credential::Password { user: "me".to_owned(), password: "hush-hush".to_owned() };
     let logins = Logins { given: vec![(host, wrong)], files: Vec::new() };
-    let registries = Registries::new(RegistryOptions { logins, ..options(&[server.port]) }).unwrap();
+    let registries = client(RegistryOptions { logins, ..options(&[server.port]) }).unwrap();
     let error = registries.open(&reference(server.port, "shop/web:1")).map(drop).unwrap_err().to_string();
     assert!(error.contains("401") && !error.contains("hush-hush"), "{error}");
 }
@@ -179,7 +184,7 @@ fn tokens_are_bought_for_the_login_and_anew_when_they_expire_in_the_middle_of_a_
     own.set(between.port).unwrap();
     let login = Credential::Password { user: "me".to_owned(), password: "secret".to_owned() };
     let logins = Logins { given: vec![(format!("127.0.0.1:{}", between.port), login)], files: Vec::new() };
-    let registries = Registries::new(RegistryOptions { logins, ..options(&[between.port]) }).unwrap();
+    let registries = client(RegistryOptions { logins, ..options(&[between.port]) }).unwrap();
     let mut opened = registries.open(&reference(between.port, "shop/web:1")).unwrap();
     read_all(&mut opened).unwrap();
     assert!(between.count("/token?") >= 2, "{:?}", between.seen());
@@ -207,7 +212,7 @@ fn an_own_authority_is_trusted_when_it_is_named() {
     server.push(&image(), "shop/web:1", &[]);
 
     let open = |more: RegistryOptions| {
-        let mut opened = Registries::new(more)?.open(&reference(server.port, "shop/web:1"))?;
+        let mut opened = client(more)?.open(&reference(server.port, "shop/web:1"))?;
         read_all(&mut opened)
     };
     let error = open(options(&[])).unwrap_err().to_string();
@@ -219,7 +224,7 @@ fn an_own_authority_is_trusted_when_it_is_named() {
 #[test]
 fn plain_http_wants_to_be_named() {
     let server = RegistryDaemon::plain();
-    let error = Registries::new(options(&[])).unwrap().open(&reference(server.port, "shop/web:1"));
+    let error = client(options(&[])).unwrap().open(&reference(server.port, "shop/web:1"));
     let error = error.map(drop).unwrap_err().to_string();
     assert!(error.contains("insecure registry"), "{error}");
 }
@@ -276,7 +281,7 @@ fn changed_bytes_are_found_by_their_digest() {
     let (_, result) =
         through(|seen| if seen.path.contains("/manifests/1") { Fault::Change } else { Fault::Pass });
     let error = result.unwrap_err();
-    assert!(matches!(error, Error::DigestMismatch { .. }), "{error}");
+    assert!(matches!(error, Error::Registry(RegistryError::DigestMismatch { .. })), "{error}");
 }
 
 #[test]
@@ -323,7 +328,7 @@ fn another_host_never_sees_the_login() {
     let login = Credential::Password { user: "me".to_owned(), password: "secret".to_owned() };
     let logins = Logins { given: vec![(format!("127.0.0.1:{}", registry.port), login)], files: Vec::new() };
     let open = |ports: &[u16]| {
-        let registries = Registries::new(RegistryOptions { logins: logins.clone(), ..options(ports) })?;
+        let registries = client(RegistryOptions { logins: logins.clone(), ..options(ports) })?;
         read_all(&mut registries.open(&reference(registry.port, "shop/web:1"))?)
     };
     open(&[registry.port, store.port]).unwrap();
@@ -337,7 +342,7 @@ fn another_host_never_sees_the_login() {
 fn a_registry_that_hangs_is_given_up() {
     let silent = Between::new(1, |_| Fault::Hang);
     let patience = Patience { answer: Duration::from_millis(50), ..Patience::default() };
-    let registries = Registries::new(RegistryOptions { patience, ..options(&[silent.port]) }).unwrap();
+    let registries = client(RegistryOptions { patience, ..options(&[silent.port]) }).unwrap();
     let error = registries.open(&reference(silent.port, "shop/web:1")).map(drop).unwrap_err().to_string();
     assert!(error.contains("no answer in time"), "{error}");
     assert_eq!(silent.seen().len(), 4);
@@ -354,7 +359,7 @@ fn a_mirror_goes_first_and_its_registry_stands_in() {
     let image: Reference = "registry.invalid/shop/web:1".parse().unwrap();
     let open = |mirrors| {
         let options = RegistryOptions { mirrors, ..options(&[server.port]) };
-        read_all(&mut Registries::new(options)?.open(&image)?)
+        read_all(&mut client(options)?.open(&image)?)
     };
     open(vec![mirror(server.port, "hub")]).unwrap();
     open(vec![mirror(server.port, "elsewhere"), mirror(server.port, "hub")]).unwrap();
@@ -368,7 +373,7 @@ fn what_is_behind_a_proxy_is_asked_through_it() {
     let proxy = Between::new(1, |_| say("403 Forbidden", ""));
     let url = format!("http://me:hush@127.0.0.1:{}", proxy.port);
     let proxies = Proxies { https: Some(url), ..Proxies::default() };
-    let registries = Registries::new(RegistryOptions { proxies, ..options(&[]) }).unwrap();
+    let registries = client(RegistryOptions { proxies, ..options(&[]) }).unwrap();
     let image: Reference = "registry.invalid/shop/web:1".parse().unwrap();
     let error = registries.open(&image).map(drop).unwrap_err().to_string();
     assert!(error.contains("proxy") && !error.contains("hush"), "{error}");

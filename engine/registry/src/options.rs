@@ -2,21 +2,15 @@
 
 use std::path::PathBuf;
 
-use pratique_core::facts::Platform;
 use pratique_core::reference::Reference;
 use pratique_http::{Patience, Proxies, RetryPolicy};
 
-use super::login::Logins;
-use crate::oci::host_platform;
-use crate::{Error, Limits, Result};
+use crate::login::Logins;
+use crate::{Error, Result};
 
 /// How registries are reached. [`RegistryOptions::default`] looks at no environment: no logins, no proxies.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct RegistryOptions {
-    /// The image that is wanted of an index for several platforms.
-    pub platform: Platform,
-    /// How much of a layer is read.
-    pub limits: Limits,
     /// Registries (`host[:port]`) that may have certificates nobody vouches for, or speak plain HTTP. https is tried
     /// first. Mirrors and token services count by their own names.
     pub insecure: Vec<String>,
@@ -43,22 +37,6 @@ pub struct Mirror {
     pub location: String,
 }
 
-impl Default for RegistryOptions {
-    fn default() -> Self {
-        Self {
-            platform: host_platform(),
-            limits: Limits::default(),
-            insecure: Vec::new(),
-            mirrors: Vec::new(),
-            ca_files: Vec::new(),
-            logins: Logins::default(),
-            proxies: Proxies::default(),
-            retry: RetryPolicy::default(),
-            patience: Patience::default(),
-        }
-    }
-}
-
 impl RegistryOptions {
     /// With the login files and the proxies of this user.
     pub fn of_user() -> Self {
@@ -68,23 +46,23 @@ impl RegistryOptions {
 
 /// A repository at a place that may have it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Place {
+pub(crate) struct Place {
     /// The registry as references and login files name it.
-    pub(super) registry: String,
+    pub(crate) registry: String,
     /// The repository there; empty where the registry as a whole is meant.
-    pub(super) repository: String,
+    pub(crate) repository: String,
 }
 
 impl Place {
     /// Host and port to speak to.
-    pub(super) fn address(&self) -> &str {
+    pub(crate) fn address(&self) -> &str {
         // References name Docker Hub by another host than the one its registry has.
         if self.registry == "docker.io" { "registry-1.docker.io" } else { &self.registry }
     }
 }
 
 /// Where a repository may be found: at the registry's mirrors, then at the registry.
-pub(super) fn places(mirrors: &[Mirror], registry: &str, repository: &str) -> Result<Vec<Place>> {
+pub(crate) fn places(mirrors: &[Mirror], registry: &str, repository: &str) -> Result<Vec<Place>> {
     let mut places = Vec::new();
     for mirror in mirrors.iter().filter(|mirror| mirror.registry == registry) {
         let location = mirror.location.trim_end_matches('/');

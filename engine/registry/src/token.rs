@@ -10,9 +10,9 @@ use base64::prelude::BASE64_STANDARD;
 use pratique_http::{Failure, Kind, Origin, Transport, Uri, encode};
 use serde::Deserialize;
 
-use super::challenge::Challenge;
-use super::failure::said;
-use super::login::Credential;
+use crate::challenge::Challenge;
+use crate::failure::said;
+use crate::login::Credential;
 
 /// Bytes of a token service's answer at most.
 const ANSWER_LIMIT: u64 = 1 << 20;
@@ -22,9 +22,9 @@ const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// What goes with requests to one repository.
 #[derive(Clone)]
-pub(super) struct Grant {
+pub(crate) struct Grant {
     /// The `Authorization` header.
-    pub(super) header: String,
+    pub(crate) header: String,
     /// What must not be shown should a registry repeat it.
     secrets: Vec<String>,
     /// When it is to be bought anew, and by what challenge; none if it lasts.
@@ -33,24 +33,24 @@ pub(super) struct Grant {
 
 impl Grant {
     /// User and password.
-    pub(super) fn basic(user: &str, password: &str) -> Self {
+    pub(crate) fn basic(user: &str, password: &str) -> Self {
         let encoded = BASE64_STANDARD.encode(format!("{user}:{password}"));
         let header = format!("Basic {encoded}");
         Self { header, secrets: vec![encoded, password.to_owned()], expiry: None }
     }
 
     /// A token that is used as it is.
-    pub(super) fn bearer(token: &str) -> Self {
+    pub(crate) fn bearer(token: &str) -> Self {
         Self { header: format!("Bearer {token}"), secrets: vec![token.to_owned()], expiry: None }
     }
 
     /// The challenge to answer anew, once this has expired.
-    pub(super) fn expired(&self, now: Instant) -> Option<&Challenge> {
+    pub(crate) fn expired(&self, now: Instant) -> Option<&Challenge> {
         self.expiry.as_ref().filter(|(until, _)| *until <= now).map(|(_, challenge)| challenge)
     }
 
     /// A text without the secrets.
-    pub(super) fn withhold(&self, text: String) -> String {
+    pub(crate) fn withhold(&self, text: String) -> String {
         withhold(text, &self.secrets)
     }
 }
@@ -73,7 +73,7 @@ struct Bought {
 }
 
 /// Buys a token. `credential` is what the registry's login is; none: anonymously.
-pub(super) fn buy(
+pub(crate) fn buy(
     transport: &Transport,
     challenge: &Challenge,
     usual_scope: &str,

@@ -6,43 +6,52 @@ use std::sync::Arc;
 use pratique_core::Digest;
 use pratique_http::{Failure, Kind, Stream, content_range};
 
-use super::client::{Client, Wanted};
-use super::options::{Place, places};
-use crate::Blob;
+use crate::Result;
+use crate::client::{Client, Wanted};
+use crate::options::{Place, places};
 
 /// Bytes after which earlier failures are forgotten: no server makes a client connect for every byte.
 const PROGRESS: u64 = 1 << 20;
 
 /// A blob in a registry. Nothing is asked for before it is read.
-pub(super) struct RemoteBlob {
-    pub(super) client: Arc<Client>,
-    pub(super) registry: String,
-    pub(super) repository: String,
-    pub(super) digest: Digest,
+#[derive(Clone)]
+pub struct RemoteBlob {
+    /// Who asks.
+    pub client: Arc<Client>,
+    /// Where it is.
+    pub registry: String,
+    /// Of which repository.
+    pub repository: String,
+    /// What names it. It is not checked here.
+    pub digest: Digest,
     /// Its bytes by its descriptor. More or less of them is an error.
-    pub(super) size: u64,
+    pub size: u64,
 }
 
-impl Blob for RemoteBlob {
-    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        let places = places(&self.client.options.mirrors, &self.registry, &self.repository);
-        let places = places.map_err(io::Error::other)?;
-        Ok(Box::new(BlobReader {
+impl RemoteBlob {
+    /// Starts reading after the first `at` bytes, which were had before; at most all of them.
+    ///
+    /// # Errors
+    /// If a mirror's name is none.
+    pub fn open_at(&self, at: u64) -> Result<BlobReader> {
+        Ok(BlobReader {
             client: self.client.clone(),
-            places,
+            places: places(&self.client.options.mirrors, &self.registry, &self.repository)?,
             place: 0,
             digest: self.digest.clone(),
             size: self.size,
-            at: 0,
+            at: at.min(self.size),
             progress: 0,
             failed: 0,
             etag: None,
             stream: None,
-        }))
+        })
     }
 }
 
-struct BlobReader {
+/// Reads a blob, and takes it up again where it broke. Errors of the way there are of the kind
+/// [`io::ErrorKind::ConnectionAborted`] and hold a [`crate::Error`]; what cannot be the blob is [`io::ErrorKind::InvalidData`].
+pub struct BlobReader {
     client: Arc<Client>,
     /// Where it may be found; the last is the registry itself.
     places: Vec<Place>,

@@ -7,16 +7,18 @@ use std::thread;
 use std::time::Instant;
 
 use pratique_core::Digest;
+use pratique_core::digest::Hasher;
+use pratique_core::reference::Reference;
 use pratique_http::{
     Answer, Failure, HeaderMap, Kind, Origin, StatusCode, Transport, TransportOptions, Uri, retry_after,
 };
 
-use super::challenge::{self, Challenge};
-use super::failure::{into_error, said};
-use super::login::Credential;
-use super::options::{Place, RegistryOptions, places};
-use super::token::{self, Grant};
-use crate::{Error, Result};
+use crate::challenge::{self, Challenge};
+use crate::failure::{into_error, said};
+use crate::login::Credential;
+use crate::options::{Place, RegistryOptions, places};
+use crate::token::{self, Grant};
+use crate::{DOCUMENT_LIMIT, Error, Result};
 
 /// Bytes that are read of an error's body.
 const ERROR_LIMIT: u64 = 64 << 10;
@@ -26,7 +28,7 @@ const DOCUMENTS: &str = "application/vnd.oci.image.index.v1+json, application/vn
 
 /// What is asked of a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub enum Wanted {
     /// An index or manifest, by tag or digest.
     Manifest(String),
     /// A blob, by its digest.
@@ -55,8 +57,8 @@ impl Wanted {
         }
     }
 
-    /// For messages.
-    pub(super) fn describe(&self, repository: &str) -> String {
+    /// For messages: what it is, and of which repository.
+    pub fn describe(&self, repository: &str) -> String {
         match self {
             Self::Catalogue => self.to_string(),
             _ => format!("{self} of {repository}"),
@@ -76,18 +78,27 @@ impl fmt::Display for Wanted {
 }
 
 /// A document and its headers.
-pub(super) struct Document {
-    pub(super) bytes: Vec<u8>,
-    pub(super) headers: HeaderMap,
+pub struct Document {
+    /// What it is.
+    pub bytes: Vec<u8>,
+    /// The answer's headers.
+    pub headers: HeaderMap,
     /// Where it came from.
-    pub(super) place: Place,
+    pub(crate) place: Place,
     /// Its URL.
-    pub(super) uri: Uri,
+    pub uri: Uri,
+}
+
+impl Document {
+    /// A header's value, if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
 }
 
 /// A client of all registries. Safe to share.
-pub(super) struct Client {
-    pub(super) options: RegistryOptions,
+pub struct Client {
+    pub(crate) options: RegistryOptions,
     transport: Transport,
     grants: Mutex<HashMap<(Place, String), Grant>>,
     /// Whether an insecure registry speaks TLS, once it is known.
@@ -95,7 +106,11 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(options: RegistryOptions) -> Result<Self> {
+    /// A client; nothing is asked yet.
+    ///
+    /// # Errors
+    /// If a CA file cannot be used.
+    pub fn new(options: RegistryOptions) -> Result<Self> {
         let transport = Transport::new(TransportOptions {
             proxies: options.proxies.clone(),
             insecure: options.insecure.clone(),
@@ -105,8 +120,40 @@ impl Client {
         Ok(Self { options, transport, grants: Mutex::default(), tls: Mutex::default() })
     }
 
+    /// What a reference points to, an index or manifest, with its digest. A document that has another digest than the
+    /// reference or the registry says is refused.
+    ///
+    /// # Errors
+    /// If the registry does not give it, or gives another one.
+    pub fn manifest(&self, reference: &Reference) -> Result<(Digest, Document)> {
+        let named = reference.digest().map(Digest::as_str);
+        let wanted = Wanted::Manifest(named.or(reference.tag_or_latest()).unwrap_or_default().to_owned());
+        let document =
+            self.document(reference.registry(), reference.repository(), &wanted, DOCUMENT_LIMIT)?;
+        let what = || wanted.describe(&reference.name());
+        let said = match (reference.digest(), document.header("docker-content-digest")) {
+            (Some(digest), _) => digest.clone(),
+            (None, None) => return Ok((Digest::of(&document.bytes), document)),
+            (None, Some(said)) => said.parse().map_err(|_| Error::Malformed {
+                what: what(),
+                reason: "the digest that its registry names is none".to_owned(),
+            })?,
+        };
+        let mut hasher = Hasher::like(&said);
+        hasher.update(&document.bytes);
+        let got = hasher.digest();
+        if got != said {
+            let (wanted, got) = (said.to_string(), got.to_string());
+            return Err(Error::DigestMismatch { what: what(), wanted, got });
+        }
+        Ok((said, document))
+    }
+
     /// Reads a document of at most `limit` bytes.
-    pub(super) fn document(
+    ///
+    /// # Errors
+    /// If the registry does not give it, or it has more.
+    pub fn document(
         &self,
         registry: &str,
         repository: &str,
@@ -120,7 +167,10 @@ impl Client {
     }
 
     /// Reads what a document's `Link` leads to, at the place that gave the document.
-    pub(super) fn linked(&self, from: &Document, uri: &Uri, wanted: &Wanted, limit: u64) -> Result<Document> {
+    ///
+    /// # Errors
+    /// As for [`Client::document`].
+    pub fn linked(&self, from: &Document, uri: &Uri, wanted: &Wanted, limit: u64) -> Result<Document> {
         let Place { registry, repository } = &from.place;
         self.persevere(|_| self.read(from.place.clone(), uri.clone(), wanted, limit))
             .map_err(|failure| self.error(failure, registry, repository, wanted))
@@ -137,7 +187,7 @@ impl Client {
     }
 
     /// Starts reading a blob, once: from the start, or with the headers that ask for what comes later.
-    pub(super) fn blob(
+    pub(crate) fn blob(
         &self,
         place: &Place,
         digest: &Digest,
@@ -184,13 +234,13 @@ impl Client {
     }
 
     /// Waits before the next try after `failed` of them; none if there is to be none.
-    pub(super) fn pause(&self, failure: &Failure, failed: u32) -> Option<()> {
+    pub(crate) fn pause(&self, failure: &Failure, failed: u32) -> Option<()> {
         let pause = self.options.retry.pause(failed, failure.asked, fastrand::f64());
         pause.filter(|_| failure.may_pass()).map(thread::sleep)
     }
 
     /// The error for people.
-    pub(super) fn error(&self, failure: Failure, registry: &str, repository: &str, wanted: &Wanted) -> Error {
+    pub(crate) fn error(&self, failure: Failure, registry: &str, repository: &str, wanted: &Wanted) -> Error {
         into_error(failure, registry, &wanted.describe(repository), &self.options.logins.places())
     }
 

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
-use super::helper;
+use crate::helper;
 
 /// Bytes of one login file at most.
 const FILE_LIMIT: u64 = 4 << 20;
@@ -74,7 +74,7 @@ impl Logins {
     }
 
     /// The login for a repository, if there is one. A file that cannot be read is an error.
-    pub(super) fn find(&self, host: &str, repository: &str) -> Result<Option<Credential>, LoginError> {
+    pub(crate) fn find(&self, host: &str, repository: &str) -> Result<Option<Credential>, LoginError> {
         if let Some(key) = best_key(self.given.iter().map(|(key, _)| key.as_str()), host, repository) {
             return Ok(self
                 .given
@@ -107,7 +107,7 @@ impl Logins {
     }
 
     /// Names of the files, for messages.
-    pub(super) fn places(&self) -> String {
+    pub(crate) fn places(&self) -> String {
         self.files.iter().map(|file| file.path.display().to_string()).collect::<Vec<_>>().join(", ")
     }
 }
@@ -115,7 +115,7 @@ impl Logins {
 /// Why logins could not be looked up; says no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct LoginError(pub(super) String);
+pub(crate) struct LoginError(pub(crate) String);
 
 fn files(variable: impl Fn(&str) -> Option<PathBuf>) -> Vec<LoginFile> {
     if let Some(path) = variable("REGISTRY_AUTH_FILE") {

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 
-use super::login::Credential;
+use crate::login::Credential;
 
 /// How long a helper may take: those of the clouds ask their own services.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes of an answer at most.
 const ANSWER_LIMIT: u64 = 1 << 20;
 /// The user name by which a helper says that its secret is an identity token.
@@ -32,7 +32,7 @@ struct Answer {
 
 /// Asks `docker-credential-NAME` for the login of a registry; none if it has none. The error says no word of what the
 /// helper said, which may hold a secret.
-pub(super) fn get(name: &str, server: &str, patience: Duration) -> Result<Option<Credential>, String> {
+pub(crate) fn get(name: &str, server: &str, patience: Duration) -> Result<Option<Credential>, String> {
     let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
     if name.is_empty() || !name.bytes().all(good) {
         return Err("a credential helper's name has letters, digits, `.`, `_` and `-` only".to_owned());

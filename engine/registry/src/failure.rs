@@ -1,18 +1,57 @@
 //! What registries say of a failure, and what to do about it.
 
-use pratique_http::{Failure, Kind, plain};
+use pratique_http::{CaError, Failure, Kind, plain};
 use serde::Deserialize;
 
-use crate::Error;
+/// Why a registry could not be asked, or did not give what it was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It did not give what it was asked for.
+    #[error("registry {registry}: {asked}: {reason}")]
+    Request {
+        /// Host and port.
+        registry: String,
+        /// What was asked for.
+        asked: String,
+        /// Status of its answer, if there was one.
+        status: Option<u16>,
+        /// What it said, and what to do.
+        reason: String,
+    },
+    /// A manifest does not have the digest it is named by.
+    #[error(
+        "{what} has another digest than it is named by: wanted {wanted}, got {got}; it was changed or damaged"
+    )]
+    DigestMismatch {
+        /// What was read.
+        what: String,
+        /// Digest it should have.
+        wanted: String,
+        /// Digest it has.
+        got: String,
+    },
+    /// What names a place or a content is no name.
+    #[error("{what} is malformed: {reason}")]
+    Malformed {
+        /// What was read.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file of certificate authorities cannot be used.
+    #[error(transparent)]
+    Ca(#[from] CaError),
+}
 
 /// The error for people: what was asked of whom, what happened, what to do.
-pub(super) fn into_error(failure: Failure, registry: &str, asked: &str, logins: &str) -> Error {
+pub(crate) fn into_error(failure: Failure, registry: &str, asked: &str, logins: &str) -> Error {
     let status = match failure.kind {
         Kind::Status(status) => Some(status),
         _ => None,
     };
     let reason = format!("{}{}", failure.text, advice(failure.kind, registry, logins));
-    Error::Registry { registry: registry.to_owned(), asked: asked.to_owned(), status, reason }
+    Error::Request { registry: registry.to_owned(), asked: asked.to_owned(), status, reason }
 }
 
 fn advice(kind: Kind, registry: &str, logins: &str) -> String {
