@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use jiff::Timestamp;
-use pratique_fs::registry::RegistryOptions;
+use pratique_fs::registry::{Logins, Mirror, RegistryOptions};
 use pratique_http::TransportOptions;
 use pratique_vulns::Database;
 use pratique_vulns::fetch::{self, Address, Client, Feeds, Store, Updated};
@@ -39,6 +39,8 @@ pub(crate) struct Kept {
     store: Store,
     feeds: Feeds,
     transport: TransportOptions,
+    logins: Logins,
+    mirrors: Vec<Mirror>,
     offline: bool,
     quiet: bool,
     /// What failed once in this run is not tried for every target again.
@@ -64,6 +66,8 @@ impl Kept {
                 ca_files: registry.ca_files.clone(),
                 patience: registry.patience,
             },
+            logins: registry.logins.clone(),
+            mirrors: registry.mirrors.clone(),
             offline: common.offline,
             quiet: common.quiet,
             failed: RefCell::default(),
@@ -80,7 +84,8 @@ impl Kept {
         }
         let line = Fetching::new(self.quiet);
         let progress = |progress: fetch::Progress<'_>| line.note(progress);
-        let client = Client::new(self.transport.clone(), Default::default(), &progress)?;
+        let client = Client::new(self.transport.clone(), Default::default(), &progress)?
+            .for_registries(self.logins.clone(), self.mirrors.clone());
         Ok(self.store.update(wanted, &self.feeds, &client, now)?)
     }
 
@@ -122,7 +127,7 @@ impl Kept {
     }
 
     fn asks_the_network(&self) -> bool {
-        matches!(self.feeds.advisories, Address::Http(_))
+        !matches!(self.feeds.advisories, Address::Path(_))
     }
 
     fn warn(&self, warning: &str) {

@@ -249,8 +249,8 @@ pub(crate) struct Common {
     #[arg(long, env = "PRATIQUE_OFFLINE")]
     pub(crate) offline: bool,
 
-    /// Where advisories come from: a URL or a folder in OSV's published layout, a zip of such a folder, or a database
-    /// [default: OSV's public export].
+    /// Where advisories come from: a URL or a folder in OSV's published layout, a zip of such a folder, an artifact of a
+    /// registry (oci://REGISTRY/REPOSITORY:TAG), or a database [default: OSV's public export].
     #[arg(long, value_name = "ADDRESS", env = "PRATIQUE_DB_SOURCE")]
     pub(crate) db_source: Option<String>,
 

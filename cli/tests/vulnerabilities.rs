@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use common::{layout, text};
+use pratique_testkit::daemons::RegistryDaemon;
 use pratique_testkit::{
     CVSS_CRITICAL as CRITICAL, CVSS_LOW as LOW, LayerBuilder, Spoil, WebServer, osv_archive as archive,
     osv_record as record,
@@ -511,4 +512,27 @@ fn a_policy_decides_as_the_webhook_would() {
         let (_, err) = fixture.ends_with(3, &scan(&[]));
         assert!(err.contains(reason), "{content}: {err}");
     }
+}
+
+#[test]
+fn advisories_come_from_an_artifact_of_a_registry_too() {
+    let fixture = Fixture::new();
+    let registry = RegistryDaemon::plain();
+    registry.push_artifact("team/osv", "1", &[("Debian/all.zip", &debian())], None);
+    let place = format!("127.0.0.1:{}", registry.port);
+    let source = format!("oci://{place}/team/osv:1");
+    let update = ["db", "update", "Debian", "--db-source", &source, "--insecure-registry", &place];
+    let (out, _) = fixture.ends_with(0, &update);
+    assert!(out.contains("the database is a new one; it has Debian"), "{out}");
+    let (out, _) = fixture.ends_with(0, &update);
+    assert!(out.contains("nothing has changed"), "{out}");
+    // What is fresh is not asked for.
+    drop(registry);
+    let report = fixture.report(1, &["scan", "oci:image", "--db-source", &source]);
+    assert_eq!(flaws(&report), ["CVE-2026-0001", "CVE-2026-0002"]);
+    assert_eq!(fixture.asked(), [""; 0]);
+    let (_, said) = fixture.ends_with(4, &["db", "update", "--db-source", &source, "--offline"]);
+    assert!(said.contains(&source) && said.contains("--offline"), "{said}");
+    let (_, said) = fixture.ends_with(3, &["db", "update", "Debian", "--db-source", "oci://team/osv"]);
+    assert!(said.contains("oci://registry/repository:tag"), "{said}");
 }

@@ -1,5 +1,6 @@
 //! Real runtimes, stores and registries for tests: Debian's, each with all it writes in a temporary folder.
 
+mod artifact;
 mod containerd;
 mod docker;
 mod registry;

@@ -12,6 +12,7 @@ use pratique_http::{
     Answer, CaError, Failure, Kind, RetryPolicy, Stream, Transport, TransportOptions, Uri, content_range,
     retry_after,
 };
+use pratique_registry::{Logins, Mirror, RegistryOptions};
 use sha2::{Digest as _, Sha256};
 
 use super::FetchError;
@@ -36,13 +37,15 @@ pub enum Progress<'a> {
 }
 
 /// A small file, and what names its content.
-type Content = (Vec<u8>, Option<String>);
+pub(super) type Content = (Vec<u8>, Option<String>);
 
 /// Asks servers.
 pub struct Client<'a> {
+    options: TransportOptions,
     transport: Transport,
     retry: RetryPolicy,
-    stall: std::time::Duration,
+    logins: Logins,
+    mirrors: Vec<Mirror>,
     /// Told how far things are.
     pub progress: &'a dyn Fn(Progress<'_>),
 }
@@ -70,7 +73,7 @@ impl<E: Into<Failure>> From<E> for Trouble {
 }
 
 impl<'a> Client<'a> {
-    /// A client; nothing is asked yet.
+    /// A client that knows no logins and mirrors of registries; nothing is asked yet.
     ///
     /// # Errors
     /// If a CA file cannot be used.
@@ -79,8 +82,28 @@ impl<'a> Client<'a> {
         retry: RetryPolicy,
         progress: &'a dyn Fn(Progress<'_>),
     ) -> Result<Self, CaError> {
-        let stall = options.patience.stall;
-        Ok(Self { transport: Transport::new(options)?, retry, stall, progress })
+        let transport = Transport::new(options.clone())?;
+        Ok(Self { options, transport, retry, logins: Logins::default(), mirrors: Vec::new(), progress })
+    }
+
+    /// With these logins and mirrors of registries.
+    #[must_use]
+    pub fn for_registries(self, logins: Logins, mirrors: Vec<Mirror>) -> Self {
+        Self { logins, mirrors, ..self }
+    }
+
+    /// The same for registries.
+    pub(super) fn registries(&self) -> pratique_registry::Result<pratique_registry::Client> {
+        let TransportOptions { proxies, insecure, ca_files, patience } = self.options.clone();
+        pratique_registry::Client::new(RegistryOptions {
+            insecure,
+            mirrors: self.mirrors.clone(),
+            ca_files,
+            logins: self.logins.clone(),
+            proxies,
+            retry: self.retry,
+            patience,
+        })
     }
 
     /// Reads a small file whole: none if it is as `etag` says. With it comes what names its content.
@@ -180,7 +203,7 @@ impl<'a> Client<'a> {
             OpenOptions::new().create(true).write(true).truncate(false).open(file).map_err(failed)?;
         out.set_len(start).map_err(failed)?;
         io::Seek::seek(&mut out, io::SeekFrom::Start(start)).map_err(failed)?;
-        let mut stream = Stream::new(answer, self.stall);
+        let mut stream = Stream::new(answer, self.options.patience.stall);
         let mut buffer = vec![0; 256 << 10];
         let mut had = start;
         loop {
@@ -258,7 +281,7 @@ impl<'a> Client<'a> {
 }
 
 /// Where the name of a half-fetched file's content is kept.
-fn beside(file: &Path) -> PathBuf {
+pub(super) fn beside(file: &Path) -> PathBuf {
     file.with_extension("etag")
 }
 

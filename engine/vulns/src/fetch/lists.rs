@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::{Address, Client, FetchError};
+use super::artifact::Artifact;
+use super::{Address, Client, ESTIMATES, EXPLOITED, FetchError};
 use crate::exploits::{self, Exploits};
 
 /// Bytes of a list at most, unpacked.
@@ -28,6 +29,15 @@ impl List {
         }
     }
 
+    /// The file as its publisher names it.
+    fn published(self) -> &'static str {
+        let address = match self {
+            Self::Exploited => EXPLOITED,
+            Self::Estimates => ESTIMATES,
+        };
+        address.rsplit_once('/').map_or(address, |(_, name)| name)
+    }
+
     /// Adds what a list says.
     fn add(self, exploits: &mut Exploits, bytes: &[u8]) -> Result<(), String> {
         match self {
@@ -45,25 +55,35 @@ impl List {
         self,
         client: &Client<'_>,
         address: &Address,
+        opened: Option<&Artifact>,
         folder: &Path,
         etag: &mut Option<String>,
     ) -> Result<bool, FetchError> {
         let file = folder.join(self.file());
-        let bytes = match address {
-            Address::Http(address) => {
-                let known = etag.as_deref().filter(|_| file.exists());
-                match client.read(address, known, LIMIT)? {
-                    None => return Ok(false),
-                    Some((bytes, named)) => {
-                        *etag = named;
-                        bytes
+        let known = etag.clone().filter(|_| file.exists());
+        let came = match address {
+            Address::Http(address) => client.read(address, known.as_deref(), LIMIT)?,
+            Address::Artifact(reference) => {
+                let own;
+                let artifact = match opened.filter(|opened| opened.is(reference)) {
+                    Some(opened) => opened,
+                    None => {
+                        own = Artifact::open(reference, client)?;
+                        &own
                     }
+                };
+                // Whoever pushes advisories need not push lists.
+                if !artifact.has(self.published()) {
+                    return Ok(false);
                 }
+                artifact.read(self.published(), known.as_deref(), LIMIT)?
             }
-            Address::Path(path) => fs::read(path).map_err(FetchError::io(path))?,
+            Address::Path(path) => Some((fs::read(path).map_err(FetchError::io(path))?, None)),
         };
+        let Some((bytes, named)) = came else { return Ok(false) };
         let bytes = unpacked(bytes).map_err(|error| FetchError::refused(address, error.to_string()))?;
         if fs::read(&file).is_ok_and(|had| had == bytes) {
+            *etag = named;
             return Ok(false);
         }
         self.add(&mut Exploits::new(), &bytes).map_err(|reason| FetchError::refused(address, reason))?;
@@ -74,6 +94,7 @@ impl List {
             Ok(())
         };
         write().map_err(FetchError::io(&file))?;
+        *etag = named;
         Ok(true)
     }
 }

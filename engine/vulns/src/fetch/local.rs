@@ -60,7 +60,7 @@ impl Store {
                 *address = None;
             }
         }
-        self.refresh_lists(&feeds, client, &mut state, &mut updated)?;
+        self.refresh_lists(&feeds, None, client, &mut state, &mut updated)?;
         self.build(folder, &names, client, now)?;
         let address = path.display().to_string();
         let held = |name: String| (name, Held { address: address.clone(), checked: now, ..Held::default() });

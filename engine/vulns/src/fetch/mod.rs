@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <base>/<ecosystem>/all.zip, modified_id.csv, <id>.json ──► store: osv/<ecosystem>/… ──► database
+//! oci://registry/repository, layers <ecosystem>/all.zip ────►
 //! a folder, a zip of records, a built database ─────────────────────────────────────────►
 //! ```
 //!
@@ -9,6 +10,7 @@
 //! comes is checked before it replaces anything: length, checksums that its server names, every record's checksum in the
 //! archive, and that it is not older than what is there.
 
+mod artifact;
 mod changes;
 mod download;
 mod lists;
@@ -20,6 +22,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use pratique_core::package::{Inventory, Package, Release};
+use pratique_core::reference::Reference;
 use pratique_http::Uri;
 
 use crate::build::BuildError;
@@ -27,10 +30,14 @@ use crate::database::DatabaseError;
 use crate::distribution::{self, Pattern};
 use crate::source::SourceError;
 
+#[doc(hidden)]
+pub use artifact::parse as parse_artifact;
 pub use changes::{Change, parse as parse_changes};
 pub use download::{Client, Progress};
 pub use store::{Advisories, Store, Updated};
 
+/// What artifacts' addresses begin with.
+const SCHEME: &str = "oci://";
 /// OSV's public export.
 pub const PUBLIC: &str = "https://osv-vulnerabilities.storage.googleapis.com";
 /// CISA's list of exploited flaws, and its name at an address of one's own.
@@ -44,6 +51,8 @@ pub const ESTIMATES: &str = "https://epss.empiricalsecurity.com/epss_scores-curr
 pub enum Address {
     /// An http or https URL, without a slash at its end.
     Http(String),
+    /// An artifact of a registry: `oci://registry/repository[:tag|@digest]`.
+    Artifact(Reference),
     /// A folder, or a file.
     Path(PathBuf),
 }
@@ -54,6 +63,13 @@ impl Address {
     /// # Errors
     /// If it is a URL of another scheme, or none that can be asked.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if let Some(name) = text.strip_prefix(SCHEME) {
+            let reference: Reference = name.parse().map_err(|error| format!("`{text}`: {error}"))?;
+            // Whoever names an artifact means no default registry.
+            let is_whole = name.strip_prefix(reference.registry()).is_some_and(|rest| rest.starts_with('/'));
+            let hint = || format!("`{text}` names no registry; write it as oci://registry/repository:tag");
+            return is_whole.then_some(Self::Artifact(reference)).ok_or_else(hint);
+        }
         let Some((scheme, _)) = text.split_once("://") else { return Ok(Self::Path(PathBuf::from(text))) };
         let base = text.trim_end_matches('/');
         match base.parse::<Uri>().ok().and_then(|uri| pratique_http::Origin::of(&uri)) {
@@ -61,7 +77,7 @@ impl Address {
             None if matches!(scheme, "http" | "https") => {
                 Err(format!("`{text}` is no URL that can be asked"))
             }
-            None => Err(format!("`{text}`: give an http or https URL, a folder or a file")),
+            None => Err(format!("`{text}`: give an http, https or oci URL, a folder or a file")),
         }
     }
 
@@ -77,6 +93,7 @@ impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Http(base) => f.write_str(base),
+            Self::Artifact(reference) => write!(f, "{SCHEME}{reference}"),
             Self::Path(path) => write!(f, "{}", path.display()),
         }
     }
@@ -85,7 +102,7 @@ impl std::fmt::Display for Address {
 /// Where advisories and the two lists about attacks come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Feeds {
-    /// Advisories: a base URL, a folder of that layout, a zip of records or a built database.
+    /// Advisories: a base URL, an artifact, a folder of that layout, a zip of records or a built database.
     pub advisories: Address,
     /// CISA's list; none: it is left out.
     pub exploited: Option<Address>,
@@ -102,6 +119,7 @@ impl Feeds {
             match &advisories {
                 Address::Http(base) if base == PUBLIC => Some(Address::Http(public.to_owned())),
                 Address::Http(base) => Some(Address::Http(format!("{base}/{name}"))),
+                Address::Artifact(_) => Some(advisories.clone()),
                 Address::Path(path) if path.is_dir() => Some(Address::Path(path.join(name))),
                 Address::Path(_) => None,
             }
@@ -202,6 +220,12 @@ mod tests {
         assert_eq!(Address::parse("/srv/osv"), Ok(Address::Path(PathBuf::from("/srv/osv"))));
         assert_eq!(Address::parse("http://a.example").unwrap().plain_host().as_deref(), Some("a.example:80"));
         assert_eq!(Address::parse("https://a.example").unwrap().plain_host(), None);
+        let artifact = Address::parse("oci://r.example:5000/team/osv:1").unwrap();
+        assert_eq!(artifact.to_string(), "oci://r.example:5000/team/osv:1");
+        assert_eq!(Feeds::of(artifact.clone()).exploited, Some(artifact));
+        for wrong in ["oci://team/osv", "oci://osv", "oci://r.example/UPPER", "oci://"] {
+            assert!(Address::parse(wrong).is_err(), "{wrong}");
+        }
         for wrong in ["ftp://a.example", "https://", "https://me:pw@a.example", "file:///etc"] {
             assert!(Address::parse(wrong).is_err(), "{wrong}");
         }

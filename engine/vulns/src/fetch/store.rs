@@ -17,6 +17,8 @@ use jiff::{SignedDuration, Timestamp};
 use pratique_http::encode;
 use serde::{Deserialize, Serialize};
 
+use super::artifact::Artifact;
+use super::download::Got;
 use super::lists::{self, List};
 use super::{Address, Change, Client, Feeds, FetchError, Progress, changes};
 use crate::database::Database;
@@ -33,6 +35,14 @@ const ARCHIVE_LIMIT: u64 = 4 << 30;
 
 /// Names and contents.
 type Files = Vec<(String, Vec<u8>)>;
+
+/// Where archives are fetched from.
+enum Remote<'a> {
+    /// A base URL.
+    Web(&'a str),
+    /// An artifact.
+    Artifact(&'a Artifact),
+}
 
 /// What is held.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -158,14 +168,22 @@ impl Store {
         }
         let targets = state.ecosystems.keys().chain(wanted).cloned().collect();
         match &feeds.advisories {
-            Address::Http(base) => self.fetch(base, &targets, feeds, client, state, now),
+            Address::Http(base) => self.fetch(&Remote::Web(base), &targets, feeds, client, state, now),
+            Address::Artifact(reference) => match Artifact::open(reference, client) {
+                Ok(artifact) => self.fetch(&Remote::Artifact(&artifact), &targets, feeds, client, state, now),
+                Err(error) => {
+                    let reason = error.to_string();
+                    let failed = targets.into_iter().map(|name| (name, reason.clone())).collect();
+                    Ok(Updated { failed, ..Updated::default() })
+                }
+            },
             Address::Path(path) => self.take(path, &targets, feeds, client, state, now),
         }
     }
 
     fn fetch(
         &self,
-        base: &str,
+        remote: &Remote<'_>,
         targets: &BTreeSet<String>,
         feeds: &Feeds,
         client: &Client<'_>,
@@ -179,7 +197,7 @@ impl Store {
                 updated.failed.insert(name.clone(), String::clone(reason));
                 continue;
             }
-            match self.refresh(base, name, client, &mut state, now) {
+            match self.refresh(remote, name, feeds, client, &mut state, now) {
                 Ok(()) => {}
                 Err(error @ FetchError::Io { .. }) => return Err(error),
                 Err(error) => {
@@ -193,7 +211,11 @@ impl Store {
             }
         }
         if silent.is_none() {
-            self.refresh_lists(feeds, client, &mut state, &mut updated)?;
+            let opened = match remote {
+                Remote::Web(_) => None,
+                Remote::Artifact(artifact) => Some(*artifact),
+            };
+            self.refresh_lists(feeds, opened, client, &mut state, &mut updated)?;
         }
         let is_whole = Database::open(&self.path()).is_ok();
         if (state.unbuilt || !is_whole) && !state.ecosystems.is_empty() {
@@ -209,8 +231,9 @@ impl Store {
     /// Brings one ecosystem to what its address has.
     fn refresh(
         &self,
-        base: &str,
+        remote: &Remote<'_>,
         name: &str,
+        feeds: &Feeds,
         client: &Client<'_>,
         state: &mut State,
         now: Timestamp,
@@ -219,14 +242,19 @@ impl Store {
             return Err(FetchError::refused(name, "no ecosystem is called so"));
         }
         let folder = self.folder.join("osv").join(name);
-        let address = format!("{base}/{}", encode(name));
         let mut held = state.ecosystems.get(name).cloned().unwrap_or_default();
-        let is_current =
-            folder.join("all.zip").exists() && self.catch_up(&address, &folder, &mut held, client, state)?;
+        // An artifact has no list of changes: whoever makes one pushes whole archives.
+        let is_current = match remote {
+            Remote::Web(base) if folder.join("all.zip").exists() => {
+                let address = format!("{base}/{}", encode(name));
+                self.catch_up(&address, &folder, &mut held, client, state)?
+            }
+            _ => false,
+        };
         if !is_current {
-            self.archive(&address, name, &mut held, client, state)?;
+            self.archive(remote, name, &mut held, client, state)?;
         }
-        (held.address, held.checked) = (base.to_owned(), now);
+        (held.address, held.checked) = (feeds.advisories.to_string(), now);
         state.ecosystems.insert(name.to_owned(), held);
         Ok(())
     }
@@ -317,7 +345,7 @@ impl Store {
     /// Fetches an ecosystem's archive, if it changed.
     fn archive(
         &self,
-        address: &str,
+        remote: &Remote<'_>,
         name: &str,
         held: &mut Held,
         client: &Client<'_>,
@@ -327,11 +355,22 @@ impl Store {
         let staged = incoming.join(name);
         fs::create_dir_all(&staged).map_err(FetchError::io(&staged))?;
         let (file, place) = (staged.join("all.zip"), folder.join("all.zip"));
-        let address = format!("{address}/all.zip");
         let known = held.archive_etag.as_deref().filter(|_| place.exists());
-        let etag = match client.fetch(&address, known, &file, ARCHIVE_LIMIT)? {
-            super::download::Got::Unchanged => return Ok(()),
-            super::download::Got::New(etag) => etag,
+        let (address, got) = match remote {
+            Remote::Web(base) => {
+                let address = format!("{base}/{}/all.zip", encode(name));
+                let got = client.fetch(&address, known, &file, ARCHIVE_LIMIT)?;
+                (address, got)
+            }
+            Remote::Artifact(artifact) => {
+                let title = format!("{name}/all.zip");
+                let got = artifact.fetch(&title, known, &file, ARCHIVE_LIMIT, client)?;
+                (title, got)
+            }
+        };
+        let etag = match got {
+            Got::Unchanged => return Ok(()),
+            Got::New(etag) => etag,
         };
         let checked = self.inspect(&incoming, name, &address, held.archive);
         if checked.is_err() {
@@ -404,6 +443,7 @@ impl Store {
     pub(super) fn refresh_lists(
         &self,
         feeds: &Feeds,
+        opened: Option<&Artifact>,
         client: &Client<'_>,
         state: &mut State,
         updated: &mut Updated,
@@ -414,7 +454,7 @@ impl Store {
                 List::Exploited => state.exploited.clone(),
                 List::Estimates => state.estimates.clone(),
             };
-            match list.refresh(client, address, &self.folder, &mut etag) {
+            match list.refresh(client, address, opened, &self.folder, &mut etag) {
                 Ok(true) => self.spoil(state)?,
                 Ok(false) => {}
                 Err(error) => {
