@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use pratique_core::Severity;
 
-/// Version and base score of a vector; none where it is malformed or lacks a base metric.
+/// Version and score of a vector; none where it is malformed or lacks a base metric. Of versions 2 and 3 it is the base
+/// score, of version 4 the score with whatever threat and environmental metrics stand in the vector.
 pub fn score(vector: &str) -> Option<(&'static str, f64)> {
     if vector.len() > 512 {
         return None;
@@ -105,63 +106,113 @@ fn round_up(value: f64) -> f64 {
 mod tests {
     use super::*;
 
+    fn compare(published: &str, examples: &[(&str, &str, f64)]) {
+        for (flaw, vector, expected) in examples {
+            let found = score(vector).map(|(_, score)| score);
+            assert_eq!(found, Some(*expected), "{flaw} of {published}: {vector}");
+        }
+    }
+
     #[test]
-    fn scores_are_those_of_the_specifications_examples() {
-        for (vector, expected) in [
-            // Guide to version 2, section 3.3.
-            ("AV:N/AC:L/Au:N/C:N/I:N/A:C", 7.8),
-            ("AV:N/AC:L/Au:N/C:C/I:C/A:C", 10.0),
-            ("AV:L/AC:H/Au:N/C:C/I:C/A:C", 6.2),
-            // https://www.first.org/cvss/v3.1/examples, whose flaws are scored by versions 2 and 3.1; in their order.
-            ("AV:N/AC:M/Au:N/C:N/I:P/A:N", 4.3),
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1),
-            ("AV:N/AC:L/Au:S/C:P/I:P/A:N", 5.5),
-            ("CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:L/I:L/A:N", 6.4),
-            ("AV:N/AC:M/Au:N/C:P/I:N/A:N", 4.3),
-            ("CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N", 3.1),
-            ("AV:N/AC:L/Au:S/C:C/I:C/A:C", 9.0),
-            ("CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:C/C:H/I:H/A:H", 9.9),
-            ("AV:L/AC:L/Au:N/C:P/I:P/A:P", 4.6),
-            ("CVSS:3.1/AV:L/AC:L/PR:H/UI:N/S:U/C:L/I:L/A:L", 4.2),
-            ("AV:N/AC:M/Au:S/C:C/I:C/A:C", 8.5),
-            ("CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H", 8.8),
-            ("AV:N/AC:M/Au:N/C:P/I:P/A:P", 6.8),
-            ("CVSS:3.1/AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", 7.8),
-            ("AV:N/AC:L/Au:N/C:P/I:N/A:N", 5.0),
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", 7.5),
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 9.8),
-            ("AV:A/AC:L/Au:N/C:N/I:N/A:C", 6.1),
-            ("CVSS:3.1/AV:A/AC:L/PR:N/UI:N/S:C/C:H/I:N/A:H", 9.3),
-            ("AV:N/AC:L/Au:N/C:N/I:P/A:N", 5.0),
-            ("CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:C/C:N/I:H/A:N", 6.8),
-            ("AV:L/AC:M/Au:N/C:C/I:C/A:C", 6.9),
-            ("CVSS:3.1/AV:P/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 6.8),
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:L/I:N/A:N", 5.8),
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:N/I:L/A:N", 5.8),
-            ("AV:N/AC:M/Au:N/C:C/I:C/A:C", 9.3),
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", 8.8),
-            ("CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:H/I:H/A:N", 6.8),
-            ("CVSS:3.1/AV:L/AC:L/PR:H/UI:N/S:C/C:H/I:H/A:H", 8.2),
-            ("CVSS:3.1/AV:P/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", 7.6),
-            // https://www.first.org/cvss/v3.0/examples: version 3.0 gives the same base scores.
-            ("CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1),
-            ("CVSS:3.0/AV:N/AC:L/PR:L/UI:N/S:C/C:H/I:H/A:H", 9.9),
-            ("CVSS:3.0/AV:A/AC:L/PR:N/UI:N/S:C/C:H/I:N/A:H", 9.3),
-            // The specification of version 3.1 itself, and no impact.
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", 10.0),
-            ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", 0.0),
-            // https://www.first.org/cvss/v4.0/examples
-            ("CVSS:4.0/AV:L/AC:L/AT:P/PR:L/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", 7.3),
-            ("CVSS:4.0/AV:N/AC:L/AT:P/PR:N/UI:P/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", 7.7),
-            ("CVSS:4.0/AV:N/AC:L/AT:P/PR:N/UI:N/VC:H/VI:L/VA:L/SC:N/SI:N/SA:N", 8.3),
-            ("CVSS:4.0/AV:L/AC:L/AT:N/PR:N/UI:A/VC:L/VI:N/VA:N/SC:N/SI:N/SA:N", 4.6),
-            ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:A/VC:N/VI:N/VA:N/SC:L/SI:L/SA:N", 5.1),
-            ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:N/VA:N/SC:N/SI:N/SA:N", 8.7),
-            ("CVSS:4.0/AV:A/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:H/SI:N/SA:H", 6.4),
-            ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H", 10.0),
-            ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N", 0.0),
-        ] {
-            assert_eq!(score(vector).map(|(_, score)| score), Some(expected), "{vector}");
+    fn scores_of_version_2_are_those_that_first_published() {
+        let examples = [
+            ("CVE-2002-0392", "AV:N/AC:L/Au:N/C:N/I:N/A:C", 7.8),
+            ("CVE-2003-0818", "AV:N/AC:L/Au:N/C:C/I:C/A:C", 10.0),
+            ("CVE-2003-0062", "AV:L/AC:H/Au:N/C:C/I:C/A:C", 6.2),
+        ];
+        compare("https://www.first.org/cvss/v2/guide, section 3.3", &examples);
+        // Beside each example of versions 3.0 and 3.1 stands what version 2 made of the flaw.
+        let examples = [
+            ("CVE-2013-1937", "AV:N/AC:M/Au:N/C:N/I:P/A:N", 4.3),
+            ("CVE-2013-0375", "AV:N/AC:L/Au:S/C:P/I:P/A:N", 5.5),
+            ("CVE-2014-3566", "AV:N/AC:M/Au:N/C:P/I:N/A:N", 4.3),
+            ("CVE-2012-1516", "AV:N/AC:L/Au:S/C:C/I:C/A:C", 9.0),
+            ("CVE-2009-0783", "AV:L/AC:L/Au:N/C:P/I:P/A:P", 4.6),
+            ("CVE-2012-0384", "AV:N/AC:M/Au:S/C:C/I:C/A:C", 8.5),
+            ("CVE-2015-1098", "AV:N/AC:M/Au:N/C:P/I:P/A:P", 6.8),
+            ("CVE-2014-0160", "AV:N/AC:L/Au:N/C:P/I:N/A:N", 5.0),
+            ("CVE-2013-6014", "AV:A/AC:L/Au:N/C:N/I:N/A:C", 6.1),
+            ("CVE-2008-1447", "AV:N/AC:L/Au:N/C:N/I:P/A:N", 5.0),
+            ("CVE-2014-2005", "AV:L/AC:M/Au:N/C:C/I:C/A:C", 6.9),
+            ("CVE-2009-0658", "AV:N/AC:M/Au:N/C:C/I:C/A:C", 9.3),
+        ];
+        compare("https://www.first.org/cvss/v3.0/examples", &examples);
+    }
+
+    #[test]
+    fn scores_of_version_3_are_those_that_first_published() {
+        let examples = [
+            ("CVE-2013-1937", "AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1),
+            ("CVE-2013-0375", "AV:N/AC:L/PR:L/UI:N/S:C/C:L/I:L/A:N", 6.4),
+            ("CVE-2014-3566", "AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N", 3.1),
+            ("CVE-2012-1516", "AV:N/AC:L/PR:L/UI:N/S:C/C:H/I:H/A:H", 9.9),
+            ("CVE-2009-0783", "AV:L/AC:L/PR:H/UI:N/S:U/C:L/I:L/A:L", 4.2),
+            ("CVE-2012-0384", "AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H", 8.8),
+            ("CVE-2015-1098", "AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", 7.8),
+            ("CVE-2014-0160", "AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", 7.5),
+            ("CVE-2014-6271", "AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 9.8),
+            ("CVE-2008-1447", "AV:N/AC:H/PR:N/UI:N/S:C/C:N/I:H/A:N", 6.8),
+            ("CVE-2014-2005", "AV:P/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 6.8),
+            ("CVE-2010-0467", "AV:N/AC:L/PR:N/UI:N/S:C/C:L/I:N/A:N", 5.8),
+            ("CVE-2012-1342", "AV:N/AC:L/PR:N/UI:N/S:C/C:N/I:L/A:N", 5.8),
+            ("CVE-2013-6014", "AV:A/AC:L/PR:N/UI:N/S:C/C:H/I:N/A:H", 9.3),
+            ("CVE-2014-9253", "AV:N/AC:L/PR:L/UI:R/S:C/C:L/I:L/A:N", 5.4),
+            ("CVE-2009-0658", "AV:L/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", 7.8),
+            ("CVE-2011-1265", "AV:A/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 8.8),
+            ("CVE-2014-2019", "AV:P/AC:L/PR:N/UI:N/S:U/C:N/I:H/A:N", 4.6),
+        ];
+        let with = |version: &str, metrics: &str| format!("CVSS:{version}/{metrics}");
+        for version in ["3.0", "3.1"] {
+            for (flaw, metrics, expected) in examples {
+                let published = format!("https://www.first.org/cvss/v{version}/examples");
+                compare(&published, &[(flaw, &with(version, metrics), expected)]);
+            }
+        }
+        // What version 3.1 scores otherwise or adds, and the extremes of its formula.
+        let examples = [
+            ("CVE-2012-0384", "CVSS:3.1/AV:N/AC:L/PR:H/UI:N/S:U/C:H/I:H/A:H", 7.2),
+            ("CVE-2019-7551", "CVSS:3.1/AV:N/AC:L/PR:L/UI:R/S:C/C:H/I:H/A:H", 9.0),
+            ("CVE-2015-0970", "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", 8.8),
+            ("CVE-2016-1645", "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:U/C:H/I:H/A:H", 8.8),
+            ("CVE-2016-0128", "CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:H/I:H/A:N", 6.8),
+            ("CVE-2016-5729", "CVSS:3.1/AV:L/AC:L/PR:H/UI:N/S:C/C:H/I:H/A:H", 8.2),
+            ("CVE-2018-3652", "CVSS:3.1/AV:P/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", 7.6),
+            ("the highest", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", 10.0),
+            ("no impact", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", 0.0),
+        ];
+        compare("https://www.first.org/cvss/v3.1/examples", &examples);
+    }
+
+    #[test]
+    fn scores_of_version_4_are_those_that_first_published() {
+        let examples = [
+            ("CVE-2022-41741", "AV:L/AC:L/AT:P/PR:L/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", 7.3),
+            ("CVE-2020-3549", "AV:N/AC:L/AT:P/PR:N/UI:P/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", 7.7),
+            ("CVE-2020-3549", "AV:N/AC:L/AT:P/PR:N/UI:P/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:U", 5.2),
+            ("CVE-2023-3089", "AV:N/AC:L/AT:P/PR:N/UI:N/VC:H/VI:L/VA:L/SC:N/SI:N/SA:N", 8.3),
+            (
+                "CVE-2023-3089",
+                "AV:N/AC:L/AT:P/PR:N/UI:N/VC:H/VI:L/VA:L/SC:N/SI:N/SA:N/CR:H/IR:L/AR:L/MAV:N/MAC:H/MVC:H/MVI:L/MVA:L",
+                8.1,
+            ),
+            ("CVE-2021-44714", "AV:L/AC:L/AT:N/PR:N/UI:A/VC:L/VI:N/VA:N/SC:N/SI:N/SA:N", 4.6),
+            ("CVE-2022-21830", "AV:N/AC:L/AT:N/PR:N/UI:A/VC:N/VI:N/VA:N/SC:L/SI:L/SA:N", 5.1),
+            ("CVE-2022-22186", "AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:L/SI:L/SA:N", 6.9),
+            ("CVE-2023-21989", "AV:L/AC:L/AT:N/PR:H/UI:N/VC:N/VI:N/VA:N/SC:H/SI:N/SA:N", 5.9),
+            ("CVE-2020-3947", "AV:L/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H", 9.4),
+            ("CVE-2023-48228", "AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:H/VA:N/SC:H/SI:H/SA:H", 9.3),
+            ("CVE-2023-30560", "AV:P/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:H/SA:N/S:P/V:D", 8.3),
+            ("CVE-2014-0160", "AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:N/VA:N/SC:N/SI:N/SA:N/E:A", 8.7),
+            ("CVE-2021-44228", "AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:A", 9.3),
+            ("CVE-2013-6014", "AV:A/AC:L/AT:N/PR:N/UI:N/VC:N/VI:L/VA:N/SC:H/SI:N/SA:H", 6.4),
+            ("CVE-2016-5729", "AV:L/AC:L/AT:N/PR:H/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/R:I", 8.4),
+            ("CVE-2024-6387", "AV:N/AC:H/AT:P/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N/E:P", 8.2),
+            ("the highest", "AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H", 10.0),
+            ("no impact", "AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N", 0.0),
+        ];
+        for (flaw, metrics, expected) in examples {
+            let vector = format!("CVSS:4.0/{metrics}");
+            compare("https://www.first.org/cvss/v4.0/examples", &[(flaw, &vector, expected)]);
         }
     }
 
