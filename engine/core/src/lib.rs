@@ -4,6 +4,7 @@
 //! standard library's file, network, clock and environment functions, so the rule is checked and not only stated.
 
 pub mod config;
+pub mod database;
 pub mod detector;
 pub mod digest;
 pub mod escape;

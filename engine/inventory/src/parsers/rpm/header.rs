@@ -6,9 +6,9 @@ use pratique_core::package::{
     Checksum, Ecosystem, FileFacts, OwnedFile, OwnedFiles, Package, Record, Source,
 };
 
-use super::pages::at;
-use super::{Problem, malformed};
 use crate::Parsed;
+use pratique_core::database::pages::at;
+use pratique_core::database::{Problem, malformed};
 
 /// Most entries in an index: RPM's own limit.
 const MAX_ENTRIES: usize = 0xffff;

@@ -4,13 +4,11 @@
 //! (`Packages.db`). Each reader visits every part of the file at most once, so a file that lies costs no more than one
 //! that does not.
 
-mod bdb;
 mod header;
 mod ndb;
-mod pages;
-mod sqlite;
 
 use pratique_core::GapKind;
+use pratique_core::database::{bdb, malformed, sqlite};
 use pratique_core::inspect::{Extent, FileInput, Interest};
 
 use crate::{Parsed, Parser};
@@ -19,19 +17,6 @@ use crate::{Parsed, Parser};
 pub(super) static PARSER: Rpm = Rpm;
 
 pub(super) struct Rpm;
-
-/// Largest header in bytes; a kernel's has some 2 MiB.
-const MAX_HEADER: usize = 32 << 20;
-
-/// Why reading stopped, or what was left out.
-type Problem = (GapKind, String);
-
-/// Is handed each header as it is read.
-type Sink<'a> = dyn FnMut(&[u8]) + 'a;
-
-fn malformed<T>(reason: impl Into<String>) -> Result<T, Problem> {
-    Err((GapKind::Malformed, reason.into()))
-}
 
 impl Parser for Rpm {
     fn id(&self) -> &'static str {
@@ -81,11 +66,22 @@ impl Parser for Rpm {
         let mut budget = header::Budget::default();
         let mut sink = |bytes: &[u8]| header::package(bytes, &mut budget, &mut parsed);
         let result = if file.path.ends_with(b".sqlite") {
-            sqlite::headers(file, &mut sink)
+            let mut strange = 0;
+            let read = sqlite::rows(file, "Packages", &["blob"], &mut |row| match row {
+                [Some(blob)] => sink(blob),
+                _ => strange += 1,
+            });
+            let reason = || format!("{strange} rows of the table Packages have no blob");
+            read.and_then(|()| if strange > 0 { malformed(reason()) } else { Ok(()) })
         } else if file.path.ends_with(b".db") {
             ndb::headers(file, &mut sink)
         } else {
-            bdb::headers(file, &mut sink)
+            // The counter is the value of key 0, and no longer than a number.
+            bdb::pairs(file, &mut |_, value| {
+                if value.len() > 4 {
+                    sink(value);
+                }
+            })
         };
         if let Err(problem) = result {
             parsed.problems.push(problem);

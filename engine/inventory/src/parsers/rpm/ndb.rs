@@ -3,10 +3,9 @@
 //! Pages of slots at the file's start say in which blocks of 16 bytes each header lies.
 
 use pratique_core::GapKind;
+use pratique_core::database::pages::{at, read};
+use pratique_core::database::{MAX_ENTRY, Problem, malformed};
 use pratique_core::inspect::FileInput;
-
-use super::pages::{at, read};
-use super::{MAX_HEADER, Problem, Sink, malformed};
 
 const PAGE: u64 = 4096;
 const BLOCK: u64 = 16;
@@ -14,7 +13,7 @@ const BLOCK: u64 = 16;
 const FRAME: (u64, u64) = (16, 12);
 
 /// Hands over all headers.
-pub(super) fn headers(file: &FileInput<'_>, sink: &mut Sink<'_>) -> Result<(), Problem> {
+pub(super) fn headers(file: &FileInput<'_>, sink: &mut dyn FnMut(&[u8])) -> Result<(), Problem> {
     if !file.bytes.starts_with(b"RpmP") || file.size < PAGE {
         return malformed("is no package database");
     }
@@ -70,8 +69,8 @@ fn header(
     if !frame.starts_with(b"BlbS") || number(4) != index || size > length - FRAME.0 - FRAME.1 {
         return malformed(format!("the blocks of package {index} hold something else"));
     }
-    if size > MAX_HEADER as u64 {
-        return Err((GapKind::Limit, format!("a header has {size} bytes; {MAX_HEADER} are read")));
+    if size > MAX_ENTRY as u64 {
+        return Err((GapKind::Limit, format!("a header has {size} bytes; {MAX_ENTRY} are read")));
     }
     read(file, offset + FRAME.0, size as usize)
 }

@@ -1,13 +1,12 @@
-//! `Packages`: a hash of Berkeley DB
+//! A hash of Berkeley DB: RPM's `Packages`, pam_userdb's accounts
 //! (<https://docs.oracle.com/cd/E17276_01/html/programmer_reference/am_conf.html>; the layout of pages is in its dbinc/db_page.h).
 //!
-//! All pages of buckets are read in their order, without the hash: the keys do not matter.
-
-use pratique_core::GapKind;
-use pratique_core::inspect::FileInput;
+//! All pages of buckets are read in their order, without the hash.
 
 use super::pages::{Pages, at, read};
-use super::{MAX_HEADER, Problem, Sink, malformed};
+use super::{MAX_ENTRY, Problem, malformed};
+use crate::GapKind;
+use crate::inspect::FileInput;
 
 const MAGIC: u32 = 0x0006_1561;
 /// Types of pages: two forms of buckets.
@@ -19,8 +18,11 @@ const ELSEWHERE: u8 = 3;
 /// Bytes of a page before its index.
 const PAGE_HEADER: usize = 26;
 
-/// Hands over all values but the counter, which is the value of key 0 and no longer than a number.
-pub(super) fn headers(file: &FileInput<'_>, sink: &mut Sink<'_>) -> Result<(), Problem> {
+/// Hands over all keys and values.
+///
+/// # Errors
+/// The first problem, if the file is no such database or a part of it cannot be read; the other parts are.
+pub fn pairs(file: &FileInput<'_>, each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), Problem> {
     if file.size < 512 {
         return malformed("is no Berkeley DB");
     }
@@ -50,15 +52,11 @@ pub(super) fn headers(file: &FileInput<'_>, sink: &mut Sink<'_>) -> Result<(), P
                 continue;
             }
         };
-        for item in values(&page, &numbers) {
-            let value = match item.first() {
-                Some(&IN_PLACE) => Ok(item[1..].to_vec()),
-                Some(&ELSEWHERE) => chain(&mut pages, item, &numbers),
-                _ => malformed("an item of a bucket has a type that is not known"),
-            };
-            match value {
-                Ok(value) if value.len() > 4 => sink(&value),
-                Ok(_) => {}
+        for [key, value] in items(&page, &numbers) {
+            let both = content(&mut pages, key, &numbers)
+                .and_then(|key| Ok((key, content(&mut pages, value, &numbers)?)));
+            match both {
+                Ok((key, value)) => each(&key, &value),
                 Err(problem) => result = result.and(Err(problem)),
             }
         }
@@ -87,19 +85,32 @@ impl Numbers {
     }
 }
 
-/// The items at odd places of a bucket's index: keys and values alternate. Items lie behind each other from the page's
-/// end, so each ends where the one before it begins.
-fn values<'a>(page: &'a [u8], numbers: &Numbers) -> Vec<&'a [u8]> {
+/// The items of a bucket's index in pairs: keys and values alternate. Items lie behind each other from the page's end, so
+/// each ends where the one before it begins.
+fn items<'a>(page: &'a [u8], numbers: &Numbers) -> Vec<[&'a [u8]; 2]> {
     let count = numbers.short(page, 20);
     let start = |item: usize| numbers.short(page, PAGE_HEADER + 2 * item);
-    (1..count).step_by(2).map(|item| page.get(start(item)..start(item - 1)).unwrap_or_default()).collect()
+    let item = |item: usize| {
+        let end = if item == 0 { page.len() } else { start(item - 1) };
+        page.get(start(item)..end).unwrap_or_default()
+    };
+    (1..count).step_by(2).map(|value| [item(value - 1), item(value)]).collect()
+}
+
+/// The bytes of an item.
+fn content(pages: &mut Pages<'_>, item: &[u8], numbers: &Numbers) -> Result<Vec<u8>, Problem> {
+    match item.first() {
+        Some(&IN_PLACE) => Ok(item[1..].to_vec()),
+        Some(&ELSEWHERE) => chain(pages, item, numbers),
+        _ => malformed("an item of a bucket has a type that is not known"),
+    }
 }
 
 /// A value that lies on a chain of overflow pages.
 fn chain(pages: &mut Pages<'_>, item: &[u8], numbers: &Numbers) -> Result<Vec<u8>, Problem> {
     let length = numbers.long(item, 8) as usize;
-    if length > MAX_HEADER {
-        return Err((GapKind::Limit, format!("a header has {length} bytes; {MAX_HEADER} are read")));
+    if length > MAX_ENTRY {
+        return Err((GapKind::Limit, format!("an entry has {length} bytes; {MAX_ENTRY} are read")));
     }
     let mut next = numbers.long(item, 4);
     let mut value = Vec::new();

@@ -1,16 +1,28 @@
-//! `rpmdb.sqlite`: as much of SQLite as it takes to read one table (<https://www.sqlite.org/fileformat2.html>).
-
-use pratique_core::GapKind;
-use pratique_core::inspect::FileInput;
+//! As much of SQLite as it takes to read one table (<https://www.sqlite.org/fileformat2.html>).
 
 use super::pages::{Pages, at, read};
-use super::{MAX_HEADER, Problem, Sink, malformed};
+use super::{MAX_ENTRY, Problem, malformed};
+use crate::GapKind;
+use crate::inspect::FileInput;
 
 /// Deeper trees do not exist: each level multiplies the rows by dozens.
 const MAX_DEPTH: usize = 20;
 
-/// Hands over the blobs of the table `Packages`.
-pub(super) fn headers(file: &FileInput<'_>, sink: &mut Sink<'_>) -> Result<(), Problem> {
+/// One row: the values of the columns that were asked for, in that order. A number has its bytes, the most significant
+/// first; none: NULL, empty, or not in this table.
+pub type Row<'a> = [Option<&'a [u8]>];
+
+/// Hands over the rows of the table `name`.
+///
+/// # Errors
+/// The first problem, if the file is no such database, has no such table, or if a part of it cannot be read; the other
+/// parts are.
+pub fn rows(
+    file: &FileInput<'_>,
+    name: &str,
+    columns: &[&str],
+    each: &mut dyn FnMut(&Row<'_>),
+) -> Result<(), Problem> {
     if !file.bytes.starts_with(b"SQLite format 3\0") || file.size < 512 {
         return malformed("is no SQLite database");
     }
@@ -24,23 +36,42 @@ pub(super) fn headers(file: &FileInput<'_>, sink: &mut Sink<'_>) -> Result<(), P
         return malformed("pages have no room");
     }
     let mut tree = Tree { pages: Pages::new(file, size)?, usable };
-    let mut root = None;
+    let (mut root, mut places) = (None, Vec::new());
     tree.rows(1, &mut |row| {
         let text = |column| value(row, column).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        if text(0) == Some("table") && text(1) == Some("Packages") {
+        if text(0) == Some("table") && text(1) == Some(name) {
             root = value(row, 3).map(integer);
+            let own = defined(text(4).unwrap_or_default());
+            places = columns.iter().map(|wanted| own.iter().position(|column| column == wanted)).collect();
         }
     })?;
-    let Some(root) = root else { return malformed("has no table Packages") };
-    let mut strange = 0;
-    tree.rows(root, &mut |row| match value(row, 1) {
-        Some(blob) => sink(blob),
-        None => strange += 1,
-    })?;
-    if strange > 0 {
-        return malformed(format!("{strange} rows of the table Packages have no blob"));
+    let Some(root) = root else { return malformed(format!("has no table {name}")) };
+    tree.rows(root, &mut |row| {
+        let values: Vec<_> = places.iter().map(|place| place.and_then(|place| value(row, place))).collect();
+        each(&values);
+    })
+}
+
+/// The names of the columns that a `CREATE TABLE` defines, in their order.
+fn defined(sql: &str) -> Vec<&str> {
+    let body = sql.split_once('(').map_or("", |(_, body)| body);
+    let (mut columns, mut depth, mut start) = (Vec::new(), 0, 0);
+    for (at, character) in body.char_indices() {
+        match character {
+            '(' => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            ',' | ')' if depth == 0 => {
+                let name = body[start..at].split_whitespace().next().unwrap_or_default();
+                columns.push(name.trim_matches(['"', '\'', '`', '[', ']']));
+                start = at + 1;
+                if character == ')' {
+                    break;
+                }
+            }
+            _ => {}
+        }
     }
-    Ok(())
+    columns
 }
 
 struct Tree<'a> {
@@ -112,8 +143,8 @@ impl Tree<'_> {
         let (Some(length), Some(_key)) = (length, varint(&mut cell)) else {
             return malformed("a row breaks off");
         };
-        if length > MAX_HEADER {
-            return Err((GapKind::Limit, format!("a row has {length} bytes; {MAX_HEADER} are read")));
+        if length > MAX_ENTRY {
+            return Err((GapKind::Limit, format!("a row has {length} bytes; {MAX_ENTRY} are read")));
         }
         let local = local(length, self.usable);
         let (Some(first), Some(left)) = (cell.get(..local), room.checked_sub(local)) else {
@@ -160,6 +191,9 @@ fn value(row: &[u8], column: usize) -> Option<&[u8]> {
             _ => return None,
         };
         let end = start.checked_add(usize::try_from(length).ok()?)?;
+        if place == column && matches!(kind, 8 | 9) {
+            return Some(if kind == 8 { &[0] } else { &[1] });
+        }
         if place == column {
             return row.get(start..end).filter(|value| !value.is_empty());
         }
@@ -187,4 +221,16 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_found_by_name() {
+        let sql = "CREATE TABLE `user` (\n`id` INTEGER PRIMARY KEY, \"login\" TEXT NOT NULL\n, price DECIMAL(10, 2), [last] x)";
+        assert_eq!(defined(sql), ["id", "login", "price", "last"]);
+        assert!(defined("").is_empty() && defined("CREATE TABLE x").is_empty());
+    }
 }

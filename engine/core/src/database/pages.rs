@@ -1,13 +1,12 @@
 //! Files that consist of pages.
 
-use pratique_core::GapKind;
-use pratique_core::inspect::FileInput;
-
 use super::{Problem, malformed};
+use crate::GapKind;
+use crate::inspect::FileInput;
 
 /// The pages of a file. Each is handed out once: chains and trees that meet themselves are an error, and the work is
 /// bounded by the file's size.
-pub(super) struct Pages<'a> {
+pub struct Pages<'a> {
     file: &'a FileInput<'a>,
     size: usize,
     visited: Vec<u8>,
@@ -15,7 +14,10 @@ pub(super) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     /// Pages of `size` bytes, a power of two between 512 and 65,536.
-    pub(super) fn new(file: &'a FileInput<'a>, size: u32) -> Result<Self, Problem> {
+    ///
+    /// # Errors
+    /// If `size` is another.
+    pub fn new(file: &'a FileInput<'a>, size: u32) -> Result<Self, Problem> {
         if !size.is_power_of_two() || !(512..=65536).contains(&size) {
             return malformed(format!("pages cannot have {size} bytes"));
         }
@@ -25,12 +27,15 @@ impl<'a> Pages<'a> {
     }
 
     /// How many pages the file has.
-    pub(super) fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.file.size / self.size as u64
     }
 
     /// The page of this number, counted from 0.
-    pub(super) fn take(&mut self, number: u64) -> Result<Vec<u8>, Problem> {
+    ///
+    /// # Errors
+    /// If there is no such page, if it was taken before, or if it cannot be read.
+    pub fn take(&mut self, number: u64) -> Result<Vec<u8>, Problem> {
         if number >= self.count() {
             return malformed(format!("page {number} lies beyond the end"));
         }
@@ -44,7 +49,10 @@ impl<'a> Pages<'a> {
 }
 
 /// Exactly `length` bytes at `offset`; the caller has checked that the file claims to have them.
-pub(super) fn read(file: &FileInput<'_>, offset: u64, length: usize) -> Result<Vec<u8>, Problem> {
+///
+/// # Errors
+/// If the file breaks off before, or cannot be read.
+pub fn read(file: &FileInput<'_>, offset: u64, length: usize) -> Result<Vec<u8>, Problem> {
     let mut bytes = vec![0; length];
     match file.content.read_full_at(&mut bytes, offset) {
         Ok(read) if read == length => Ok(bytes),
@@ -54,7 +62,7 @@ pub(super) fn read(file: &FileInput<'_>, offset: u64, length: usize) -> Result<V
 }
 
 /// `N` bytes at a place; zeros beyond the end.
-pub(super) fn at<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
+pub fn at<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
     let end = offset.checked_add(N);
     end.and_then(|end| bytes.get(offset..end)?.try_into().ok()).unwrap_or([0; N])
 }
