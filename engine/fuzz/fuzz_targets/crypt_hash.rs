@@ -1,8 +1,13 @@
-//! Password hashes in the form of crypt(3).
+//! Password hashes in the form of crypt(3), and in those of services.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use pratique_detect::crypt::{self, Stored};
 
 fuzz_target!(|text: &str| {
-    let _ = pratique_detect::crypt::parse(text);
+    let _ = crypt::parse(text);
+    let _ = Stored::scram(text);
+    if let Ok(stored) = Stored::ldap(text) {
+        let _ = stored.open();
+    }
 });

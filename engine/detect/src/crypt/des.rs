@@ -76,6 +76,23 @@ const fn permute(value: u64, width: u32, table: &[u8]) -> u64 {
     result
 }
 
+#[rustfmt::skip]
+const INITIAL: [u8; 64] = [
+    58, 50, 42, 34, 26, 18, 10, 2, 60, 52, 44, 36, 28, 20, 12, 4, 62, 54, 46, 38, 30, 22, 14, 6, 64, 56, 48, 40, 32, 24, 16, 8,
+    57, 49, 41, 33, 25, 17,  9, 1, 59, 51, 43, 35, 27, 19, 11, 3, 61, 53, 45, 37, 29, 21, 13, 5, 63, 55, 47, 39, 31, 23, 15, 7,
+];
+
+/// Deciphers one block with plain DES (FIPS 46-3): what VNC does to a password to hide it. The lowest bit of each byte of
+/// the key counts for nothing.
+pub fn decrypt_block(key: [u8; 8], block: [u8; 8]) -> [u8; 8] {
+    let bits = permute(u64::from_be_bytes(block), 64, &INITIAL);
+    let (mut left, mut right) = ((bits >> 32) as u32, bits as u32);
+    for key in key_schedule(&key.map(|byte| byte >> 1)).iter().rev() {
+        (left, right) = (right, left ^ round(right, *key, 0));
+    }
+    permute(u64::from(right) << 32 | u64::from(left), 64, &FINAL).to_be_bytes()
+}
+
 /// A hash of this scheme.
 pub(super) struct Des {
     /// Which bits of the two halves of E change places.
@@ -147,4 +164,16 @@ fn round(right: u32, key: (u32, u32), exchange: u32) -> u32 {
         let shift = 18 - 6 * at;
         sum | SUBSTITUTE[at][(high >> shift & 63) as usize] | SUBSTITUTE[at + 4][(low >> shift & 63) as usize]
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_is_deciphered_as_the_standard_says() {
+        // NIST SP 500-20, the first of the variable plaintext known answers.
+        let cipher = 0x95f8_a5e5_dd31_d900_u64.to_be_bytes();
+        assert_eq!(decrypt_block([1; 8], cipher), 0x8000_0000_0000_0000_u64.to_be_bytes());
+    }
 }

@@ -1,4 +1,5 @@
-//! `$1$`: Poul-Henning Kamp's MD5 scheme of FreeBSD 2, 1,000 rounds.
+//! `$1$`: Poul-Henning Kamp's MD5 scheme of FreeBSD 2, 1,000 rounds; and `$apr1$`, the same but for the name in it
+//! (<https://httpd.apache.org/docs/2.4/misc/password_encryptions.html>).
 
 use md5::{Digest, Md5};
 
@@ -13,14 +14,15 @@ const ORDER: [&[usize]; 6] = [&[0, 6, 12], &[1, 7, 13], &[2, 8, 14], &[3, 9, 15]
 
 /// A hash of this scheme.
 pub(super) struct Md5Crypt {
+    scheme: Scheme,
     salt: Vec<u8>,
     digest: String,
 }
 
 impl Md5Crypt {
-    /// Reads what follows `$1$`.
-    pub(super) fn parse(rest: &str) -> Result<Self, HashError> {
-        let malformed = |reason| HashError::Malformed { scheme: Scheme::Md5, reason };
+    /// Reads what follows `$1$` or `$apr1$`.
+    pub(super) fn parse(scheme: Scheme, rest: &str) -> Result<Self, HashError> {
+        let malformed = |reason| HashError::Malformed { scheme, reason };
         let (salt, digest) = rest.split_once('$').ok_or_else(|| malformed("no digest follows the salt"))?;
         if salt.len() > MAX_SALT {
             return Err(malformed("its salt is longer than eight characters"));
@@ -28,13 +30,17 @@ impl Md5Crypt {
         if digest.len() != 22 || !base64::is_alphabet(digest) {
             return Err(malformed("its digest has not 22 characters"));
         }
-        Ok(Self { salt: salt.into(), digest: digest.into() })
+        Ok(Self { scheme, salt: salt.into(), digest: digest.into() })
+    }
+
+    fn magic(&self) -> &'static [u8] {
+        if self.scheme == Scheme::Apr1 { b"$apr1$" } else { b"$1$" }
     }
 }
 
 impl PasswordHash for Md5Crypt {
     fn scheme(&self) -> Scheme {
-        Scheme::Md5
+        self.scheme
     }
 
     fn cost(&self) -> Cost {
@@ -42,14 +48,14 @@ impl PasswordHash for Md5Crypt {
     }
 
     fn verify(&self, guess: &[u8]) -> bool {
-        base64::encode_groups(&md5_crypt(guess, &self.salt), &ORDER) == self.digest
+        base64::encode_groups(&md5_crypt(guess, self.magic(), &self.salt), &ORDER) == self.digest
     }
 }
 
-fn md5_crypt(password: &[u8], salt: &[u8]) -> [u8; 16] {
+fn md5_crypt(password: &[u8], magic: &[u8], salt: &[u8]) -> [u8; 16] {
     let inner = Md5::new().chain_update(password).chain_update(salt).chain_update(password).finalize();
 
-    let mut first = Md5::new().chain_update(password).chain_update(b"$1$").chain_update(salt);
+    let mut first = Md5::new().chain_update(password).chain_update(magic).chain_update(salt);
     for at in (0..password.len()).step_by(16) {
         first.update(&inner[..16.min(password.len() - at)]);
     }

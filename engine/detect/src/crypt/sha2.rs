@@ -12,7 +12,7 @@ const NANOSECONDS_PER_ROUND_512: u64 = 300;
 const MAX_SALT: usize = 16;
 
 #[rustfmt::skip]
-const ORDER_256: [&[usize]; 11] = [
+pub(super) const ORDER_256: [&[usize]; 11] = [
     &[0, 10, 20], &[21, 1, 11], &[12, 22, 2], &[3, 13, 23], &[24, 4, 14], &[15, 25, 5],
     &[6, 16, 26], &[27, 7, 17], &[18, 28, 8], &[9, 19, 29], &[31, 30],
 ];
