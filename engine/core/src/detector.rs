@@ -58,10 +58,10 @@ pub fn all() -> impl Iterator<Item = &'static DetectorInfo> {
 pub const DETECTORS: &[DetectorInfo] = &[
     DetectorInfo {
         id: "weak-password",
-        version: 1,
+        version: 2,
         category: Category::WeakPassword,
-        rules: &["linux-account", "linux-group"],
-        summary: "passwords of Linux accounts and groups that are empty or can be guessed",
+        rules: &["linux-account", "linux-group", "service-account", "service-open", "environment", "ssh-key"],
+        summary: "passwords of Linux accounts and of services that are empty or can be guessed",
     },
     DetectorInfo {
         id: "backdoor",

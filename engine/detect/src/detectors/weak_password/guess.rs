@@ -46,6 +46,8 @@ const NO_WORDS: [&str; 22] = [
 pub(super) struct Clues<'a> {
     /// Names of the accounts or groups that have this very hash.
     pub(super) owners: &'a [&'a str],
+    /// Words of the products that have it: their names and the passwords they come with.
+    pub(super) product: &'a [&'a str],
     /// Names of all others with a password.
     pub(super) others: &'a [&'a str],
     /// Words from the image's names, see [`image_words`].
@@ -77,6 +79,8 @@ pub(super) fn guesses(clues: &Clues<'_>, each: Duration) -> Guesses {
 
     let mut promised = vec![String::new()];
     promised.extend(clues.owners.iter().flat_map(|name| mutations(name)));
+    promised.extend(clues.product.iter().map(|word| (*word).to_owned()));
+    promised.extend(clues.product.iter().flat_map(|word| few_mutations(word)));
     promised.extend(clues.image.iter().flat_map(|word| few_mutations(word)));
     promised.extend(dictionary::words().take(dictionary::TOP).map(str::to_owned));
     promised.extend(clues.others.iter().map(|name| (*name).to_owned()));
@@ -187,7 +191,7 @@ mod tests {
     const MILLISECOND: Duration = Duration::from_millis(1);
 
     fn clues<'a>(owners: &'a [&'a str], image: &'a [String], dictionary: &'a [String]) -> Clues<'a> {
-        Clues { owners, others: &["backup-user"], image, dictionary }
+        Clues { owners, product: &["rudder"], others: &["backup-user"], image, dictionary }
     }
 
     #[test]
@@ -211,7 +215,7 @@ mod tests {
         let guesses = guesses(&clues(&["deploy"], &image, &words), MILLISECOND);
         let at = |guess: &str| guesses.promised.iter().position(|other| other == guess);
         assert_eq!(at(""), Some(0));
-        assert!(at("deploy") < at("shop") && at("shop") < at("harbour-light"));
+        assert!(at("deploy") < at("rudder") && at("rudder") < at("shop") && at("shop") < at("harbour-light"));
         for guess in [
             "Deploy",
             "deploy123",
@@ -220,6 +224,7 @@ mod tests {
             "yolped",
             "d3pl0y",
             "shop123",
+            "rudder123",
             "toor",
             "backup-user",
         ] {

@@ -1,22 +1,33 @@
-//! Passwords of Linux accounts and groups that are empty or can be guessed.
+//! Passwords of accounts, of the system's and of services, that are empty or can be guessed.
 //!
-//! - [`accounts`]: bytes of passwd, shadow, group and gshadow into facts
+//! - [`accounts`]: bytes of passwd, shadow, group and gshadow into facts; [`services`]: bytes of everything else
+//! - [`environment`]: passwords in the image's environment
 //! - [`judge`]: facts of all files together into findings, by way of
-//!   - [`severity`]: how bad, and why
+//!   - [`linux`] and [`severity`]: which of the system's accounts count, how bad that is, and why
 //!   - [`guess`] and [`dictionary`]: what is tried, in which order
-//!   - [`crack`]: trying it within a budget
+//!   - [`attempt`] and [`crack`]: trying it within a budget
 
 mod accounts;
+mod attempt;
 mod crack;
 mod dictionary;
+mod environment;
 mod guess;
 mod judge;
+mod linux;
+mod services;
 mod severity;
+mod suspect;
 
+#[cfg(test)]
+mod missed;
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 use pratique_core::{DetectorInfo, GapKind};
+use serde::{Deserialize, Serialize};
 
 use crate::{Detector, Fact, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule};
 
@@ -26,9 +37,9 @@ pub(super) static DETECTOR: WeakPassword = WeakPassword;
 /// See the module.
 pub(super) struct WeakPassword;
 
-const INFO: &DetectorInfo = &pratique_core::detector::DETECTORS[0];
+const INFO: &DetectorInfo = pratique_core::detector::described("weak-password");
 
-const INTERESTS: &[Interest] = &[Interest::head(
+const ACCOUNTS: Interest = Interest::head(
     &[
         "etc/passwd",
         "etc/passwd[-+~]",
@@ -44,7 +55,19 @@ const INTERESTS: &[Interest] = &[Interest::head(
         "etc/gshadow.*",
     ],
     4 << 20,
-)];
+);
+
+static INTERESTS: LazyLock<Vec<Interest>> = LazyLock::new(|| {
+    let services = services::SERVICES.iter().flat_map(|service| service.interests());
+    [ACCOUNTS].into_iter().chain(services).collect()
+});
+
+/// What is noted of a file.
+#[derive(Serialize, Deserialize)]
+enum Noted {
+    Linux(accounts::Accounts),
+    Service(services::Logins),
+}
 
 const RULES: &[Rule] = &[
     Rule {
@@ -63,6 +86,38 @@ const RULES: &[Rule] = &[
         why: "whoever knows it gains what the group may do, by newgrp",
         remedy: "remove the password: gpasswd -r GROUP",
     },
+    Rule {
+        id: "service-account",
+        severity: "Low to High",
+        reference: "ATT&CK T1078.001, CWE-521, CWE-1392",
+        what: "accounts of databases, servers and tools whose password can be guessed, or is the one their product comes with",
+        why: "whoever reaches the service logs in, and every container of the image has the same password",
+        remedy: "take the password out of the image and give the container one from a Secret",
+    },
+    Rule {
+        id: "service-open",
+        severity: "Low to High",
+        reference: "ATT&CK T1078, CWE-306",
+        what: "services that are set to ask for no password",
+        why: "whoever reaches the service is its administrator",
+        remedy: "turn authentication on in the file that the finding names",
+    },
+    Rule {
+        id: "environment",
+        severity: "Medium to High",
+        reference: "ATT&CK T1078.001, CWE-526",
+        what: "passwords in the image's environment that can be guessed, and settings there that ask for none",
+        why: "many images make their first account from it, and it is the same in every container",
+        remedy: "leave it unset in the image and set it from a Secret where the container is run",
+    },
+    Rule {
+        id: "ssh-key",
+        severity: "High",
+        reference: "ATT&CK T1552.004, CWE-522",
+        what: "private SSH keys of root that no passphrase protects",
+        why: "whoever can pull the image, or read one file of its container, becomes root wherever the key is let in",
+        remedy: "take the key out in the step that brought it, mount it where it is needed, and replace it where it is let in",
+    },
 ];
 
 impl Detector for WeakPassword {
@@ -71,7 +126,7 @@ impl Detector for WeakPassword {
     }
 
     fn interests(&self) -> &'static [Interest] {
-        INTERESTS
+        &INTERESTS
     }
 
     fn rules(&self) -> &'static [Rule] {
@@ -80,23 +135,31 @@ impl Detector for WeakPassword {
 
     fn inspect(&self, file: &FileInput<'_>) -> FileReport {
         let Some((table, backup)) = accounts::Table::of(file.path) else {
-            return FileReport::default();
+            return services::inspect(file);
         };
         let (accounts, mut problems) = accounts::parse(table, backup, file.bytes);
-        if file.is_cut() {
-            let reason = format!("only the first {} of its {} bytes were read", file.bytes.len(), file.size);
-            problems.push((GapKind::Limit, reason));
-        }
-        match serde_json::to_vec(&accounts) {
-            Ok(json) => FileReport { facts: vec![Fact(json)], problems },
-            Err(error) => {
-                problems.push((GapKind::Malformed, format!("its accounts cannot be noted: {error}")));
-                FileReport { facts: Vec::new(), problems }
-            }
-        }
+        problems.extend(cut(file));
+        note(&Noted::Linux(accounts), problems)
     }
 
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
         judge::judge(INFO, image, facts)
     }
+}
+
+/// What to say of a file of which only the beginning was handed over.
+fn cut(file: &FileInput<'_>) -> Option<(GapKind, String)> {
+    let reason = || format!("only the first {} of its {} bytes were read", file.bytes.len(), file.size);
+    file.is_cut().then(|| (GapKind::Limit, reason()))
+}
+
+fn note(noted: &Noted, mut problems: Vec<(GapKind, String)>) -> FileReport {
+    let facts = match serde_json::to_vec(noted) {
+        Ok(json) => vec![Fact(json)],
+        Err(error) => {
+            problems.push((GapKind::Malformed, format!("its accounts cannot be noted: {error}")));
+            Vec::new()
+        }
+    };
+    FileReport { facts, problems }
 }

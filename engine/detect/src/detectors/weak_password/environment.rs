@@ -1,0 +1,134 @@
+//! Passwords in the image's environment: many images make their first account from it.
+
+use pratique_core::{DetectorInfo, Finding, Gap, GapKind, ImageConfig, Severity};
+
+use super::services::is_placeholder;
+use super::suspect::{self, Suspect};
+use crate::crypt::{Scheme, Stored};
+
+/// Variables looked at.
+const MAX_VARIABLES: usize = 1000;
+/// What the name of a variable with a password ends in.
+const ENDINGS: [&str; 5] = ["PASSWORD", "PASSWD", "PASS", "_PW", "_PWD"];
+/// Variables that mean no password when they are set to `1`, `true`, `yes` or `trust`.
+const OPEN: [&str; 5] = [
+    "MYSQL_ALLOW_EMPTY_PASSWORD",
+    "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD",
+    "ALLOW_EMPTY_PASSWORD",
+    "POSTGRES_HOST_AUTH_METHOD",
+    "ALLOW_ANONYMOUS_LOGIN",
+];
+
+/// A product whose image makes an account from its environment: how its variables begin, who the account is if no
+/// variable says so, and what is tried.
+struct Product(&'static str, &'static str, &'static [&'static str]);
+
+const PRODUCTS: [Product; 14] = [
+    Product("MYSQL_ROOT_", "root", &["mysql", "root", "my-secret-pw"]),
+    Product("MARIADB_ROOT_", "root", &["mariadb", "mysql", "root", "my-secret-pw"]),
+    Product("MYSQL_", "", &["mysql"]),
+    Product("MARIADB_", "", &["mariadb", "mysql"]),
+    Product("POSTGRES_", "postgres", &["postgres", "postgresql", "mysecretpassword"]),
+    Product("REDIS_", "default", &["redis", "foobared"]),
+    Product("MONGO_INITDB_ROOT_", "root", &["mongo", "mongodb", "example"]),
+    Product("RABBITMQ_DEFAULT_", "guest", &["rabbitmq", "rabbit", "guest"]),
+    Product("GF_SECURITY_ADMIN_", "admin", &["grafana", "admin"]),
+    Product("ELASTIC_", "elastic", &["elastic", "elasticsearch", "changeme"]),
+    Product("TOMCAT_", "tomcat", &["tomcat", "s3cret", "admin"]),
+    Product("VNC_", "", &["vnc", "vncpassword", "headless"]),
+    Product("LDAP_ADMIN_", "admin", &["ldap", "openldap", "admin"]),
+    Product("JUPYTER_", "", &["jupyter", "jupyterlab"]),
+];
+
+/// A variable.
+struct Variable {
+    name: String,
+    /// Whose password it is, as far as it is known.
+    owner: String,
+    product: &'static [&'static str],
+    /// None: it says that no password is asked for.
+    stored: Option<Stored>,
+    severity: Severity,
+}
+
+/// The variables that may hold a weak password, or say that none is needed.
+pub(super) fn suspects<'a>(config: Option<&ImageConfig>) -> Vec<Box<dyn Suspect + 'a>> {
+    let all: Vec<(&str, &str)> = config
+        .iter()
+        .flat_map(|config| &config.env)
+        .take(MAX_VARIABLES)
+        .filter_map(|variable| variable.split_once('='))
+        .collect();
+    let found = all.iter().filter_map(|(name, value)| variable(name, value, &all));
+    found.map(|variable| Box::new(variable) as Box<dyn Suspect>).collect()
+}
+
+fn variable(name: &str, value: &str, all: &[(&str, &str)]) -> Option<Variable> {
+    let upper = name.to_ascii_uppercase();
+    if OPEN.contains(&upper.as_str()) {
+        let open = matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "trust");
+        return open.then(|| Variable {
+            name: name.to_owned(),
+            owner: String::new(),
+            product: &[],
+            stored: None,
+            severity: Severity::High,
+        });
+    }
+    let stem = ENDINGS.iter().find_map(|ending| upper.strip_suffix(ending))?;
+    // What other programs put there, and nothing at all.
+    if value.is_empty() || is_placeholder(value) || matches!(upper.as_str(), "PWD" | "OLDPWD") {
+        return None;
+    }
+    let product = PRODUCTS.iter().find(|Product(prefix, ..)| upper.starts_with(prefix));
+    let told = ["USER", "USERNAME"].iter().find_map(|ending| {
+        let wanted = format!("{stem}{ending}");
+        all.iter().find(|(other, _)| other.eq_ignore_ascii_case(&wanted)).map(|(_, user)| *user)
+    });
+    // `DEPLOY_PASSWORD` is of whoever is called deploy, as far as anybody knows.
+    let from_name = || stem.trim_matches('_').to_ascii_lowercase();
+    let known = product.map_or("", |Product(_, owner, _)| *owner);
+    let owner =
+        told.map_or_else(|| if known.is_empty() { from_name() } else { known.to_owned() }, str::to_owned);
+    let administers = product.is_some() || ["ROOT", "ADMIN"].iter().any(|word| upper.contains(word));
+    Some(Variable {
+        name: name.to_owned(),
+        owner,
+        product: product.map_or(&[], |Product(.., words)| words),
+        stored: Some(Stored::plain(value.as_bytes())),
+        severity: if administers { Severity::High } else { Severity::Medium },
+    })
+}
+
+impl Suspect for Variable {
+    fn stored(&self) -> Option<&Stored> {
+        self.stored.as_ref()
+    }
+
+    fn owner(&self) -> &str {
+        &self.owner
+    }
+
+    fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    fn product(&self) -> &'static [&'static str] {
+        self.product
+    }
+
+    fn finding(&self, info: &DetectorInfo, guessed: Option<(Scheme, &str)>) -> Finding {
+        let message = match self.stored {
+            None => format!("the variable {} says that no password is asked for", self.name),
+            Some(_) => format!("the variable {} has {}", self.name, suspect::what(guessed)),
+        };
+        let mut attributes = suspect::attributes(guessed);
+        attributes.insert("variable".to_owned(), self.name.clone());
+        Finding { attributes, ..info.finding("environment", self.severity, message) }
+    }
+
+    fn gap(&self, info: &DetectorInfo, kind: GapKind, reason: &str) -> Gap {
+        let reason = format!("the password in the variable {} was not judged: {reason}", self.name);
+        Gap { kind, detector: Some(info.id.into()), path: None, layer: None, reason }
+    }
+}

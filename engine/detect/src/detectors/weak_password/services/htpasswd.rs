@@ -1,0 +1,65 @@
+//! Password files of web servers: htpasswd (<https://httpd.apache.org/docs/2.4/misc/password_encryptions.html>; nginx knows
+//! `{SHA}`, `{SSHA}` and `{PLAIN}` beside) and htdigest.
+
+use pratique_core::GapKind;
+
+use super::text::{lines, text};
+use super::{Rank, Reading, Service};
+use crate::FileInput;
+use crate::crypt::{self, Algorithm, HashError, SaltedDigest, Stored, hex};
+
+/// The product.
+pub(super) static SERVICE: Service = Service {
+    id: "htpasswd",
+    name: "the web server",
+    globs: &[
+        "**/.htpasswd*",
+        "**/htpasswd",
+        "**/htpasswd.*",
+        "**/*.htpasswd",
+        "**/.htdigest",
+        "**/htdigest",
+        "**/*.htdigest",
+    ],
+    words: &["htpasswd", "nginx", "apache", "httpd"],
+    read,
+    ..Service::NEW
+};
+
+fn read(file: &FileInput<'_>, reading: &mut Reading) {
+    let text = text(file);
+    for (number, line) in lines(&text, &['#']) {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, second, rest @ ..] = fields.as_slice() else { continue };
+        if let [digest] = rest
+            && let Some(digest) = hex(digest).filter(|digest| digest.len() == 16)
+        {
+            let before = format!("{name}:{second}:").into_bytes();
+            let stored = SaltedDigest { before, ..SaltedDigest::plain(Algorithm::Md5, digest) };
+            reading.stored(name, Stored::Digest(stored), Rank::User, Some(number));
+        } else {
+            account(name, second, number, reading);
+        }
+    }
+}
+
+/// Notes a user by what htpasswd writes; a word that is no hash locks the account.
+pub(super) fn account(name: &str, field: &str, number: u32, reading: &mut Reading) {
+    let stored = if field.is_empty() {
+        return reading.open(name, format!("its user {name} needs no password"), Rank::User, Some(number));
+    } else if let Some(password) = field.strip_prefix("{PLAIN}") {
+        Ok(Stored::plain(password.as_bytes()))
+    } else if field.starts_with('{') {
+        Stored::ldap(field)
+    } else {
+        match crypt::parse(field) {
+            Err(HashError::NotAHash) => return,
+            // What cannot be verified is told when it is judged.
+            _ => Ok(Stored::Crypt(field.to_owned())),
+        }
+    };
+    match stored {
+        Ok(stored) => reading.stored(name, stored, Rank::User, Some(number)),
+        Err(error) => reading.problem(GapKind::Unsupported, format!("line {number}, user {name}: {error}")),
+    }
+}

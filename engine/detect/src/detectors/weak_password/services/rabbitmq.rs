@@ -1,0 +1,109 @@
+//! RabbitMQ: the first user in rabbitmq.conf and rabbitmq.config, and users in exported definitions
+//! (<https://www.rabbitmq.com/docs/passwords>).
+
+use pratique_core::GapKind;
+use serde_json::Value;
+
+use super::text::{ini, text, unquoted};
+use super::{Rank, Reading, Service};
+use crate::FileInput;
+use crate::crypt::{Algorithm, SaltedDigest, Stored, base64};
+
+/// The product.
+pub(super) static SERVICE: Service = Service {
+    id: "rabbitmq",
+    name: "RabbitMQ",
+    globs: &[
+        "**/rabbitmq*.conf",
+        "**/rabbitmq/conf.d/*.conf",
+        "**/rabbitmq*.config",
+        "**/rabbitmq/advanced.config",
+        "**/*definitions.json",
+        "**/rabbitmq/*.json",
+    ],
+    words: &["rabbitmq", "rabbit", "guest"],
+    read,
+    ..Service::NEW
+};
+
+/// Bytes of salt before a digest.
+const SALT: usize = 4;
+
+fn read(file: &FileInput<'_>, reading: &mut Reading) {
+    let text = text(file);
+    if file.path.ends_with(b".json") {
+        // Other programs' files are called so, too.
+        if let Ok(root) = serde_json::from_str::<Value>(&text) {
+            root["users"].as_array().into_iter().flatten().for_each(|user| definition(user, reading));
+        }
+    } else if file.path.ends_with(b".config") {
+        let (mut user, mut password) = ("guest", None);
+        for line in text.lines() {
+            let line = line.split('%').next().unwrap_or_default();
+            user = term(line, "default_user").unwrap_or(user);
+            password = term(line, "default_pass").or(password);
+        }
+        if let Some(password) = password {
+            reading.plain(user, password, Rank::Administrator, None);
+        }
+    } else {
+        let (mut user, mut password) = ("guest", None);
+        for (_, key, value, number) in ini(&text) {
+            match key {
+                "default_user" => user = unquoted(value),
+                "default_pass" => password = Some((unquoted(value), number)),
+                _ => {}
+            }
+        }
+        if let Some((password, number)) = password {
+            reading.plain(user, password, Rank::Administrator, Some(number));
+        }
+    }
+}
+
+/// The text in `{key, <<"text">>}`.
+fn term<'a>(line: &'a str, key: &str) -> Option<&'a str> {
+    let (_, rest) = line.split_once(key)?;
+    rest.trim_start()
+        .strip_prefix(',')?
+        .trim_start()
+        .strip_prefix("<<\"")?
+        .split_once("\">>")
+        .map(|(text, _)| text)
+}
+
+/// A user of `definitions.json`. An empty hash: it cannot log in by a password.
+fn definition(user: &Value, reading: &mut Reading) {
+    let Some(name) = user["name"].as_str() else { return };
+    let is_administrator = match &user["tags"] {
+        Value::String(tags) => tags.split([',', ' ']).any(|tag| tag == "administrator"),
+        Value::Array(tags) => tags.iter().any(|tag| tag == "administrator"),
+        _ => false,
+    };
+    let rank = Rank::of(is_administrator);
+    if let Some(password) = user["password"].as_str() {
+        return reading.plain(name, password, rank, None);
+    }
+    let Some(hash) = user["password_hash"].as_str().filter(|hash| !hash.is_empty()) else { return };
+    let algorithm = match user["hashing_algorithm"].as_str() {
+        Some("rabbit_password_hashing_sha512") => Algorithm::Sha512,
+        // What it was before 3.6 named it.
+        Some("rabbit_password_hashing_md5") | None => Algorithm::Md5,
+        Some("rabbit_password_hashing_sha256") => Algorithm::Sha256,
+        Some(other) => {
+            let reason = format!("the password of user {name}: hashes of {other} cannot be verified");
+            return reading.problem(GapKind::Unsupported, reason);
+        }
+    };
+    match base64(hash).filter(|bytes| bytes.len() == SALT + algorithm.length()) {
+        Some(mut before) => {
+            let digest = before.split_off(SALT);
+            let stored = SaltedDigest { before, ..SaltedDigest::plain(algorithm, digest) };
+            reading.stored(name, Stored::Digest(stored), rank, None);
+        }
+        None => reading.problem(
+            GapKind::Malformed,
+            format!("the password hash of user {name} is none of its algorithm"),
+        ),
+    }
+}

@@ -1,0 +1,146 @@
+//! What files of text have in common.
+
+use std::borrow::Cow;
+
+use pratique_core::inspect::FileInput;
+
+/// A longer line is not read: no program's own would be.
+const MAX_LINE: usize = 64 << 10;
+
+/// The file's text, without a byte order mark; what is no UTF-8 replaced.
+pub(super) fn text<'a>(file: &FileInput<'a>) -> Cow<'a, str> {
+    let bytes = file.bytes;
+    String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
+}
+
+/// Its lines without white space around them, numbered from 1; not the empty ones, and not those that begin with one of
+/// `comments`.
+pub(super) fn lines<'a>(text: &'a str, comments: &'a [char]) -> impl Iterator<Item = (u32, &'a str)> {
+    let trimmed = text.lines().map(str::trim);
+    let numbered = trimmed.enumerate().map(|(at, line)| (u32::try_from(at + 1).unwrap_or(u32::MAX), line));
+    numbered
+        .filter(move |(_, line)| !line.is_empty() && line.len() <= MAX_LINE && !line.starts_with(comments))
+}
+
+/// The settings of an ini file: section, key, value, line.
+pub(super) fn ini(text: &str) -> impl Iterator<Item = (&str, &str, &str, u32)> {
+    let mut section = "";
+    lines(text, &['#', ';']).filter_map(move |(number, line)| {
+        if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+            section = name.trim();
+            return None;
+        }
+        let (key, value) = line.split_once('=').unwrap_or((line, ""));
+        Some((section, key.trim(), value.trim(), number))
+    })
+}
+
+/// The arguments of a line: words, and texts in quotes of either kind. In double quotes a backslash makes the next
+/// character count for itself.
+pub(super) fn arguments(line: &str) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let mut rest = line.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let mut argument = String::new();
+        let mut characters = rest.char_indices();
+        let mut quote = None;
+        let mut end = rest.len();
+        if matches!(first, '"' | '\'') {
+            quote = Some(first);
+            characters.next();
+        }
+        while let Some((at, character)) = characters.next() {
+            match quote {
+                Some('"') if character == '\\' => argument.extend(characters.next().map(|(_, next)| next)),
+                Some(open) if character == open => {
+                    end = at + 1;
+                    break;
+                }
+                None if character.is_whitespace() => {
+                    end = at;
+                    break;
+                }
+                _ => argument.push(character),
+            }
+        }
+        arguments.push(argument);
+        rest = rest[end..].trim_start();
+    }
+    arguments
+}
+
+/// A value without the quotes around it.
+pub(super) fn unquoted(value: &str) -> &str {
+    let value = value.trim();
+    let inside = |quote| value.strip_prefix(quote).and_then(|rest: &str| rest.strip_suffix(quote));
+    inside("\"\"\"").or_else(|| inside("\"")).or_else(|| inside("'")).or_else(|| inside("`")).unwrap_or(value)
+}
+
+/// Whether a value stands for another that somebody or some program puts there before it is used.
+pub(in super::super) fn is_placeholder(value: &str) -> bool {
+    let between = |open: &str, close: &str| {
+        value.len() > open.len() + close.len() && value.starts_with(open) && value.ends_with(close)
+    };
+    ["${", "$(", "$__", "{{", "{%", "<%", "%("].iter().any(|mark| value.contains(mark))
+        || between("<", ">")
+        || between("@", "@")
+        || between("__", "__")
+        || between("%", "%")
+        // A variable of the shell.
+        || value.strip_prefix('$').is_some_and(|name| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_split_as_redis_splits_them() {
+        for (line, expected) in [
+            ("a b", &["a", "b"][..]),
+            ("  requirepass \"two words\" ", &["requirepass", "two words"]),
+            (r#"a "q\"q" 'it s' x"y"#, &["a", "q\"q", "it s", "x\"y"]),
+            ("a \"open", &["a", "open"]),
+            ("\"\" ''", &["", ""]),
+            ("", &[]),
+        ] {
+            assert_eq!(arguments(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn placeholders() {
+        for value in [
+            "${PW}",
+            "$(cat /pw)",
+            "$__file{/pw}",
+            "{{ pw }}",
+            "<password>",
+            "@PW@",
+            "__PW__",
+            "%(pw)s",
+            "$REDIS_PW",
+            "%PW%",
+        ] {
+            assert!(is_placeholder(value), "{value}");
+        }
+        for value in
+            ["", "changeme", "pa$$word", "$ecret", "a<b>", "@", "<>", "__", "$1$salt$qJH7.N4xYta3aEG/dfqo/0"]
+        {
+            assert!(!is_placeholder(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn ini_files() {
+        let text = "a = 1\n[security]\n;b = 2\n# c = 3\nadmin_password = \"x=y\"\nflag\n";
+        let all: Vec<_> = ini(text).collect();
+        assert_eq!(
+            all,
+            [("", "a", "1", 1), ("security", "admin_password", "\"x=y\"", 5), ("security", "flag", "", 6)]
+        );
+        assert_eq!((unquoted("\"x=y\""), unquoted("'"), unquoted("\"\"\"a\"\"\"")), ("x=y", "'", "a"));
+    }
+}

@@ -1,0 +1,25 @@
+//! Binary stores of services' passwords: the same bytes at the place of each.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pratique_detect::{FileInput, FileMode, detectors::DETECTORS};
+
+const PATHS: [&str; 9] = [
+    "var/lib/mysql/mysql/user.MYD",
+    "var/lib/mysql/mysql.ibd",
+    "var/lib/mysql/mysql/global_priv.MAD",
+    "var/lib/postgresql/data/global/1260",
+    "var/lib/samba/private/passdb.tdb",
+    "etc/vsftpd/login.db",
+    "var/lib/grafana/grafana.db",
+    "root/.vnc/passwd",
+    "root/.ssh/id_rsa",
+];
+
+fuzz_target!(|bytes: Vec<u8>| {
+    let mode = FileMode { permissions: 0o600, uid: 0, gid: 0 };
+    let detector = DETECTORS.iter().find(|detector| detector.info().id == "weak-password").expect("it is registered");
+    for path in PATHS {
+        detector.inspect(&FileInput::in_memory(path.as_bytes(), mode, &bytes));
+    }
+});
