@@ -10,6 +10,9 @@ use crate::crypt::{Scheme, Stored};
 const MAX_VARIABLES: usize = 1000;
 /// What the name of a variable with a password ends in.
 const ENDINGS: [&str; 5] = ["PASSWORD", "PASSWD", "PASS", "_PW", "_PWD"];
+/// Words in the name of a variable that make it no password: whether one is to be made or changed, and other words that
+/// end alike.
+const NO_PASSWORDS: [&str; 5] = ["RANDOM", "ONETIME", "GENERATE", "BYPASS", "COMPASS"];
 /// Variables that mean no password when they are set to `1`, `true`, `yes` or `trust`.
 const OPEN: [&str; 5] = [
     "MYSQL_ALLOW_EMPTY_PASSWORD",
@@ -77,7 +80,11 @@ fn variable(name: &str, value: &str, all: &[(&str, &str)]) -> Option<Variable> {
     }
     let stem = ENDINGS.iter().find_map(|ending| upper.strip_suffix(ending))?;
     // What other programs put there, and nothing at all.
-    if value.is_empty() || is_placeholder(value) || matches!(upper.as_str(), "PWD" | "OLDPWD") {
+    if value.is_empty()
+        || is_placeholder(value)
+        || matches!(upper.as_str(), "PWD" | "OLDPWD")
+        || NO_PASSWORDS.iter().any(|word| upper.contains(word))
+    {
         return None;
     }
     let product = PRODUCTS.iter().find(|Product(prefix, ..)| upper.starts_with(prefix));

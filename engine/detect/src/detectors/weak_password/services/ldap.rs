@@ -1,4 +1,5 @@
-//! OpenLDAP: `rootpw` in slapd.conf(5), `olcRootPW` and `userPassword` in LDIF (RFC 2849).
+//! OpenLDAP: `rootpw` in slapd.conf(5), `olcRootPW` and `userPassword` in LDIF (RFC 2849). The databases that slapd makes of
+//! LDIF are not read: they are a gap.
 
 use pratique_core::GapKind;
 
@@ -12,12 +13,16 @@ pub(super) static SERVICE: Service = Service {
     id: "ldap",
     name: "the LDAP directory",
     globs: &["**/slapd.conf", "**/*.ldif"],
+    stores: &["**/ldap/**/data.mdb", "**/openldap*/**/data.mdb", "**/slapd*/**/data.mdb", "**/id2entry.bdb"],
     words: &["ldap", "openldap", "slapd", "secret", "admin", "manager"],
     read,
     ..Service::NEW
 };
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
+    if file.path.ends_with(b".mdb") || file.path.ends_with(b".bdb") {
+        return reading.problem(GapKind::Unsupported, "the accounts in a database of OpenLDAP are not read");
+    }
     let text = text(file);
     if file.path.ends_with(b".ldif") { ldif(&text, reading) } else { configuration(&text, reading) }
 }

@@ -1,5 +1,5 @@
 //! RabbitMQ: the first user in rabbitmq.conf and rabbitmq.config, and users in exported definitions
-//! (<https://www.rabbitmq.com/docs/passwords>).
+//! (<https://www.rabbitmq.com/docs/passwords>). The broker's own table of users is not read: it is a gap.
 
 use pratique_core::GapKind;
 use serde_json::Value;
@@ -21,6 +21,7 @@ pub(super) static SERVICE: Service = Service {
         "**/*definitions.json",
         "**/rabbitmq/*.json",
     ],
+    stores: &["**/mnesia/*/rabbit_user.DCD"],
     words: &["rabbitmq", "rabbit", "guest"],
     read,
     ..Service::NEW
@@ -30,6 +31,9 @@ pub(super) static SERVICE: Service = Service {
 const SALT: usize = 4;
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
+    if file.path.ends_with(b".DCD") {
+        return reading.problem(GapKind::Unsupported, "the users in RabbitMQ's own table are not read");
+    }
     let text = text(file);
     if file.path.ends_with(b".json") {
         // Other programs' files are called so, too.
