@@ -11,6 +11,7 @@ mod cache;
 mod commands;
 mod config;
 mod exit;
+mod ignore;
 mod judge;
 mod output;
 mod policy;
