@@ -182,6 +182,11 @@ pub(crate) struct Options {
     #[arg(long, env = "PRATIQUE_ONLY_FIXED")]
     pub(crate) only_fixed: bool,
 
+    /// Newer image of the base, named as what is scanned, or an SBOM's file: the report says which flaws it would clear,
+    /// keep and bring.
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) newer_base: Option<String>,
+
     /// OpenVEX or CSAF VEX documents, from old to new: what they say is not affected or fixed does not count, and the report says who
     /// says so and why.
     #[arg(long, value_name = "FILE", env = "PRATIQUE_VEX", value_delimiter = ',')]

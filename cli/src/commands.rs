@@ -6,7 +6,7 @@ mod db;
 mod diff;
 mod list;
 mod man;
-mod matching;
+pub(crate) mod matching;
 mod report;
 mod scan;
 

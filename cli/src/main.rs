@@ -13,6 +13,7 @@ mod config;
 mod exit;
 mod ignore;
 mod judge;
+mod newer_base;
 mod output;
 mod policy;
 mod progress;

@@ -164,6 +164,7 @@ pub(crate) fn empty(target: Target) -> Report {
         gaps: Vec::new(),
         vulnerabilities: Vulnerabilities::NotAsked,
         upgrades: Vec::new(),
+        newer_base: None,
         detectors: Default::default(),
         decision: None,
         error: None,

@@ -536,3 +536,49 @@ fn advisories_come_from_an_artifact_of_a_registry_too() {
     let (_, said) = fixture.ends_with(3, &["db", "update", "Debian", "--db-source", "oci://team/osv"]);
     assert!(said.contains("oci://registry/repository:tag"), "{said}");
 }
+
+#[test]
+fn a_report_says_what_a_newer_base_would_do_be_it_an_image_or_an_sbom() {
+    let fixture = Fixture::new();
+    fixture
+        .server
+        .put("/PyPI/all.zip", archive(&[record("PYSEC-1", "CVE-2026-0003", "PyPI", "six", None, LOW)]));
+    layout(&fixture.path("shop"), &[image(), python()]);
+    // dash is mended below, zlib is not, and the base has a python of its own that replaces nobody's.
+    let mended = "Package: dash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 0.5.12-3\n\n\
+                  Package: zlib1g\nStatus: install ok installed\nArchitecture: amd64\nSource: zlib\nVersion: 1:1.2.14\n\n";
+    layout(&fixture.path("newer"), &[image(), LayerBuilder::new().file("var/lib/dpkg/status", mended)]);
+    let (sbom, _) = fixture.ends_with(0, &["sbom", "oci:newer", "-f", "cyclonedx"]);
+    write(&fixture.path("newer.json"), &sbom);
+    let (sbom, _) = fixture.ends_with(0, &["sbom", "oci:shop", "-f", "cyclonedx"]);
+    write(&fixture.path("shop.json"), &sbom);
+    for asked in [["scan", "oci:shop"], ["match", "shop.json"]] {
+        assert!(fixture.report(1, &asked).get("newerBase").is_none(), "nobody asked");
+        for base in ["oci:newer", "newer.json"] {
+            let report = fixture.report(1, &[&asked[..], &["--newer-base", base]].concat());
+            let expected = json!({
+                "reference": base,
+                "clears": ["CVE-2026-0001"], "keeps": ["CVE-2026-0002", "CVE-2026-0003"], "brings": [],
+            });
+            assert_eq!(report["newerBase"], expected, "{asked:?}");
+            assert_eq!(flaws(&report).len(), 3, "what is found is of the image as it is");
+        }
+    }
+    let (out, _) = fixture.ends_with(1, &["scan", "oci:shop", "--newer-base", "oci:newer"]);
+    assert!(out.contains("Flaws with a newer base image"), "{out}");
+    // Backwards it brings one.
+    let report = fixture.report(1, &["scan", "oci:newer", "--newer-base", "oci:image"]);
+    assert_eq!(report["newerBase"]["brings"], json!(["CVE-2026-0001"]));
+
+    // One that could not be judged whole clears nothing, and one that is not there ends the command.
+    layout(
+        &fixture.path("ruby"),
+        &[image(), LayerBuilder::new().file("srv/Gemfile.lock", "GEM\n  specs:\n    rake (13.0.0)\n")],
+    );
+    let report = fixture.report(1, &["scan", "oci:image", "--newer-base", "oci:ruby"]);
+    assert!(report.get("newerBase").is_none(), "{report}");
+    let gaps = report["gaps"].to_string();
+    assert!(gaps.contains("whether the newer base oci:ruby helps is not known"), "{gaps}");
+    let (_, err) = fixture.ends_with(4, &["scan", "oci:image", "--newer-base", "oci:nowhere"]);
+    assert!(err.contains("nowhere"), "{err}");
+}

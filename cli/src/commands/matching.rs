@@ -4,18 +4,16 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use anyhow::{Context, bail};
-use jiff::Timestamp;
 use pratique_core::Gap;
 use pratique_inventory::read_sbom;
 use pratique_report::{Report, Target, TargetKind};
 
-use crate::advisories::Advisories;
 use crate::args::Match;
-use crate::commands::scan::{advisories, sources, verdict};
+use crate::commands::scan::{What, engine, settings, verdict};
 use crate::exit::{Code, Fail, Failure};
+use crate::newer_base::NewerBase;
 use crate::output::Outputs;
-use crate::suppress::Suppression;
-use crate::target::empty;
+use crate::target::{Settings, empty};
 use crate::{config, judge};
 
 /// Bytes of an SBOM at most.
@@ -29,14 +27,17 @@ pub(super) fn run(matching: Match) -> Result<Code, Failure> {
         return Err(anyhow::anyhow!(reason)).fail(Code::Usage);
     }
     let outputs = Outputs::of(&options.formats, "table").fail(Code::Usage)?;
-    let sources = sources(&options).fail(Code::Usage)?;
-    let advisories = advisories(&options, &sources).fail(Code::Usage)?;
-    let suppression = Suppression::of(&options, Timestamp::now()).fail(Code::Usage)?;
+    let engine = engine(&options, What::Inventory).fail(Code::Usage)?;
+    let settings = settings(&options, What::Everything, &engine, None)?;
+    let newer = NewerBase::of(&options, &settings).fail(Code::Source)?;
     let mut code = Code::Clean;
     let mut reports = Vec::new();
     for sbom in &sboms {
-        match report(sbom, &advisories, &suppression) {
-            Ok(report) => {
+        match report(sbom, &settings) {
+            Ok(mut report) => {
+                if let Some(newer) = &newer {
+                    newer.compare(&mut report);
+                }
                 code = code.worse(verdict(&report, options.fail_on));
                 reports.push(report);
             }
@@ -52,7 +53,11 @@ pub(super) fn run(matching: Match) -> Result<Code, Failure> {
     Ok(code)
 }
 
-fn report(sbom: &str, advisories: &Advisories, suppression: &Suppression) -> anyhow::Result<Report> {
+/// What an SBOM's packages are, and what advisories say of them.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub(crate) fn report(sbom: &str, settings: &Settings<'_>) -> anyhow::Result<Report> {
     let bytes = match sbom {
         "-" => read(io::stdin().lock()),
         path => read(File::open(path)?),
@@ -65,8 +70,8 @@ fn report(sbom: &str, advisories: &Advisories, suppression: &Suppression) -> any
         .into_iter()
         .map(|(kind, reason)| Gap { path: Some(name.to_owned()), ..Gap::of_image(kind, reason) });
     let mut report = Report { inventory, gaps: gaps.collect(), ..empty(target) };
-    judge::packages(advisories, &mut report)?;
-    suppression.apply(&mut report);
+    judge::packages(&settings.advisories, &mut report)?;
+    settings.suppression.apply(&mut report);
     Ok(report)
 }
 

@@ -22,6 +22,7 @@ use crate::bases;
 use crate::cache::{self, FolderCache};
 use crate::config;
 use crate::exit::{Code, Fail, Failure};
+use crate::newer_base::NewerBase;
 use crate::output::Outputs;
 use crate::policy::Policies;
 use crate::suppress::Suppression;
@@ -49,11 +50,15 @@ pub(super) fn run(scan: Scan, what: What) -> Result<Code, Failure> {
         What::Everything => Policies::of(&options, Timestamp::now()).fail(Code::Usage)?,
         What::Inventory => None,
     };
+    let newer = NewerBase::of(&options, &settings).fail(Code::Source)?;
     let mut code = Code::Clean;
     let mut reports = Vec::new();
     for source in sources.iter().flat_map(|source| expand(source, &settings)) {
         match source.and_then(|source| settings.scan(&source)) {
             Ok(mut report) => {
+                if let Some(newer) = &newer {
+                    newer.compare(&mut report);
+                }
                 let judged = match &policies {
                     Some(policies) => refused(policies, &mut report, &options).fail(Code::Usage)?,
                     None => verdict(&report, options.fail_on),

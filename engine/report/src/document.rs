@@ -10,7 +10,7 @@ use pratique_core::{Category, Finding, Gap, GapKind, Severity, Suppressed, Verdi
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
-use crate::report::{Advisories, Image, Origin, Report, TargetKind, Upgrade, Vulnerabilities};
+use crate::report::{Advisories, Image, NewerBase, Origin, Report, TargetKind, Upgrade, Vulnerabilities};
 
 /// Version of the schema.
 const SCHEMA_VERSION: u32 = 1;
@@ -70,6 +70,9 @@ struct ReportView<'a> {
     suppressed: Vec<SuppressedView<'a>>,
     /// The smallest upgrade of each package that clears all of its findings that have a fix.
     upgrades: Vec<UpgradeView<'a>>,
+    /// What a newer base image would do; absent if none was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    newer_base: Option<NewerBaseView<'a>>,
     /// What was not read or not judged. A result with gaps is never clean.
     gaps: Vec<GapView<'a>>,
     /// The operating system's release; absent if there is no system in the target.
@@ -257,6 +260,21 @@ struct UpgradeView<'a> {
     clears: usize,
 }
 
+/// What becomes of the flaws with a newer base image, each by its name.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "NewerBase")]
+struct NewerBaseView<'a> {
+    /// The newer base, as it was asked for.
+    reference: &'a str,
+    /// Flaws of the base's packages that are gone.
+    clears: &'a [String],
+    /// Flaws that stay.
+    keeps: &'a [String],
+    /// Flaws that come with it.
+    brings: &'a [String],
+}
+
 /// What policies decided.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -425,6 +443,7 @@ impl<'a> ReportView<'a> {
                 .map(|one| SuppressedView::of(report, one))
                 .collect(),
             upgrades: report.upgrades.iter().map(UpgradeView::of).collect(),
+            newer_base: report.newer_base.as_ref().map(NewerBaseView::of),
             gaps: report.gaps.iter().map(GapView::of).collect(),
             release: report.inventory.release.as_ref().map(ReleaseView::of),
             packages: report.inventory.packages.iter().map(PackageView::of).collect(),
@@ -549,6 +568,13 @@ impl<'a> UpgradeView<'a> {
     fn of(upgrade: &'a Upgrade) -> Self {
         let Upgrade { purl, name, installed, version, clears } = upgrade;
         Self { purl, name, installed, version, clears: *clears }
+    }
+}
+
+impl<'a> NewerBaseView<'a> {
+    fn of(newer: &'a NewerBase) -> Self {
+        let NewerBase { reference, clears, keeps, brings } = newer;
+        Self { reference, clears, keeps, brings }
     }
 }
 

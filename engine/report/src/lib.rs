@@ -30,5 +30,6 @@ mod samples;
 pub use diff::{Diff, diff};
 pub use format::{Error, Format, Options, Template, write};
 pub use report::{
-    Advisories, AdvisoryAge, Image, Origin, Report, Target, TargetKind, Tool, Upgrade, Vulnerabilities,
+    Advisories, AdvisoryAge, Image, NewerBase, Origin, Report, Target, TargetKind, Tool, Upgrade,
+    Vulnerabilities,
 };

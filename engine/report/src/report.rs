@@ -201,6 +201,19 @@ pub struct Upgrade {
     pub clears: usize,
 }
 
+/// What becomes of an image's flaws with a newer base image, each by its name, sorted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewerBase {
+    /// The newer base, as it was asked for.
+    pub reference: String,
+    /// Flaws that are gone.
+    pub clears: Vec<String>,
+    /// Flaws that the image has still.
+    pub keeps: Vec<String>,
+    /// Flaws that the image has not yet.
+    pub brings: Vec<String>,
+}
+
 /// The result of scanning one target: everything that any format writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
@@ -222,6 +235,8 @@ pub struct Report {
     pub vulnerabilities: Vulnerabilities,
     /// The smallest upgrades that clear all findings that have a fix, sorted.
     pub upgrades: Vec<Upgrade>,
+    /// What a newer base image would do, if one was named.
+    pub newer_base: Option<NewerBase>,
     /// What policies decided, if they were asked.
     pub decision: Option<Decision>,
     /// Detectors that ran, with the version of their rule set.

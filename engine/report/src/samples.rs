@@ -14,7 +14,9 @@ use pratique_core::package::{
 use pratique_core::policy::{Decision, Effect, Suppressed as Accepted, Violation};
 use pratique_core::{Category, Digest, Finding, Gap, GapKind, Platform, Severity, Suppressed};
 
-use crate::{Advisories, AdvisoryAge, Image, Report, Target, TargetKind, Tool, Upgrade, Vulnerabilities};
+use crate::{
+    Advisories, AdvisoryAge, Image, NewerBase, Report, Target, TargetKind, Tool, Upgrade, Vulnerabilities,
+};
 
 /// A digest that is easy to tell from others.
 pub(crate) fn digest(byte: u8) -> Digest {
@@ -37,6 +39,7 @@ pub(crate) fn empty() -> Report {
         gaps: Vec::new(),
         vulnerabilities: Vulnerabilities::NotAsked,
         upgrades: Vec::new(),
+        newer_base: None,
         decision: None,
         detectors: BTreeMap::from([("weak-password".into(), "1".into())]),
         error: None,
@@ -220,6 +223,12 @@ pub(crate) fn image() -> Report {
                 findings: 2,
             }],
         }),
+        newer_base: Some(NewerBase {
+            reference: "registry.example.com/base/node:20.2".into(),
+            clears: vec!["CVE-2026-0003".into()],
+            keeps: vec!["CVE-2026-0001".into(), "CVE-2026-0002".into()],
+            brings: Vec::new(),
+        }),
         upgrades: vec![Upgrade {
             purl: "pkg:npm/%40babel/core@7.1.0".into(),
             name: "@babel/core".into(),
@@ -326,6 +335,10 @@ pub(crate) fn with_text(text: &str) -> Report {
         for field in [&mut upgrade.purl, &mut upgrade.name, &mut upgrade.installed, &mut upgrade.version] {
             field.clone_from(&text);
         }
+    }
+    if let Some(newer) = &mut report.newer_base {
+        newer.reference.clone_from(&text);
+        newer.keeps.iter_mut().for_each(|flaw| flaw.clone_from(&text));
     }
     for gap in &mut report.gaps {
         gap.detector = Some(text.clone());

@@ -16,6 +16,7 @@ pub mod exploits;
 pub mod fetch;
 pub mod flaw;
 pub mod matching;
+pub mod newer_base;
 pub mod nvd;
 pub mod osv;
 pub mod range;

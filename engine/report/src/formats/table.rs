@@ -57,6 +57,7 @@ impl<W: Write> Table<'_, W> {
         self.decision(report)?;
         self.findings(report)?;
         self.upgrades(report)?;
+        self.newer_base(report)?;
         self.suppressed(report)?;
         self.gaps(report)?;
         self.packages(report)
@@ -167,6 +168,14 @@ impl<W: Write> Table<'_, W> {
         };
         let rows: Vec<_> = report.upgrades.iter().map(row).collect();
         self.columns(&["PACKAGE", "INSTALLED", "UPGRADE TO", "CLEARS"], &rows)
+    }
+
+    fn newer_base(&mut self, report: &Report) -> io::Result<()> {
+        let Some(newer) = &report.newer_base else { return Ok(()) };
+        self.heading("Flaws with a newer base image")?;
+        let counts = [&newer.clears, &newer.keeps, &newer.brings].map(|flaws| flaws.len().to_string());
+        let row = std::iter::once(&newer.reference).chain(&counts).map(|text| Cell::of(text)).collect();
+        self.columns(&["BASE", "CLEARS", "KEEPS", "BRINGS"], &[row])
     }
 
     fn suppressed(&mut self, report: &Report) -> io::Result<()> {
