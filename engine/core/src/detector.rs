@@ -128,7 +128,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "webshell",
-        version: 1,
+        version: 2,
         category: Category::Webshell,
         rules: &[
             "request-to-code",

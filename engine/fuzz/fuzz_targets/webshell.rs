@@ -13,7 +13,16 @@ static DETECTOR: LazyLock<&dyn Detector> = LazyLock::new(|| {
 });
 
 fuzz_target!(|source: &[u8]| {
-    let file = [b"<?php ", source].concat();
     let mode = FileMode { permissions: 0o644, uid: 33, gid: 33 };
-    DETECTOR.inspect(&FileInput::in_memory(b"var/www/a.php", mode, &file));
+    // The first byte says of which language it is.
+    let (which, source) = source.split_first().unwrap_or((&0, source));
+    let (name, head): (&[u8], &[u8]) = match which % 5 {
+        0 => (b"var/www/a.php", b"<?php "),
+        1 => (b"var/www/a.jsp", b"<% "),
+        2 => (b"var/www/a.jspx", b"<jsp:scriptlet>"),
+        3 => (b"var/www/a.aspx", b"<% "),
+        _ => (b"var/www/a.js", b"eval; "),
+    };
+    let file = [head, source].concat();
+    DETECTOR.inspect(&FileInput::in_memory(name, mode, &file));
 });

@@ -4,10 +4,14 @@
 //! decoded as the program would, and what comes from outside is followed through variables, functions, lists and members. What is found
 //! is a path from a source to a sink, never a word that looks bad.
 
+mod braces;
 mod command;
 mod decode;
 mod flow;
+mod languages;
+mod page;
 mod parser;
+mod paths;
 mod php;
 mod syntax;
 #[cfg(test)]
@@ -19,7 +23,7 @@ use std::fmt::Write as _;
 use pratique_core::detector::described;
 use pratique_core::{DetectorInfo, GapKind, Severity};
 
-use self::flow::{Flow, Hit, Sink};
+use self::flow::{Hit, Sink};
 use self::value::Origin;
 use crate::signs::{self, Excuse, Notes};
 use crate::{Detector, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule};
@@ -47,6 +51,16 @@ const INTERESTS: &[Interest] = &[
             "**/*.[pP][hH][pP][sS]",
             "**/*.inc",
             "**/*.module",
+            // Pages of Java.
+            "**/*.[jJ][sS][pP]",
+            "**/*.[jJ][sS][pP][xXfFaA]",
+            "**/*.[tT][aA][gG]",
+            // Pages of ASP.NET.
+            "**/*.[aA][sS][pP][xX]",
+            "**/*.[aA][sS][hHmMcC][xX]",
+            // Programs of Node.js.
+            "**/*.[cm]js",
+            "**/*.js",
         ],
         WINDOW,
     ),
@@ -126,7 +140,7 @@ impl Detector for Webshell {
 
     fn inspect(&self, file: &FileInput<'_>) -> FileReport {
         let mut notes = Notes::new(INFO.rules[0]);
-        let flow = Flow::of(&php::Php, php::read(file.bytes), file.bytes);
+        let Some(flow) = languages::follow(file.path, file.bytes) else { return notes.finish(file) };
         for hit in &flow.hits {
             note(hit, &mut notes);
         }

@@ -94,6 +94,21 @@ impl Parser {
         self.at = self.at.max(end.saturating_add(1));
     }
 
+    /// The token at a place from the beginning.
+    pub(super) fn token_at(&self, place: usize) -> Option<&Token> {
+        self.tokens.get(place).map(|(token, _)| token)
+    }
+
+    /// Where the bracket at a place from the beginning closes.
+    pub(super) fn closing_of(&self, place: usize) -> usize {
+        self.closings.get(place).map_or(place, |closing| *closing as usize)
+    }
+
+    /// Where the bracket so many tokens ahead closes.
+    pub(super) fn closing_at(&self, ahead: usize) -> usize {
+        self.closing_of(self.at + ahead)
+    }
+
     /// Where the bracket ahead closes.
     pub(super) fn closing(&self) -> usize {
         self.closings.get(self.at).map_or(self.at, |place| *place as usize)
@@ -114,20 +129,32 @@ impl Parser {
         }
     }
 
+    /// Whether something one level deeper is read; then [`Self::leave`] ends it. Else it is passed over.
+    pub(super) fn enter(&mut self) -> bool {
+        if self.depth == MAX_DEPTH {
+            self.unit.cut = true;
+            self.past_bracket();
+            return false;
+        }
+        self.depth += 1;
+        true
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
     /// Reads something one level deeper, or passes over it.
     pub(super) fn deeper<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> T,
         otherwise: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        if self.depth == MAX_DEPTH {
-            self.unit.cut = true;
-            self.past_bracket();
+        if !self.enter() {
             return otherwise(self);
         }
-        self.depth += 1;
         let read = read(self);
-        self.depth -= 1;
+        self.leave();
         read
     }
 
@@ -170,6 +197,13 @@ impl Parser {
     pub(super) fn call_named(&mut self, line: u32, name: &str, args: Vec<Id>) -> Id {
         let callee = self.node_at(line, NodeKind::Name(name.into()));
         self.node_at(line, NodeKind::Call { callee, args: args.into() })
+    }
+
+    /// That a variable is the function's own, whatever others call theirs.
+    pub(super) fn local(&mut self, name: &Rc<str>) {
+        if self.functions.len() > 1 {
+            self.function().locals.push(Rc::clone(name));
+        }
     }
 
     pub(super) fn step(&mut self, step: Step) {

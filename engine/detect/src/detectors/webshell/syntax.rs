@@ -137,6 +137,8 @@ pub(super) struct Function {
     pub(super) params: Vec<Param>,
     /// Variables of its maker that it sees; all of them if there is no list.
     pub(super) captures: Option<Vec<Rc<str>>>,
+    /// Variables that are its own though others have some of that name, where functions see those around them.
+    pub(super) locals: Vec<Rc<str>>,
     pub(super) nodes: Vec<Node>,
     pub(super) steps: Vec<Step>,
 }

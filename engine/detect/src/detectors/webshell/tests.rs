@@ -108,3 +108,58 @@ fn what_is_found_often_is_noted_a_few_times() {
     let report = inspect(many.as_bytes());
     assert!(report.facts[0].0.len() < 32 << 10, "{}", report.facts[0].0.len());
 }
+
+fn inspect_as(path: &str, source: &str) -> FileReport {
+    DETECTOR.inspect(&FileInput::in_memory(path.as_bytes(), MODE, &source.as_bytes().to_vec()))
+}
+
+#[test]
+fn pages_that_nest_without_end_are_gaps_or_read() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+    for nested in [
+        deep("(", ")"),
+        deep("f(", ")"),
+        deep("[", "]"),
+        deep("x -> ", ""),
+        deep("new A() { int a = ", "; }"),
+        deep("a ? ", " : 2"),
+        deep("a = ", ""),
+        deep("`${", "}`"),
+    ] {
+        for (path, page) in [
+            ("a.jsp", format!("<% x = {nested}; %>")),
+            ("a.aspx", format!("<% x = {nested}; %>")),
+            ("a.js", format!("eval; x = {nested};")),
+        ] {
+            inspect_as(path, &page);
+        }
+    }
+    for nested in [
+        deep("{", "}"),
+        deep("if (a) { ", " }"),
+        deep("for (int a : b) { ", " }"),
+        deep("class A { void f() { ", " } }"),
+        deep("try { ", " } catch (E e) { }"),
+        deep("A<", ">"),
+    ] {
+        inspect_as("a.jsp", &format!("<% {nested} %>"));
+        inspect_as("a.jsp", &format!("<%! {nested}"));
+        inspect_as("a.js", &format!("eval; {nested}"));
+    }
+    let report = inspect_as("a.jsp", &format!("<% x = {}; %>", deep("(", ")")));
+    assert!(is_limited(&report));
+}
+
+#[test]
+fn pages_that_run_without_end_end() {
+    for source in [
+        "while (true) { a += 'x'; }",
+        "function f(x) { f(x + 'a'); f(x + 'b'); } f('');",
+        "var a = []; for (;;) { a.push(a); }",
+        "a = 'eval(a)'; eval(a);",
+        "var f = g => g(g); f(f);",
+        "[1, 2].map(x => [1, 2].map(y => [1, 2].map(z => eval('f(' + x + y + z + ')'))));",
+    ] {
+        inspect_as("a.js", &format!("eval; {source}"));
+    }
+}

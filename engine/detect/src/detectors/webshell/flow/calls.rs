@@ -20,8 +20,12 @@ impl Flow<'_> {
         let value = match run.kind(callee) {
             NodeKind::Name(name) => self.call_name(name, &values, line),
             NodeKind::Member { base, name } => {
-                let base = self.class_or(run, *base);
-                self.call_method(&base, name, &values, line)
+                let object = self.class_or(run, *base);
+                let value = self.call_method(&object, name, &values, line);
+                if let Some(changed) = self.changed.take() {
+                    self.assign(run, *base, changed);
+                }
+                value
             }
             NodeKind::MemberNamed { base, name } => {
                 let (base, name) = (self.class_or(run, *base), run.value(*name));
@@ -127,9 +131,42 @@ impl Flow<'_> {
                 Some(class) if self.parents.contains_key(&self.language.function_name(class)) => {
                     self.call_method(callee, "__invoke", args, line)
                 }
+                Some(path) if self.language.has_scopes() => self.call_path(path, args, line),
                 _ => self.call_unknown(callee, args, line),
             },
         }
+    }
+
+    /// Calls a function by its bare name, or what its path stands for.
+    fn call_path(&mut self, path: &Rc<str>, args: &[Value], line: u32) -> Value {
+        let own = self.functions.get(&**path).or_else(|| self.methods.get(&format!("::{path}"))).copied();
+        if let Some((unit, function)) = own {
+            return self.call_own(unit, function, args, None, &[], line);
+        }
+        let language = self.language;
+        language.call(self, path, &Call { args, line })
+    }
+
+    /// Calls a function that something else will call: with what its parameters are called like, or with what it comes from.
+    pub(in crate::detectors::webshell) fn call_back(
+        &mut self,
+        callback: &Value,
+        from: &Value,
+        line: u32,
+    ) -> Value {
+        let Known::Function(closure) = &callback.known else { return Value::default() };
+        let code = Rc::clone(&self.units[closure.unit]);
+        let given = code.functions[closure.function].params.iter().map(|param| {
+            let known = self.language.parameter(&param.name);
+            if known.path.is_some() || known.taint.is_some() { known } else { from.derived() }
+        });
+        let args: Vec<Value> = given.collect();
+        self.call_value(callback, &args, line)
+    }
+
+    /// What an object is after the call of its method.
+    pub(in crate::detectors::webshell) fn change(&mut self, object: Value) {
+        self.changed = Some(object);
     }
 
     /// Calls what nobody knows. Whoever names the function and gives its argument runs what he likes.
@@ -218,7 +255,7 @@ impl Flow<'_> {
         };
         let name = class.path.as_deref().map(|path| self.language.function_name(path)).unwrap_or_default();
         if self.parents.contains_key(&name) {
-            for constructor in ["__construct", name.as_str()] {
+            for constructor in ["__construct", "constructor", "__init__", name.as_str()] {
                 if let Some((unit, function)) = self.find_method(&class, constructor) {
                     self.call_own(unit, function, &values, Some(class.clone()), &[], line);
                     break;
@@ -298,7 +335,10 @@ impl Flow<'_> {
         if let Some(this) = this {
             frame.variables.insert("this".into(), this);
         }
-        frame.variables.extend(captured.iter().cloned());
+        let is_open = |name: &Rc<str>| self.frames.iter().any(|frame| frame.variables.contains_key(name));
+        let scopes = self.language.has_scopes();
+        frame.variables.extend(captured.iter().filter(|(name, _)| !scopes || !is_open(name)).cloned());
+        frame.locals.extend(code.locals.iter().chain(code.params.iter().map(|param| &param.name)).cloned());
         for (place, param) in code.params.iter().enumerate() {
             let value = if param.rest {
                 Some(args.iter().skip(place).cloned().collect())

@@ -36,6 +36,16 @@ pub(super) trait Language {
     /// Whether a variable is the whole program's, wherever it is named.
     fn is_shared(&self, name: &str) -> bool;
 
+    /// Whether functions see the variables of those around them, and functions are values like any other.
+    fn has_scopes(&self) -> bool {
+        false
+    }
+
+    /// What a parameter is that nobody here gives.
+    fn parameter(&self, _name: &str) -> Value {
+        Value::default()
+    }
+
     /// Variables that the next request finds as this one left them.
     fn kept(&self) -> &'static [&'static str];
 
@@ -133,6 +143,8 @@ pub(super) struct Hit {
 #[derive(Default)]
 struct Frame {
     variables: HashMap<Rc<str>, Value>,
+    /// Names that are this call's, whatever others call theirs.
+    locals: HashSet<Rc<str>>,
     /// Names that are the whole program's.
     globals: HashSet<Rc<str>>,
     /// What any variable is that was not set: after what sets variables by names from outside.
@@ -176,6 +188,8 @@ pub(super) struct Flow<'l> {
     results: HashMap<(usize, usize, u64), (Value, Outs)>,
     /// What arguments that are passed by reference are after the call at hand.
     outs: Outs,
+    /// What the object is after the call of its method at hand.
+    changed: Option<Value>,
     inlined: HashMap<(usize, usize), u32>,
     /// How often variables of the whole program and members became tainted: what was known of calls is no longer. Of each the
     /// first times count.
@@ -211,6 +225,7 @@ impl<'l> Flow<'l> {
             called: HashSet::new(),
             results: HashMap::new(),
             outs: Vec::new(),
+            changed: None,
             inlined: HashMap::new(),
             epoch: 0,
             tainted: HashMap::new(),
@@ -270,7 +285,8 @@ impl<'l> Flow<'l> {
                 }
                 let code = self.function(unit, function);
                 let this = code.class.clone().map(Value::path);
-                let args = vec![Value::default(); code.params.len()];
+                let args: Vec<Value> =
+                    code.params.iter().map(|param| self.language.parameter(&param.name)).collect();
                 self.call_function(unit, function, &args, this, &[]);
             }
             unit += 1;

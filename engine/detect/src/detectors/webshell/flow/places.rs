@@ -24,7 +24,15 @@ impl Flow<'_> {
     /// The frame that has a variable.
     fn home(&self, name: &str) -> usize {
         let last = self.frames.len() - 1;
-        if self.frames[last].globals.contains(name) || self.language.is_shared(name) { 0 } else { last }
+        let frame = &self.frames[last];
+        if frame.globals.contains(name) || self.language.is_shared(name) {
+            return 0;
+        }
+        if !self.language.has_scopes() || frame.locals.contains(name) {
+            return last;
+        }
+        // Whoever calls is most often also around it.
+        self.frames.iter().rposition(|frame| frame.variables.contains_key(name)).unwrap_or(last)
     }
 
     /// What the program set a variable to.
@@ -178,11 +186,23 @@ impl Flow<'_> {
                 let targets = targets.clone();
                 for ((key, target), place) in targets.iter().zip(0_i64..) {
                     let key = key.map_or(Some(Key::Number(place)), |key| run.value(key).as_key());
-                    let known = value.items().zip(key).and_then(|(list, key)| list.get(&key).cloned());
-                    self.assign_nested(run, *target, known.unwrap_or_else(|| value.derived()), depth + 1);
+                    let known =
+                        value.items().zip(key.as_ref()).and_then(|(list, key)| list.get(key).cloned());
+                    let item = known.unwrap_or_else(|| self.taken_out(&value, key.as_ref(), line));
+                    self.assign_nested(run, *target, item, depth + 1);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// `const {name} = value`.
+    fn taken_out(&mut self, value: &Value, key: Option<&Key>, line: u32) -> Value {
+        match key {
+            Some(Key::Text(name)) if self.language.has_scopes() => {
+                self.member(value, &String::from_utf8_lossy(name), line)
+            }
+            _ => value.derived(),
         }
     }
 

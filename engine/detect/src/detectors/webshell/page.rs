@@ -1,0 +1,175 @@
+//! Pages with programs in them: JSP (Jakarta Server Pages 3.1) and ASP.NET (`<% … %>`, `<script runat="server">`).
+
+/// Bytes of a tag before and behind what is looked for in it.
+const MAX_TAG: usize = 1024;
+
+/// A part of a page that is program, and the line it begins on.
+pub(super) struct Part<'s> {
+    pub(super) source: std::borrow::Cow<'s, [u8]>,
+    pub(super) line: u32,
+}
+
+/// The programs of a page in their order.
+pub(super) fn parts(page: &[u8]) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let (mut at, mut counted, mut line) = (0, 0, 1);
+    while let Some(found) = memchr::memchr3(b'<', b'$', b'#', &page[at..]) {
+        at += found;
+        let rest = &page[at..];
+        let Some((head, end)) = opened(rest) else {
+            at += 1;
+            continue;
+        };
+        let body = &rest[head..];
+        let length = memchr::memmem::find(body, end).unwrap_or(body.len());
+        line += page[counted..at + head].iter().filter(|byte| **byte == b'\n').count() as u32;
+        counted = at + head;
+        parts.extend(part(&rest[..head], &body[..length], line));
+        at += (head + length + end.len()).min(rest.len());
+    }
+    parts
+}
+
+/// The controls of a page of ASP.NET, declared by their names: what is typed into them is the request's.
+pub(super) fn controls(page: &[u8]) -> Vec<Part<'static>> {
+    let mut parts = Vec::new();
+    let lower = page.to_ascii_lowercase();
+    for found in memchr::memmem::find_iter(&lower, b"runat") {
+        let from = found.saturating_sub(MAX_TAG);
+        let Some(start) = memchr::memrchr(b'<', &lower[from..found]).map(|start| from + start) else {
+            continue;
+        };
+        let to = (found + MAX_TAG).min(lower.len());
+        let end = memchr::memchr(b'>', &lower[found..to]).map_or(to, |end| found + end);
+        let tag = &lower[start..end];
+        let class =
+            if tag.starts_with(b"<asp:fileupload") || memchr::memmem::find(tag, b"type=\"file\"").is_some() {
+                "FileUpload"
+            } else if [&b"<asp:textbox"[..], b"<input", b"<textarea", b"<asp:hiddenfield"]
+                .iter()
+                .any(|name| tag.starts_with(name))
+            {
+                "TextBox"
+            } else {
+                continue;
+            };
+        let Some(id) = memchr::memmem::find(tag, b" id=") else { continue };
+        let rest = &page[start + id + 4..end];
+        let name: Vec<u8> = rest
+            .iter()
+            .skip_while(|byte| matches!(byte, b'"' | b'\''))
+            .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
+            .copied()
+            .collect();
+        if !name.is_empty() && parts.len() < 256 {
+            let line = 1 + page[..start].iter().filter(|byte| **byte == b'\n').count() as u32;
+            let source = [b"var ", &name[..], b" = ", class.as_bytes(), b";"].concat();
+            parts.push(Part { source: source.into(), line });
+        }
+    }
+    parts
+}
+
+/// How long what opens a program here is, and what closes it.
+fn opened(rest: &[u8]) -> Option<(usize, &'static [u8])> {
+    if rest.starts_with(b"<%--") {
+        return Some((4, b"--%>"));
+    }
+    if rest.starts_with(b"<%") {
+        let more = rest.get(2).is_some_and(|byte| matches!(byte, b'=' | b'!' | b'@' | b'#' | b':'));
+        return Some((2 + usize::from(more), b"%>"));
+    }
+    if rest.starts_with(b"${") || rest.starts_with(b"#{") {
+        return Some((2, b"}"));
+    }
+    // `<jsp:scriptlet>`, whatever its prefix is.
+    let tag = rest.get(..256.min(rest.len()))?;
+    let close = memchr::memchr(b'>', tag)?;
+    let tag = tag[..close].to_ascii_lowercase();
+    for (name, end) in [
+        (&b":scriptlet"[..], &b"scriptlet>"[..]),
+        (b":declaration", b"declaration>"),
+        (b":expression", b"expression>"),
+    ] {
+        if tag.ends_with(name) && !tag.starts_with(b"</") {
+            return Some((close + 1, end));
+        }
+    }
+    let is_server = tag.starts_with(b"<script") && memchr::memmem::find(&tag, b"runat").is_some();
+    is_server.then_some((close + 1, b"</script>"))
+}
+
+fn part<'s>(head: &[u8], body: &'s [u8], line: u32) -> Option<Part<'s>> {
+    let source: std::borrow::Cow<'s, [u8]> = match head {
+        b"<%--" | b"<%@" => return None,
+        b"<%=" | b"<%:" | b"<%#" | b"${" | b"#{" => [b"(", body, b");"].concat().into(),
+        _ if head.ends_with(b"expression>") => [b"(", &unescaped(body)[..], b");"].concat().into(),
+        _ if head.ends_with(b">") && !head.starts_with(b"<script") => unescaped(body).into(),
+        _ => body.into(),
+    };
+    Some(Part { source, line })
+}
+
+/// The text of XML: what is in `<![CDATA[…]]>` as it is, entities as what they stand for.
+fn unescaped(body: &[u8]) -> Vec<u8> {
+    let body = body.strip_suffix(b"</jsp:").unwrap_or(body);
+    let mut text = Vec::with_capacity(body.len());
+    let mut at = 0;
+    while at < body.len() {
+        let rest = &body[at..];
+        if let Some(data) = rest.strip_prefix(b"<![CDATA[") {
+            let length = memchr::memmem::find(data, b"]]>").unwrap_or(data.len());
+            text.extend_from_slice(&data[..length]);
+            at += 9 + length + 3;
+        } else {
+            let (byte, length) = entity(rest);
+            text.extend(byte);
+            at += length;
+        }
+    }
+    text
+}
+
+fn entity(rest: &[u8]) -> (Vec<u8>, usize) {
+    for (name, byte) in
+        [(&b"&lt;"[..], b'<'), (b"&gt;", b'>'), (b"&amp;", b'&'), (b"&quot;", b'"'), (b"&apos;", b'\'')]
+    {
+        if rest.starts_with(name) {
+            return (vec![byte], name.len());
+        }
+    }
+    if let Some(digits) = rest.strip_prefix(b"&#") {
+        let end = digits.iter().take(9).position(|byte| *byte == b';').unwrap_or(0);
+        let text = std::str::from_utf8(&digits[..end]).unwrap_or_default();
+        let code = match text.strip_prefix(['x', 'X']) {
+            Some(hex) => u32::from_str_radix(hex, 16).ok(),
+            None => text.parse().ok(),
+        };
+        if let Some(character) = code.and_then(char::from_u32) {
+            return (character.to_string().into_bytes(), end + 3);
+        }
+    }
+    (rest[..1].to_vec(), 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_programs_of_a_page_are_read_with_their_lines() {
+        let page = b"<%-- a(); --%><html>\n<%@ page x %><% b(); %>\n<%= c %>${d}<jsp:scriptlet><![CDATA[e<f]]>&#103;&lt;</jsp:scriptlet>\n<script runat=server>h()</script>";
+        let parts: Vec<(String, u32)> = parts(page)
+            .iter()
+            .map(|part| (String::from_utf8_lossy(&part.source).into_owned(), part.line))
+            .collect();
+        let parts: Vec<(&str, u32)> = parts.iter().map(|(source, line)| (source.as_str(), *line)).collect();
+        assert_eq!(parts, [(" b(); ", 2), ("( c );", 3), ("(d);", 3), ("e<fg<", 3), ("h()", 4)]);
+    }
+
+    #[test]
+    fn what_is_not_closed_is_read_to_the_end() {
+        assert_eq!(parts(b"<% a").len(), 1);
+        assert_eq!(parts(&b"<%".repeat(10_000)).len(), 1);
+    }
+}

@@ -1,0 +1,197 @@
+//! Languages in which everything outside of the program is known by a path of names, such as `child_process.exec`: Java, C#, JavaScript
+//! and Python. What a path stands for is in tables ([`names`]), and what texts become in [`fold`].
+
+mod calls;
+mod fold;
+mod names;
+
+use std::rc::Rc;
+
+use super::braces::Dialect;
+use super::flow::{Call, Flow, Language};
+use super::page::Part;
+use super::syntax::Unit;
+use super::value::{Known, Origin, Taint, Value};
+use names::Names;
+
+/// Bytes of a path; a longer one stands for nothing.
+const MAX_PATH: usize = 160;
+
+/// A language of this kind.
+pub(super) struct Paths {
+    names: &'static Names,
+    dialect: Dialect,
+}
+
+/// Pages and servlets.
+pub(super) static JAVA: Paths = Paths { names: &names::JAVA, dialect: Dialect::Java };
+/// ASP.NET.
+pub(super) static CSHARP: Paths = Paths { names: &names::CSHARP, dialect: Dialect::CSharp };
+/// Node.js, and the scripts of ASP.NET.
+pub(super) static SCRIPT: Paths = Paths { names: &names::SCRIPT, dialect: Dialect::Script };
+
+impl Paths {
+    /// Reads the programs of a file.
+    pub(super) fn read(&self, parts: &[Part<'_>]) -> Unit {
+        super::braces::unit(parts, self.dialect)
+    }
+
+    /// A member of what a path stands for; packages and what is around everything are left out.
+    fn path(&self, base: &str, name: &str) -> Rc<str> {
+        let last = base.rsplit('.').next().unwrap_or(base);
+        let is_package = self.dialect != Dialect::Script
+            && name.starts_with(|first: char| first.is_ascii_uppercase())
+            && (self.names.roots.contains(&last)
+                || base
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.'))
+            && self.names.packages.iter().any(|package| base.split('.').next() == Some(package));
+        if is_package || self.names.roots.contains(&base) || self.names.requests.contains(&name) {
+            return self.names.alias(name).into();
+        }
+        if base.len() + name.len() > MAX_PATH { base.into() } else { format!("{base}.{name}").into() }
+    }
+
+    /// What a path gives: itself, or what comes from outside.
+    fn value(&self, path: Rc<str>, line: u32) -> Value {
+        let origin = if Names::has(self.names.sources, &path) {
+            Origin::Request
+        } else if Names::has(self.names.uploads, &path) {
+            Origin::Upload
+        } else if Names::has(self.names.network, &path) {
+            Origin::Network
+        } else {
+            return Value::path(path);
+        };
+        Value { taint: Some(Taint::new(origin, line, Rc::clone(&path))), ..Value::path(path) }
+    }
+}
+
+impl Language for Paths {
+    fn unit(&self, source: &[u8]) -> Unit {
+        self.read(&[Part { source: source.into(), line: 1 }])
+    }
+
+    fn is_shared(&self, _name: &str) -> bool {
+        false
+    }
+
+    fn has_scopes(&self) -> bool {
+        true
+    }
+
+    fn parameter(&self, name: &str) -> Value {
+        if self.names.requests.contains(&name) {
+            Value::path(self.names.alias(name))
+        } else {
+            Value::default()
+        }
+    }
+
+    fn kept(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn shown(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
+    fn function_name(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
+    fn variable(&self, name: &str, line: u32) -> Value {
+        self.value(self.names.alias(name).into(), line)
+    }
+
+    fn index(&self, base: &Value, key: &Value, line: u32) -> Option<Value> {
+        let path = base.path.as_deref().filter(|_| base.items().is_none())?;
+        if base.taint.is_some() {
+            // The first key names the parameter.
+            let taint = base.taint.as_ref()?;
+            let Some(key) = key.as_text().filter(|_| taint.trail.before.is_none() && !path.contains('['))
+            else {
+                return Some(base.derived());
+            };
+            let shown = format!("{path}['{}']", String::from_utf8_lossy(&key));
+            return Some(Value::tainted(Some(Taint::new(taint.origin, line, shown))));
+        }
+        if Names::has(self.names.indexed, path) {
+            let shown = match key.as_text() {
+                Some(key) => format!("{path}['{}']", String::from_utf8_lossy(&key)),
+                None => format!("{path}[…]"),
+            };
+            return Some(Value::tainted(Some(Taint::new(Origin::Request, line, shown))));
+        }
+        match key.as_text() {
+            Some(name) if !name.is_empty() => Some(self.member(base, &String::from_utf8_lossy(&name), line)),
+            _ => Some(Value::path(path)),
+        }
+    }
+
+    fn member(&self, base: &Value, name: &str, line: u32) -> Value {
+        if let Known::Text(text) = &base.known
+            && matches!(name, "length" | "Length")
+        {
+            return Value::from(text.len() as i64);
+        }
+        if let Known::List(list) = &base.known
+            && matches!(name, "length" | "Length" | "Count")
+        {
+            return Value::from(list.items().len() as i64);
+        }
+        if base.taint.is_some() {
+            let of_upload = base.taint.as_ref().is_some_and(|taint| taint.origin == Origin::Upload);
+            return match name {
+                "length" | "size" => Value::default(),
+                // The name of an upload is the request's, and so is what is in it.
+                _ if of_upload && Names::has(self.names.of_uploads, name) => {
+                    Value::tainted(Some(Taint::new(Origin::Request, line, format!("an upload's {name}"))))
+                }
+                _ => base.derived(),
+            };
+        }
+        match &base.path {
+            Some(path) => self.value(self.path(path, name), line),
+            None => Value::path(self.names.alias(name)),
+        }
+    }
+
+    fn call(&self, flow: &mut Flow<'_>, name: &str, call: &Call<'_>) -> Value {
+        self.call_path(flow, name, call)
+    }
+
+    fn method(&self, flow: &mut Flow<'_>, base: &Value, name: &str, call: &Call<'_>) -> Value {
+        self.call_method(flow, base, name, call)
+    }
+
+    fn instance(&self, flow: &mut Flow<'_>, class: &Value, call: &Call<'_>) -> Value {
+        self.make(flow, class, call)
+    }
+
+    fn binary(&self, sign: &str, left: &Value, right: &Value) -> Value {
+        fold::binary(sign, left, right)
+    }
+
+    fn unary(&self, sign: &str, operand: &Value) -> Value {
+        fold::unary(sign, operand)
+    }
+
+    fn checks(&self, name: &str, args: &[Value]) -> Option<usize> {
+        let is_own = args.first().is_some_and(|arg| arg.taint.is_some());
+        // `ALLOWED.contains(x)`, `allowed.includes(x)`.
+        (matches!(
+            name,
+            "contains"
+                | "Contains"
+                | "includes"
+                | "containsKey"
+                | "ContainsKey"
+                | "has"
+                | "equals"
+                | "Equals"
+        ) && is_own
+            && args.len() == 1)
+            .then_some(0)
+    }
+}
