@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use pratique_core::ImageFacts;
+use pratique_core::license::Licenses;
 use pratique_core::policy::{
     Candidate, Container, ContainerKind, Decision, Pod, Policy, Request, RunAs, Scanned, Selector,
     contradictions, decide,
@@ -66,6 +67,7 @@ impl Policies {
             user: image.user.clone(),
             layers: image.layers.clone(),
             detectors: report.detectors.clone(),
+            licenses: Some(Licenses::of(&report.inventory)),
             findings: report.findings.clone(),
             gaps: report.gaps.clone(),
             suppressed: report.suppressed.clone(),

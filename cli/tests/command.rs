@@ -312,3 +312,35 @@ fn the_cost_of_each_detector_and_of_the_walk_is_told() {
     let (_, err) = ends_with(0, home.path(), &["scan", "oci:image", "--no-cache"]);
     assert_eq!(err, "");
 }
+
+#[test]
+fn a_policy_refuses_licences_as_the_webhook_would() {
+    let home = tempfile::tempdir().unwrap();
+    let package = |license: &str| {
+        let json = format!(r#"{{"name": "left", "version": "1.0.0", "license": "{license}"}}"#);
+        LayerBuilder::new().file("srv/node_modules/left/package.json", json)
+    };
+    layout(&home.path().join("denied"), &[debian(), package("AGPL-3.0-only")]);
+    layout(&home.path().join("either"), &[debian(), package("(MIT OR AGPL-3.0-only)")]);
+    let policy = |license: &str| {
+        let text = format!(
+            "apiVersion: pratique.dev/v1alpha1\nkind: ScanPolicy\nmetadata: {{name: licences}}\n\
+             spec: {{deny: [{{name: copyleft, license: {license}}}]}}\n"
+        );
+        fs::write(home.path().join("policy.yaml"), text).unwrap();
+    };
+    let scan = |code: i32, image: &str| {
+        let policy = ["--policy", "policy.yaml", "--reference", "shop/web:1"];
+        ends_with(code, home.path(), &[&["scan", image][..], &policy].concat()).1
+    };
+    policy("{deny: ['AGPL-*']}");
+    let err = scan(1, "oci:denied");
+    assert!(err.contains("rule copyleft") && err.contains("AGPL-3.0-only (pkg:npm/left@1.0.0)"), "{err}");
+    scan(0, "oci:either");
+    policy("{unknown: true}");
+    let err = scan(1, "oci:either");
+    assert!(err.contains("no licence that is known (pkg:deb/debian/dash@"), "{err}");
+    policy("{}");
+    let err = scan(3, "oci:either");
+    assert!(err.contains("license"), "{err}");
+}

@@ -5,8 +5,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use pratique_core::policy::{self, Body, InvalidPolicy, MatchSpec, PolicySpec, Requirement, Selector};
 
 use crate::scan_policy::{
-    Action, DenyRule, Enforcement, Exception, FindingRule, ImageRule, LabelOperator, LabelSelector, Match,
-    ScanPolicy, VulnerabilityRule, WorkloadRule,
+    Action, DenyRule, Enforcement, Exception, FindingRule, ImageRule, LabelOperator, LabelSelector,
+    LicenseRule, Match, ScanPolicy, VulnerabilityRule, WorkloadRule,
 };
 
 impl ScanPolicy {
@@ -96,15 +96,16 @@ fn duration(field: &str, text: &str) -> Result<SignedDuration, InvalidPolicy> {
 
 fn rule(rule: &DenyRule) -> Result<policy::Rule, InvalidPolicy> {
     let field = format!("deny[{}]", rule.name);
-    let body = match (&rule.finding, &rule.vulnerability, &rule.image, &rule.workload) {
-        (Some(rule), None, None, None) => Body::Finding(findings(rule)),
-        (None, Some(rule), None, None) => Body::Vulnerability(vulnerability(&field, rule)?),
-        (None, None, Some(rule), None) => Body::Image(image(&field, rule)?),
-        (None, None, None, Some(rule)) => Body::Workload(workload(rule)),
+    let body = match (&rule.finding, &rule.vulnerability, &rule.license, &rule.image, &rule.workload) {
+        (Some(rule), None, None, None, None) => Body::Finding(findings(rule)),
+        (None, Some(rule), None, None, None) => Body::Vulnerability(vulnerability(&field, rule)?),
+        (None, None, Some(rule), None, None) => Body::License(license(rule)),
+        (None, None, None, Some(rule), None) => Body::Image(image(&field, rule)?),
+        (None, None, None, None, Some(rule)) => Body::Workload(workload(rule)),
         _ => {
             return Err(invalid(
                 field,
-                "a rule has exactly one of finding, vulnerability, image and workload",
+                "a rule has exactly one of finding, vulnerability, license, image and workload",
             ));
         }
     };
@@ -134,6 +135,11 @@ fn vulnerability(field: &str, rule: &VulnerabilityRule) -> Result<policy::Vulner
         ids: rule.ids.clone(),
         packages: rule.packages.clone(),
     })
+}
+
+fn license(rule: &LicenseRule) -> policy::LicenseRule {
+    let LicenseRule { deny, allow, unknown } = rule.clone();
+    policy::LicenseRule { deny, allow, unknown }
 }
 
 fn image(field: &str, rule: &ImageRule) -> Result<policy::ImageRule, InvalidPolicy> {

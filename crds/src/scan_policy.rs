@@ -253,11 +253,11 @@ impl Default for ExistingWorkloads {
     }
 }
 
-/// A reason to refuse a pod: a name and exactly one of finding, vulnerability, image and workload.
+/// A reason to refuse a pod: a name and exactly one of finding, vulnerability, license, image and workload.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("(has(self.finding) ? 1 : 0) + (has(self.vulnerability) ? 1 : 0) + (has(self.image) ? 1 : 0) + (has(self.workload) ? 1 : 0) == 1")
-    .message("a rule has exactly one of finding, vulnerability, image and workload"))]
+#[x_kube(validation = Rule::new("(has(self.finding) ? 1 : 0) + (has(self.vulnerability) ? 1 : 0) + (has(self.license) ? 1 : 0) + (has(self.image) ? 1 : 0) + (has(self.workload) ? 1 : 0) == 1")
+    .message("a rule has exactly one of finding, vulnerability, license, image and workload"))]
 #[x_kube(validation = Rule::new("!(self.name in ['unscanned', 'incomplete', 'error', 'unsupported'])")
     .message("name must not be unscanned, incomplete, error or unsupported: messages use these words for the fields"))]
 pub struct DenyRule {
@@ -272,6 +272,10 @@ pub struct DenyRule {
     /// Holds if enough flaws of an image's packages satisfy every field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vulnerability: Option<VulnerabilityRule>,
+
+    /// Holds if the licence of an image's package is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license: Option<LicenseRule>,
 
     /// Holds if an image satisfies any field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -358,6 +362,30 @@ pub struct VulnerabilityRule {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 256)), extend("x-kubernetes-list-type" = "set"))]
     pub packages: Vec<String>,
+}
+
+/// Licences that packages may not have; at least one field must be given. A package's licence is an SPDX expression: of
+/// alternatives (OR) one that is accepted is enough, of what is joined (AND) all must be.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.deny) || has(self.allow) || (has(self.unknown) && self.unknown)")
+    .message("at least one of deny, allow and unknown: true is needed"))]
+pub struct LicenseRule {
+    /// Licences that are refused: SPDX identifiers such as AGPL-3.0-only, with * for any text. Without WITH they are refused
+    /// with any exception.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 128)), extend("x-kubernetes-list-type" = "set"))]
+    pub deny: Vec<String>,
+
+    /// The only licences that are accepted, in the same form. One that is named WITH its exception is accepted even where deny
+    /// names it without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 128)), extend("x-kubernetes-list-type" = "set"))]
+    pub allow: Vec<String>,
+
+    /// Packages whose licence is not known, or is no SPDX expression, are refused, unless allow names its words.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
 }
 
 /// Properties of an image. Any of them makes the rule hold; at least one must be given.

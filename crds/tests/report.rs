@@ -40,6 +40,7 @@ fn facts(findings: Vec<Finding>, gaps: Vec<Gap>) -> ImageFacts {
         created: None,
         user: String::new(),
         layers: vec![Digest::sha256([5; 32])],
+        licenses: None,
         detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
         findings,
         gaps,

@@ -32,6 +32,7 @@ pub(crate) fn facts(image: u8, architecture: &str, index: bool) -> ImageFacts {
         created: None,
         user: "app".into(),
         layers: vec![],
+        licenses: None,
         detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
         findings: vec![],
         gaps: vec![],

@@ -281,6 +281,7 @@ impl Inner {
             user: String::new(),
             layers: Vec::new(),
             detectors: ran.map(|info| (info.id.to_owned(), info.version.to_string())).collect(),
+            licenses: None,
             findings: Vec::new(),
             gaps: vec![Gap::of_image(
                 GapKind::Crashed,

@@ -157,6 +157,7 @@ fn index() -> anyhow::Result<SharedIndex> {
             created: Some(now),
             user: "app".into(),
             layers: (0..8).map(|layer| digest(2 * REPORTS + n + layer)).collect(),
+            licenses: None,
             detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
             findings,
             gaps: vec![],

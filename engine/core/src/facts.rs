@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::license::Licenses;
 use crate::{Digest, Finding, Gap, Suppressed};
 
 /// Operating system and processor an image is made for, in the OCI image specification's (Go's) words.
@@ -45,6 +46,9 @@ pub struct ImageFacts {
     pub layers: Vec<Digest>,
     /// Detectors that ran, with the version of their rule set.
     pub detectors: BTreeMap<String, String>,
+    /// Licences of its packages; none where they were not listed.
+    #[serde(default)]
+    pub licenses: Option<Licenses>,
     /// What they found.
     pub findings: Vec<Finding>,
     /// What they found and does not count, sorted.
@@ -77,6 +81,7 @@ impl ImageFacts {
             user: String::new(),
             layers: Vec::new(),
             detectors: BTreeMap::new(),
+            licenses: None,
             findings: Vec::new(),
             suppressed: Vec::new(),
             gaps: Vec::new(),

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod finding;
 pub mod gap;
 pub mod inspect;
+pub mod license;
 pub mod lineage;
 pub mod mask;
 mod owned;

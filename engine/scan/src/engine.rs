@@ -222,6 +222,11 @@ impl Engine {
         &self.detectors
     }
 
+    /// Whether packages are looked for.
+    pub(crate) fn lists_packages(&self) -> bool {
+        self.subjects.iter().any(Subject::is_parser)
+    }
+
     /// All who look into files, sorted by id.
     pub(crate) fn subjects(&self) -> &[Subject] {
         &self.subjects

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
+use pratique_core::license::Licenses;
 use pratique_core::lineage::{Base, KnownBase, base_of};
 use pratique_core::package::Inventory;
 use pratique_core::{Digest, Finding, Gap, GapKind, ImageConfig, ImageFacts, Platform};
@@ -150,6 +151,7 @@ pub fn judge_image(
         user: meta.config.user.clone(),
         layers: meta.layers.clone(),
         detectors: engine.versions(),
+        licenses: engine.lists_packages().then(|| Licenses::of(&judged.inventory)),
         findings: judged.findings,
         gaps: judged.gaps,
         suppressed: Vec::new(),

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
+use pratique_core::license::{Licensed, Licenses};
 use pratique_core::{Category, Digest, Finding, Gap, GapKind, ImageFacts, Platform, Severity, Suppressed};
 
 use crate::facts_proto as proto;
@@ -49,6 +50,7 @@ impl From<ImageFacts> for proto::ImageFacts {
             user: facts.user,
             layers: texts(facts.layers),
             detectors: facts.detectors.into_iter().collect(),
+            licenses: facts.licenses.map(proto::Licenses::from),
             findings: facts.findings.into_iter().map(proto::Finding::from).collect(),
             gaps: facts.gaps.into_iter().map(proto::Gap::from).collect(),
             error: facts.error,
@@ -79,6 +81,7 @@ impl TryFrom<proto::ImageFacts> for ImageFacts {
             user: facts.user,
             layers: digests("layers", &facts.layers)?,
             detectors: facts.detectors.into_iter().collect(),
+            licenses: facts.licenses.map(Licenses::from),
             findings: facts.findings.into_iter().map(Finding::try_from).collect::<Result<_, _>>()?,
             gaps: facts.gaps.into_iter().map(Gap::try_from).collect::<Result<_, _>>()?,
             suppressed: facts.suppressed.into_iter().map(Suppressed::try_from).collect::<Result<_, _>>()?,
@@ -96,6 +99,25 @@ impl TryFrom<proto::ImageFacts> for ImageFacts {
                 other => return Err(invalid("trust")(format!("`{other}` is neither Blobs nor Folders"))),
             },
         })
+    }
+}
+
+impl From<Licenses> for proto::Licenses {
+    fn from(licenses: Licenses) -> Self {
+        let license = |(text, licensed): (String, Licensed)| proto::License {
+            text,
+            packages: licensed.packages,
+            example: licensed.example,
+        };
+        Self { licenses: licenses.0.into_iter().map(license).collect() }
+    }
+}
+
+impl From<proto::Licenses> for Licenses {
+    fn from(licenses: proto::Licenses) -> Self {
+        let license =
+            |one: proto::License| (one.text, Licensed { packages: one.packages, example: one.example });
+        Self(licenses.licenses.into_iter().map(license).collect())
     }
 }
 
@@ -192,6 +214,9 @@ mod tests {
             user: "app".into(),
             layers: vec![digest(4), digest(5)],
             detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
+            licenses: Some(Licenses(
+                [("MIT".to_owned(), Licensed { packages: 2, example: "pkg:npm/a@1".to_owned() })].into(),
+            )),
             findings: vec![Finding {
                 detector: "weak-password".into(),
                 rule: "linux-account".into(),

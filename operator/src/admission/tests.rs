@@ -39,6 +39,7 @@ fn facts(byte: u8, findings: Vec<Finding>) -> ImageFacts {
         created: None,
         user: "app".into(),
         layers: vec![digest(byte + 200)],
+        licenses: None,
         detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
         findings,
         gaps: vec![],

@@ -430,6 +430,7 @@ mod tests {
             created: None,
             user: String::new(),
             layers: vec![],
+            licenses: None,
             detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
             findings: (0..findings).map(finding).collect(),
             gaps: vec![],

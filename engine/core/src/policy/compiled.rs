@@ -142,7 +142,7 @@ fn used_detectors(spec: &PolicySpec, scan: &BTreeSet<&'static str>) -> BTreeSet<
                 used.insert(VULNERABILITY.id);
                 continue;
             }
-            Body::Image(_) | Body::Workload(_) => continue,
+            Body::License(_) | Body::Image(_) | Body::Workload(_) => continue,
         };
         let names_none = selector.categories.is_empty() && selector.rules.is_empty();
         let is_used = |detector: &&DetectorInfo| {

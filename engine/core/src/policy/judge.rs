@@ -98,6 +98,12 @@ impl Policy {
                     let causes = image.test_facts(facts, question.kind, question.run_as, question.now);
                     holds.extend(causes.map(|cause| Hold::because(&rule.name, cause)));
                 }
+                CompiledBody::License(licenses) => {
+                    let reason = facts.licenses.as_ref().and_then(|own| licenses.test(own));
+                    holds.extend(
+                        reason.map(|reason| Hold::new(&rule.name, Action::Deny, reason).since(scanned.since)),
+                    );
+                }
                 CompiledBody::Workload(_) => {}
             }
         }
@@ -171,6 +177,10 @@ impl Policy {
         if !missing.is_empty() {
             let reason = format!("its scan did not include the detector {}", missing.join(", "));
             return Some(("unscanned", reason, scanned.since));
+        }
+        let asks_licenses = || self.rules.iter().any(|rule| matches!(rule.body, CompiledBody::License(_)));
+        if facts.error.is_none() && facts.licenses.is_none() && asks_licenses() {
+            return Some(("unscanned", "its scan did not list licences".to_owned(), scanned.since));
         }
         let advisories = facts.advisories.filter(|_| self.used_detectors().contains(VULNERABILITY.id));
         // Advisories are told by their day: they have its age once it is over.

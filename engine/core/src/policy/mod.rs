@@ -26,8 +26,8 @@ pub use matching::{InvalidSelector, Operator, Requirement, Selector};
 pub use message::Detail;
 pub use request::{Candidate, Container, ContainerKind, HostPath, Pod, Request, RunAs, Scanned, known_since};
 pub use spec::{
-    Action, Body, Enforcement, Exception, ExistingWorkloads, FindingSelector, ImageRule, MatchSpec,
-    PolicySpec, Rule, VulnerabilityRule, WorkloadRule,
+    Action, Body, Enforcement, Exception, ExistingWorkloads, FindingSelector, ImageRule, LicenseRule,
+    MatchSpec, PolicySpec, Rule, VulnerabilityRule, WorkloadRule,
 };
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 mod finding;
 mod image;
+mod license;
 mod vulnerability;
 mod workload;
 
 pub(super) use finding::CompiledSelector;
 pub(super) use image::{Cause, CompiledImageRule};
+pub(super) use license::CompiledLicenseRule;
 pub(super) use vulnerability::CompiledVulnerabilityRule;
 pub(super) use workload::CompiledWorkloadRule;
 
@@ -25,6 +27,7 @@ pub(super) struct CompiledRule {
 pub(super) enum CompiledBody {
     Finding(CompiledSelector),
     Vulnerability(CompiledVulnerabilityRule),
+    License(CompiledLicenseRule),
     Image(CompiledImageRule),
     Workload(CompiledWorkloadRule),
 }
@@ -39,6 +42,7 @@ impl CompiledRule {
             Body::Vulnerability(rule) => {
                 CompiledBody::Vulnerability(CompiledVulnerabilityRule::new(rule, &field("vulnerability"))?)
             }
+            Body::License(rule) => CompiledBody::License(CompiledLicenseRule::new(rule, &field("license"))?),
             Body::Image(image) => CompiledBody::Image(CompiledImageRule::new(image, &field("image"))?),
             Body::Workload(workload) => {
                 CompiledBody::Workload(CompiledWorkloadRule::new(workload, &field("workload"))?)

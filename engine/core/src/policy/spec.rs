@@ -125,6 +125,8 @@ pub enum Body {
     Finding(FindingSelector),
     /// Holds if enough flaws of the image's packages satisfy every field.
     Vulnerability(VulnerabilityRule),
+    /// Holds if a package's licence is refused.
+    License(LicenseRule),
     /// Holds if the image satisfies any field.
     Image(ImageRule),
     /// Holds if the pod satisfies any field.
@@ -165,6 +167,20 @@ pub struct VulnerabilityRule {
     pub ids: Vec<String>,
     /// The package has one of these names; empty: any.
     pub packages: Vec<String>,
+}
+
+/// Licences that packages may not have. A package's licence is an SPDX expression: of alternatives (OR) one that is
+/// accepted is enough, of what is joined (AND) all must be. One that is neither denied nor, if anything is allowed, missing
+/// from that list is accepted.
+#[derive(Debug, Clone, Default)]
+pub struct LicenseRule {
+    /// Patterns of licences that are refused: SPDX identifiers with `*`, alone or `WITH` an exception. Alone they match
+    /// with any exception.
+    pub deny: Vec<String>,
+    /// Patterns of the only licences that are accepted; empty: all.
+    pub allow: Vec<String>,
+    /// Packages whose licence is not known, or no SPDX expression, are refused unless `allow` names its words.
+    pub unknown: bool,
 }
 
 /// Properties of an image; any that holds makes the rule hold.

@@ -46,6 +46,7 @@ fn facts(findings: Vec<Finding>) -> ImageFacts {
         created: Some(hours_ago(100)),
         user: "app".into(),
         layers: Vec::new(),
+        licenses: None,
         detectors: [("weak-password".to_owned(), "1".to_owned())].into(),
         findings,
         gaps: Vec::new(),

@@ -336,3 +336,24 @@ fn an_exception_can_name_the_flaws_that_it_accepts() {
     assert!(!decision.is_denied());
     assert_eq!((decision.suppressed[0].exception.as_str(), decision.suppressed[0].findings), ("known", 1));
 }
+
+#[test]
+fn an_image_with_a_refused_licence_violates_and_one_whose_licences_nobody_listed_is_unscanned() {
+    use crate::license::{Licensed, Licenses};
+    let rule = LicenseRule { deny: vec!["AGPL-*".into()], ..Default::default() };
+    let mut spec = spec(Body::License(rule));
+    spec.unscanned = Action::Deny;
+    let with = |text: &str| ImageFacts {
+        licenses: Some(Licenses(
+            [(text.to_owned(), Licensed { packages: 1, example: "pkg:npm/a@1".into() })].into(),
+        )),
+        ..facts(Vec::new())
+    };
+    assert_eq!(judge(&spec, &with("MIT OR AGPL-3.0-only")).effect(), None);
+    let decision = judge(&spec, &with("AGPL-3.0-only"));
+    let message = decision.message(Effect::Deny, Detail::Full).unwrap();
+    assert!(message.contains("rule planted") && message.contains("AGPL-3.0-only (pkg:npm/a@1)"), "{message}");
+    let decision = judge(&spec, &facts(Vec::new()));
+    let message = decision.message(Effect::Deny, Detail::Full).unwrap();
+    assert!(message.contains("did not list licences"), "{message}");
+}
