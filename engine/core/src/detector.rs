@@ -140,6 +140,20 @@ pub const DETECTORS: &[DetectorInfo] = &[
         ],
         summary: "programs of web servers that run what a request says",
     },
+    DetectorInfo {
+        id: "secret",
+        version: 1,
+        category: Category::Secret,
+        rules: &[
+            "cloud-key",
+            "code-token",
+            "service-token",
+            "private-key",
+            "stored-login",
+            "published-sample",
+        ],
+        summary: "tokens, keys and logins that were left in files, deleted ones too, and in the image's config",
+    },
 ];
 
 /// The description of the detector with this id, which must be one of [`DETECTORS`].

@@ -26,6 +26,7 @@ detectors! {
     build_history,
     base_image,
     webshell,
+    secret,
 }
 
 #[cfg(test)]

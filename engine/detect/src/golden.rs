@@ -7,21 +7,22 @@
 //! `genuine: NAME = WORD … @WORD`; a word stands for a layer, with `@` for a manifest), each optional, then files: a line `==> etc/crontab mode=644 …` and its content. Behind a
 //! path may stand `mode=`, `uid=`, `gid=`, `folder`, `link=TARGET`, `capability=HEX`, and what the package database says:
 //! `genuine=PACKAGE` (with the right checksum), `changed=PACKAGE` (with another), `listed=PACKAGE` (with none), each
-//! with `conffile` and `recorded=MODE`; a file that is `missing` is known to the database alone. The content of a file that is
+//! with `conffile` and `recorded=MODE`; a file that is `missing` is known to the database alone, and one that is `removed`
+//! was deleted in an upper layer. The content of a file that is
 //! `rot13` is written so (letters 13 places further), lest scanners take the case for what it is a sample of. Lines that begin
-//! with `//` are comments, and `\xNN` in content is a byte.
+//! with `//` are comments, and `\xNN` in content and in the config is a byte.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use pratique_core::config::HistoryEntry;
-use pratique_core::inspect::Extent;
+use pratique_core::inspect::{Extent, OVERLAP, PIECE, Piece};
 use pratique_core::lineage::KnownBase;
 use pratique_core::package::{Checksum, FileFacts, OwnedFile, OwnedFiles, Ownership};
 use pratique_core::{Digest, ImageConfig};
 
-use crate::{Detector, FileInput, FileMode, ImageInput, Kind, LocatedFact, Outcome};
+use crate::{Detector, FileInput, FileMode, FileReport, ImageInput, Kind, LocatedFact, Outcome, Stream};
 
 #[derive(Default)]
 struct Case {
@@ -84,7 +85,7 @@ fn parse(text: &str) -> Case {
             file.content.push(b'\n');
         } else {
             let (key, value) = line.split_once(": ").unwrap_or((line, ""));
-            let value = value.to_owned();
+            let value = String::from_utf8(bytes(value)).expect("text");
             let words = || value.split(' ').map(str::to_owned).collect::<Vec<_>>();
             match key {
                 "name" => case.names.push(value.clone()),
@@ -199,12 +200,18 @@ fn scan(detector: &dyn Detector, case: &Case) -> Outcome {
         let content = if read { file.content.clone() } else { Vec::new() };
         let whole = FileInput::in_memory(file.path.as_bytes(), mode, &content);
         let size = if kind == Kind::File { file.content.len() as u64 } else { 0 };
-        let report = detector.inspect(&FileInput { kind, size, capability: capability.as_deref(), ..whole });
+        let input = FileInput { kind, size, capability: capability.as_deref(), ..whole };
+        let report = match read.then(|| detector.stream(&FileInput { bytes: &[], ..input })) {
+            Some(Some(stream)) => in_pieces(stream, &content),
+            _ => detector.inspect(&input),
+        };
         let path = format!("/{}", file.path);
         problems.extend(
             report.problems.into_iter().map(|(kind, reason)| format!("problem {kind} {path}: {reason}")),
         );
-        let located = |fact| LocatedFact { path: path.clone(), layer: None, removed_by: None, fact };
+        let removed_by = file.get("removed").map(|_| Digest::sha256([0xdd; 32]));
+        let located =
+            |fact| LocatedFact { path: path.clone(), layer: None, removed_by: removed_by.clone(), fact };
         facts.extend(report.facts.into_iter().map(located));
     }
     let ownership = ownership(case);
@@ -220,6 +227,20 @@ fn scan(detector: &dyn Detector, case: &Case) -> Outcome {
     let outcome = detector.judge(&input, &facts);
     assert_eq!(problems, Vec::<String>::new(), "problems are tested beside the parsers");
     outcome
+}
+
+/// What a stream notes of a file, which gets it as the walk would hand it over.
+pub(crate) fn in_pieces(mut stream: Box<dyn Stream>, content: &[u8]) -> FileReport {
+    let (mut start, mut seen) = (0, 0);
+    loop {
+        let end = content.len().min(start + PIECE);
+        let last = end - start < PIECE;
+        stream.take(&Piece { bytes: &content[start..end], offset: start as u64, seen, last });
+        if last {
+            return stream.finish();
+        }
+        (start, seen) = (end - OVERLAP, OVERLAP);
+    }
 }
 
 fn render(detector: &dyn Detector, outcome: &Outcome) -> String {

@@ -18,7 +18,6 @@ mod golden;
 mod page;
 mod places;
 mod rule;
-pub mod secret;
 mod shell;
 mod signs;
 mod sums;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use pratique_core::package::Ownership;
-use pratique_detect::{FileInput, FileMode, ImageInput, LocatedFact, detectors::DETECTORS};
+use pratique_detect::{FileInput, FileMode, ImageInput, LocatedFact, Piece, detectors::DETECTORS};
 
 /// A path for each glob.
 static PATHS: LazyLock<Vec<(usize, String)>> = LazyLock::new(|| {
@@ -22,7 +22,14 @@ fuzz_target!(|input: (u16, u16, Vec<u8>)| {
     let detector = DETECTORS[*place];
     let mode = FileMode { permissions: u32::from(permissions & 0o7777), uid: 0, gid: 42 };
     let whole = FileInput::in_memory(path.as_bytes(), mode, &bytes);
-    let report = detector.inspect(&FileInput { capability: bytes.get(..20), ..whole });
+    let file = FileInput { capability: bytes.get(..20), ..whole };
+    let report = match detector.stream(&file) {
+        Some(mut stream) => {
+            stream.take(&Piece { bytes: &bytes, offset: 0, seen: 0, last: true });
+            stream.finish()
+        }
+        None => detector.inspect(&file),
+    };
     let located = |fact| LocatedFact { path: format!("/{path}"), layer: None, removed_by: None, fact };
     let facts: Vec<LocatedFact> = report.facts.into_iter().map(located).collect();
     let image = ImageInput {

@@ -94,9 +94,9 @@ impl Place {
 /// named before the first wildcard. Links that lead to an exact interest or to a region are followed, as a program would
 /// follow them; links to folders within a region are not, because what they lead to is met where it lies.
 ///
-/// What package parsers read is about the file and not about its path. So a link is not followed for them if it leads
-/// to where the same interest looks anyway (`etc/os-release` to `usr/lib/os-release`). Who wants metadata means the entry
-/// itself: links are never followed for those.
+/// What package parsers read is about the file and not about its path, and so is what is noted of every file (`**`). So a
+/// link is not followed for them if it leads to where the same interest looks anyway (`etc/os-release` to
+/// `usr/lib/os-release`). Who wants metadata means the entry itself: links are never followed for those.
 pub struct Matcher {
     globs: GlobSet,
     /// Files that nobody is to look at.
@@ -126,7 +126,9 @@ impl Matcher {
                     };
                     globs.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(malformed)?);
                     let place = Place::of(glob);
-                    let of_file = declared.is_parser() || interest.extent == Extent::Metadata;
+                    // Whoever wants every file meets each where it lies.
+                    let of_file =
+                        declared.is_parser() || interest.extent == Extent::Metadata || *glob == "**";
                     patterns.push(Pattern { subject, interest, place, of_file });
                 }
             }
@@ -408,6 +410,20 @@ mod tests {
             let at_an_interest = matcher.is_wanted(&path);
             assert_eq!(matcher.leads_to_interest(&path), !expected.is_empty() && !at_an_interest, "{path}");
         }
+    }
+
+    /// Who wants every file meets what a link leads to where it lies: images have tens of thousands of links.
+    #[test]
+    fn links_are_not_followed_for_who_wants_every_file() {
+        let matcher = matcher(&["**"], 1);
+        for (path, target) in
+            [("bin", "usr/bin"), ("a/b", "../c/d"), ("x", "/"), ("x", "../../.."), ("x", "gone")]
+        {
+            let path = FsPath::new(path);
+            assert!(!matcher.redirects(&path, target.as_bytes()), "{path} {target}");
+        }
+        assert!(!matcher.wants_hard_link(&FsPath::new("a"), &FsPath::new("b")));
+        assert!(matcher.is_wanted(&FsPath::new("a/b/.c")));
     }
 
     #[test]

@@ -2,11 +2,18 @@
 //! stands in the repository.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use pratique_core::GapKind;
 use pratique_core::inspect::{OVERLAP, PIECE, Piece};
+use pratique_core::package::Ownership;
 
+use super::DETECTOR;
 use super::checks::{base62, crc32};
-use super::*;
+use super::finder::Finder;
+use super::notes::{Noted, Search, Secret, best};
+use super::shapes::SHAPES;
+use crate::{Detector, FileInput, FileMode, ImageInput, LocatedFact};
 
 const HEX: &str = "0123456789abcdef";
 const ALNUM: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -130,8 +137,8 @@ fn samples() -> Vec<(&'static str, String)> {
 fn found(text: &[u8]) -> Vec<(&'static str, u64)> {
     let mut all = Vec::new();
     let whole = Piece { bytes: text, offset: 0, seen: 0, last: true };
-    assert!(Finder::default().search(&whole, |found| all.push((found.rule.id, found.offset))));
-    all
+    assert!(Finder::default().search(&whole, |found| all.push(found)));
+    best(all).into_iter().map(|found| (found.shape().id, found.secret.start as u64)).collect()
 }
 
 #[test]
@@ -143,7 +150,7 @@ fn every_rule_finds_its_samples_and_nothing_else_does() {
         }
     }
     let sampled: BTreeSet<_> = samples().into_iter().map(|(rule, _)| rule).collect();
-    assert_eq!(sampled, RULES.iter().map(|rule| rule.id).collect());
+    assert_eq!(sampled, SHAPES.iter().map(|shape| shape.id).collect());
 }
 
 /// One character less or more, a wrong checksum, a word that goes on: each rule has a shape that it must not take.
@@ -193,8 +200,9 @@ fn a_secret_across_pieces_is_found_once() {
         loop {
             let end = bytes.len().min(offset + PIECE);
             let last = end - offset < PIECE;
-            let piece = Piece { bytes: &bytes[offset..end], offset: offset as u64, seen: 0, last };
-            assert!(finder.search(&piece, |found| all.push(found.offset)));
+            let seen = if offset == 0 { 0 } else { OVERLAP };
+            let piece = Piece { bytes: &bytes[offset..end], offset: offset as u64, seen, last };
+            assert!(finder.search(&piece, |found| all.push((offset + found.secret.start) as u64)));
             if last {
                 break;
             }
@@ -216,4 +224,87 @@ fn what_costs_too_much_is_given_up_and_said_so() {
 fn checksums_are_the_standards() {
     assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
     assert_eq!((base62(0), base62(61), base62(62)), (*b"000000", *b"00000z", *b"000010"));
+}
+
+#[test]
+fn golden_cases() {
+    crate::golden::check(&DETECTOR);
+}
+
+/// What is noted of a file, handed over as the walk would.
+fn noted(content: &[u8]) -> (Vec<Secret>, Vec<(GapKind, String)>) {
+    let (mode, none) = (FileMode { permissions: 0o644, uid: 0, gid: 0 }, Vec::new());
+    let stream = DETECTOR.stream(&FileInput::in_memory(b"x", mode, &none)).unwrap();
+    let report = crate::golden::in_pieces(stream, content);
+    let secrets = report.facts.iter().flat_map(|fact| {
+        assert!(!String::from_utf8_lossy(&fact.0).contains(&checked("ghp_")[8..]), "a secret was kept");
+        serde_json::from_slice::<Noted>(&fact.0).unwrap().secrets
+    });
+    (secrets.collect(), report.problems)
+}
+
+/// A log of many pieces: the place is told by its line, and of what is no text by its byte.
+#[test]
+fn places_are_those_of_the_whole_file() {
+    let line = "x".repeat(99) + "\n";
+    let mut log = line.repeat(7000);
+    log += &format!("token {}\n{line}again {}\n", checked("ghp_"), checked("ghp_"));
+    let (secrets, problems) = noted(log.as_bytes());
+    assert_eq!(problems, []);
+    assert_eq!(secrets.len(), 1);
+    assert_eq!((secrets[0].line, secrets[0].offset, secrets[0].times), (Some(7001), 700_006, 2));
+    let (secrets, _) = noted(format!("\0{log}").as_bytes());
+    assert_eq!((secrets[0].line, secrets[0].offset), (None, 700_007));
+}
+
+#[test]
+fn a_file_full_of_secrets_ends_in_a_gap() {
+    let many: String = (0..100_000).map(|n| format!("AKIA{}\n", base32(n))).collect();
+    let (secrets, problems) = noted(many.as_bytes());
+    assert_eq!(secrets.len(), 100);
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0].0 == GapKind::Limit && problems[0].1.contains("more than 100 secrets"),
+        "{problems:?}"
+    );
+    let same = format!("{}\n", checked("ghp_")).repeat(100_000);
+    let (secrets, problems) = noted(same.as_bytes());
+    assert_eq!((secrets.len(), secrets[0].times, problems.len()), (1, 100_000, 0));
+}
+
+/// 16 digits that look like no placeholder.
+fn base32(number: u32) -> String {
+    let digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    let digit = |place: u32| char::from(digits[(number >> (5 * place % 20) & 31) as usize]);
+    (0..4).map(digit).collect::<String>() + "QWERTYUIOP23"
+}
+
+/// Findings are told again by it, and the image's whole list is bounded.
+#[test]
+fn fingerprints_are_the_same_for_the_same_secret_alone() {
+    let image = ImageInput {
+        names: &[],
+        config: None,
+        ownership: &Ownership::default(),
+        dictionary: &[],
+        hash_budget: Duration::ZERO,
+    };
+    let fact = |path: &str, content: String| LocatedFact {
+        path: path.to_owned(),
+        layer: None,
+        removed_by: None,
+        fact: crate::golden::in_pieces(Box::new(Search::default()), content.as_bytes()).facts.remove(0),
+    };
+    let facts = [fact("/a", checked("ghp_")), fact("/b", checked("ghp_")), fact("/c", checked("npm_"))];
+    let outcome = DETECTOR.judge(&image, &facts);
+    let prints: Vec<&String> = outcome.findings.iter().map(|f| &f.attributes["fingerprint"]).collect();
+    assert!(prints[0] == prints[1] && prints[0] != prints[2], "{prints:?}");
+    let again = DETECTOR.judge(&image, &facts);
+    assert_eq!(outcome, again);
+
+    let one: String = (0..90).map(|n| format!("AKIA{}\n", base32(n))).collect();
+    let facts: Vec<LocatedFact> = (0..50).map(|n| fact(&format!("/{n}"), one.clone())).collect();
+    let outcome = DETECTOR.judge(&image, &facts);
+    assert_eq!(outcome.findings.len(), 2000);
+    assert!(outcome.gaps[0].reason.starts_with("2500 more secrets"), "{:?}", outcome.gaps);
 }

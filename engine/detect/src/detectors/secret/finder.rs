@@ -1,0 +1,110 @@
+//! Secrets in bytes of any kind, by their shapes.
+//!
+//! One automaton looks for the literals of all shapes at once; where one begins, that shape's pattern is tried on a
+//! bounded stretch, and then its check. What a file costs is bounded by its size, whatever it holds.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+use pratique_core::inspect::{OVERLAP, Piece};
+use regex::bytes::Regex;
+
+use super::shapes::{SHAPES, Shape};
+
+/// Something that has a shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Match {
+    /// Place of its shape in [`SHAPES`].
+    pub(super) shape: usize,
+    /// Where in the piece the secret itself lies.
+    pub(super) secret: Range<usize>,
+}
+
+impl Match {
+    pub(super) fn shape(&self) -> &'static Shape {
+        &SHAPES[self.shape]
+    }
+}
+
+/// Bytes that are tried with patterns, for each byte of a file.
+const WORK: usize = 64;
+
+/// Bytes before a literal that may decide whether a match begins with it.
+const LEAD: usize = 16;
+
+static SCANNER: LazyLock<Scanner> = LazyLock::new(Scanner::new);
+
+struct Scanner {
+    literals: AhoCorasick,
+    /// The shape of the literal with this place.
+    shape_of: Vec<usize>,
+    patterns: Vec<Regex>,
+}
+
+impl Scanner {
+    fn new() -> Self {
+        let all = SHAPES.iter().enumerate();
+        let literals: Vec<(usize, &str)> = all
+            .flat_map(|(shape, declared)| declared.literals.iter().map(move |literal| (shape, *literal)))
+            .collect();
+        let patterns = SHAPES.iter().map(|shape| {
+            Regex::new(&format!("^(?-u:{})", shape.pattern)).expect("a test compiles every pattern")
+        });
+        Self {
+            literals: AhoCorasick::builder()
+                .kind(Some(AhoCorasickKind::DFA))
+                .build(literals.iter().map(|(_, literal)| literal))
+                .expect("a test builds it"),
+            shape_of: literals.iter().map(|(shape, _)| *shape).collect(),
+            patterns: patterns.collect(),
+        }
+    }
+}
+
+/// Looks for secrets in one file, piece by piece.
+#[derive(Debug, Default)]
+pub(super) struct Finder {
+    /// Bytes that were tried with patterns.
+    tried: usize,
+    /// Bytes of the file so far.
+    length: usize,
+}
+
+impl Finder {
+    /// Hands every match that begins in this piece, and not in the part that the next one brings again, to `found`.
+    /// False once the file has cost as much as one of its size may: from there on nothing is looked for.
+    pub(super) fn search(&mut self, piece: &Piece<'_>, mut found: impl FnMut(Match)) -> bool {
+        let bytes = piece.bytes;
+        self.length += bytes.len() - piece.seen;
+        let work = self.length.saturating_mul(WORK);
+        let first = if piece.offset == 0 { 0 } else { LEAD };
+        let end = if piece.last { bytes.len() } else { bytes.len().saturating_sub(OVERLAP) + LEAD };
+        for hit in SCANNER.literals.find_overlapping_iter(bytes) {
+            let start = hit.start();
+            if start < first || start >= end {
+                continue;
+            }
+            let shape = SCANNER.shape_of[hit.pattern().as_usize()];
+            let declared = &SHAPES[shape];
+            let is_word = |byte: &u8| byte.is_ascii_alphanumeric();
+            if bytes[start..].first().is_some_and(is_word) && bytes[..start].last().is_some_and(is_word) {
+                continue;
+            }
+            let stretch = &bytes[start..bytes.len().min(start + declared.reach)];
+            self.tried += stretch.len();
+            if self.tried > work {
+                return false;
+            }
+            let Some(groups) = SCANNER.patterns[shape].captures(stretch) else { continue };
+            let Some(secret) = groups.get(1).or_else(|| groups.get(0)) else { continue };
+            let ends = !secret.as_bytes().last().is_some_and(is_word)
+                || !stretch[secret.end()..].first().is_some_and(is_word);
+            let range = start + secret.start()..start + secret.end();
+            if ends && (declared.check)(secret.as_bytes()) {
+                found(Match { shape, secret: range });
+            }
+        }
+        self.tried <= work
+    }
+}

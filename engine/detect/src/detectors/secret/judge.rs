@@ -1,0 +1,176 @@
+//! From what was noted of files to findings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pratique_core::{Digest, Finding, Gap, GapKind, Severity};
+use sha2::{Digest as _, Sha256};
+
+use super::notes::{Noted, Secret};
+use super::shapes::{SHAPES, Shape};
+use super::{INFO, config};
+use crate::sums::Standing;
+use crate::{ImageInput, LocatedFact, Outcome};
+
+/// Findings of one image; the worst are kept.
+const MAX_FINDINGS: usize = 2000;
+
+/// A secret at one place of the image.
+struct Told {
+    shape: &'static Shape,
+    severity: Severity,
+    secret: Secret,
+    /// What the message says behind the secret's name.
+    place: String,
+    path: Option<String>,
+    layer: Option<Digest>,
+    removed_by: Option<Digest>,
+}
+
+/// What packages brought, by package: how many secrets, and the first file.
+type Published<'a> = BTreeMap<&'a str, (usize, &'a LocatedFact)>;
+
+pub(super) fn judge(image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
+    let mut outcome = Outcome::default();
+    let noted: Vec<(&LocatedFact, Noted)> = facts
+        .iter()
+        .filter_map(|located| Some((located, serde_json::from_slice(&located.fact.0).ok()?)))
+        .collect();
+    // What a file still holds after it was replaced is no second secret.
+    let visible: BTreeSet<(&str, &str)> = noted
+        .iter()
+        .filter(|(located, _)| located.removed_by.is_none())
+        .flat_map(|(located, noted)| noted.secrets.iter().map(|s| (located.path.as_str(), s.digest.as_str())))
+        .collect();
+    let (mut told, mut published) = (Vec::new(), Published::new());
+    for (located, noted) in &noted {
+        let standing = Standing::of(image.ownership, &located.path, noted.sums.as_ref());
+        let is_removed = located.removed_by.is_some();
+        for secret in &noted.secrets {
+            let Some(shape) = SHAPES.iter().find(|shape| shape.id == secret.shape) else { continue };
+            if is_removed && visible.contains(&(&located.path, &secret.digest)) {
+                continue;
+            }
+            if let Standing::Genuine(owner) = standing {
+                published.entry(owner).or_insert((0, located)).0 += 1;
+                continue;
+            }
+            let (most, owner) = owned(image, located, standing);
+            told.push(Told {
+                shape,
+                severity: shape.severity.min(most),
+                secret: secret.clone(),
+                place: owner.unwrap_or_default(),
+                path: Some(located.path.clone()),
+                layer: located.layer.clone(),
+                removed_by: located.removed_by.clone(),
+            });
+        }
+    }
+    if let Some(config) = image.config {
+        let (secrets, missed) = config::secrets(config);
+        outcome.gaps.extend(missed.iter().map(|reason| gap(reason)));
+        for (place, secret) in secrets {
+            let Some(shape) = SHAPES.iter().find(|shape| shape.id == secret.shape) else { continue };
+            told.push(Told {
+                shape,
+                severity: shape.severity,
+                secret,
+                place: format!(" {place}"),
+                path: None,
+                layer: None,
+                removed_by: None,
+            });
+        }
+    }
+    if told.len() > MAX_FINDINGS {
+        told.sort_by_key(|one| std::cmp::Reverse(one.severity));
+        let more = told.len() - MAX_FINDINGS;
+        told.truncate(MAX_FINDINGS);
+        outcome.gaps.push(gap(&format!(
+            "{more} more secrets are not listed, none worse than those that are (limit: {MAX_FINDINGS})"
+        )));
+    }
+    let mut fingerprints = BTreeMap::new();
+    for one in &told {
+        fingerprints.entry(one.secret.digest.clone()).or_insert_with(|| fingerprint(&one.secret.digest));
+    }
+    outcome.findings.extend(told.into_iter().map(|one| finding(one, &fingerprints)));
+    outcome.findings.extend(published.into_iter().map(|(owner, (count, located))| {
+        let what = match count {
+            1 => format!("a sample that {owner} brought, and that everybody has"),
+            _ => format!("{count} samples that {owner} brought, and that everybody has"),
+        };
+        Finding {
+            path: Some(located.path.clone()),
+            layer: located.layer.clone(),
+            attributes: BTreeMap::from([
+                ("package".to_owned(), owner.to_owned()),
+                ("count".to_owned(), count.to_string()),
+            ]),
+            ..INFO.finding("published-sample", Severity::Negligible, what)
+        }
+    }));
+    outcome.findings.sort();
+    outcome
+}
+
+/// The most severe that a secret in a package's file can be, and words that say whose file it is.
+fn owned(
+    image: &ImageInput<'_>,
+    located: &LocatedFact,
+    standing: Standing<'_>,
+) -> (Severity, Option<String>) {
+    let is_config = image.ownership.file(&located.path).is_some_and(|file| file.config);
+    match standing {
+        // The database speaks of the file that took its place.
+        Standing::Changed(owner) if located.removed_by.is_some() && !is_config => {
+            (Severity::Low, Some(format!(" in a file of {owner} of which another version followed")))
+        }
+        Standing::Owned(owner) if !is_config => {
+            (Severity::Low, Some(format!(" in a file of {owner} that was not compared with what it brought")))
+        }
+        _ => (Severity::Critical, None),
+    }
+}
+
+fn gap(reason: &str) -> Gap {
+    Gap { detector: Some(INFO.id.to_owned()), ..Gap::of_image(GapKind::Limit, reason) }
+}
+
+fn finding(told: Told, fingerprints: &BTreeMap<String, String>) -> Finding {
+    let Told { shape, severity, secret, place, path, layer, removed_by } = told;
+    // Of a key the first characters say nothing.
+    let mut message = match shape.rule {
+        "private-key" => format!("{}{place}", shape.what),
+        _ => format!("{} ({}){place}", shape.what, secret.masked),
+    };
+    if secret.times > 1 {
+        message += &format!(", in {} places of the file", secret.times);
+    }
+    let mut attributes = BTreeMap::from([("type".to_owned(), shape.id.to_owned())]);
+    if let Some(layer) = &removed_by {
+        message += &format!("; deleted in layer {}, still readable by anyone who pulls", layer.short());
+        attributes.insert("removed-by".to_owned(), layer.to_string());
+    }
+    if let Some(fingerprint) = fingerprints.get(&secret.digest) {
+        attributes.insert("fingerprint".to_owned(), fingerprint.clone());
+    }
+    if path.is_some() {
+        let (name, number) = secret.line.map_or(("offset", secret.offset), |line| ("line", line));
+        attributes.insert(name.to_owned(), number.to_string());
+    }
+    Finding { path, layer, attributes, ..INFO.finding(shape.rule, severity, message) }
+}
+
+/// Rounds of SHA-256 that a guess at a secret costs whoever knows its fingerprint; about a millisecond.
+const ROUNDS: usize = 4096;
+
+/// What tells a secret again, in every scan and every image, and tells nothing of it: 16 hexadecimal digits. Salted for
+/// this use and slow to make, so that neither tables nor quick guesses lead back.
+fn fingerprint(digest: &str) -> String {
+    let mut sum = Sha256::digest(format!("pratique secret fingerprint 1\n{digest}"));
+    for _ in 1..ROUNDS {
+        sum = Sha256::new().chain_update(b"pratique secret fingerprint 1\n").chain_update(sum).finalize();
+    }
+    sum[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}

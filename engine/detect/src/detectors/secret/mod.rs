@@ -1,0 +1,122 @@
+//! Secrets that were left in an image: tokens, keys and logins, by their documented shapes.
+//!
+//! - [`shapes`], [`checks`]: what they look like, and what of that a pattern cannot tell
+//! - [`finder`]: looking for all of them at once
+//! - [`notes`]: what is noted of a file, and [`config`] of the image's config
+//! - [`judge`]: from there to findings, with what packages say of their files
+
+mod checks;
+mod config;
+mod finder;
+mod judge;
+mod notes;
+mod shapes;
+
+#[cfg(test)]
+mod tests;
+
+use pratique_core::DetectorInfo;
+use pratique_core::detector::described;
+
+use crate::{
+    Detector, Extent, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule, Stream,
+};
+
+/// The detector `secret`.
+pub(super) static DETECTOR: Secrets = Secrets;
+
+/// See the module.
+pub(super) struct Secrets;
+
+const INFO: &DetectorInfo = described("secret");
+
+/// Of a longer file the rest is not looked at, which is a gap.
+const MAX_SIZE: u64 = 4 << 30;
+
+/// Every file: a secret is one wherever it lies.
+const INTERESTS: &[Interest] =
+    &[Interest { globs: &["**"], heads: &[], min_size: 8, extent: Extent::Stream(MAX_SIZE) }];
+
+const LEFT: &str = "whoever can pull the image has it, and so has whoever breaks into a container";
+const REVOKE: &str = "revoke it, and hand its successor over as a Secret that is mounted, or at build time by RUN --mount=type=secret; deleting the file in a later step takes nothing back";
+
+const RULES: &[Rule] = &[
+    Rule {
+        id: "cloud-key",
+        severity: "Low to Critical",
+        reference: "CWE-798, ATT&CK T1552.001",
+        what: "keys and tokens of clouds",
+        why: LEFT,
+        remedy: REVOKE,
+    },
+    Rule {
+        id: "code-token",
+        severity: "Low to High",
+        reference: "CWE-798, ATT&CK T1552.001",
+        what: "tokens of services that keep code, packages and images",
+        why: "whoever has it may change what others build and run",
+        remedy: REVOKE,
+    },
+    Rule {
+        id: "service-token",
+        severity: "Low to High",
+        reference: "CWE-798, ATT&CK T1552.001",
+        what: "tokens and keys of other services, and JSON web tokens",
+        why: LEFT,
+        remedy: REVOKE,
+    },
+    Rule {
+        id: "private-key",
+        severity: "Low to High",
+        reference: "CWE-321, ATT&CK T1552.004",
+        what: "private keys of TLS, SSH and the like; low if they need a passphrase",
+        why: "whoever has it can pass for its owner",
+        remedy: REVOKE,
+    },
+    Rule {
+        id: "stored-login",
+        severity: "Low to High",
+        reference: "CWE-522, ATT&CK T1552.001",
+        what: "passwords in URLs",
+        why: LEFT,
+        remedy: REVOKE,
+    },
+    Rule {
+        id: "published-sample",
+        severity: "Negligible",
+        reference: "CWE-798",
+        what: "what has the shape of a secret in files that are as their package brought them, counted by package",
+        why: "it is no secret: everybody has it; but nothing may be protected by such a key",
+        remedy: "nothing, unless your service uses it",
+    },
+];
+
+impl Detector for Secrets {
+    fn info(&self) -> &'static DetectorInfo {
+        INFO
+    }
+
+    fn interests(&self) -> &'static [Interest] {
+        INTERESTS
+    }
+
+    fn rules(&self) -> &'static [Rule] {
+        RULES
+    }
+
+    fn inspect(&self, _file: &FileInput<'_>) -> FileReport {
+        FileReport::default()
+    }
+
+    fn stream(&self, _file: &FileInput<'_>) -> Option<Box<dyn Stream>> {
+        Some(Box::new(notes::Search::default()))
+    }
+
+    fn judges_removed(&self) -> bool {
+        true
+    }
+
+    fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
+        judge::judge(image, facts)
+    }
+}

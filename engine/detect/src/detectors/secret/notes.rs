@@ -1,0 +1,166 @@
+//! What is noted of a file: its secrets, masked, and what tells them again.
+
+use std::collections::BTreeMap;
+
+use memchr::memchr_iter;
+use pratique_core::GapKind;
+use pratique_core::inspect::{OVERLAP, Piece};
+use pratique_core::mask::mask;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::finder::{Finder, Match};
+use crate::sums::Sums;
+use crate::{Fact, FileReport, Stream};
+
+/// Different secrets that are noted of one file.
+const MAX_SECRETS: usize = 100;
+/// Bytes of a file's start in which a zero tells that it is no text (git looks at as many).
+const TEXT_HEAD: usize = 8000;
+
+/// A file with secrets. Holds none of them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Noted {
+    /// Its checksums, if it is not longer than one piece: what packages bring as samples seldom is.
+    pub(super) sums: Option<Sums>,
+    /// In the file's order.
+    pub(super) secrets: Vec<Secret>,
+}
+
+/// A secret, as far as it may be shown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Secret {
+    /// Id of its shape.
+    pub(super) shape: String,
+    /// The secret, masked.
+    pub(super) masked: String,
+    /// See [`digest`].
+    pub(super) digest: String,
+    /// Line of its first place, from 1; none where the file is no text.
+    pub(super) line: Option<u64>,
+    /// Where in the file its first place begins.
+    pub(super) offset: u64,
+    /// In how many places of the file it stands.
+    pub(super) times: u32,
+}
+
+/// What tells whether two secrets are the same: the start of the SHA-256, 32 hexadecimal digits. It is compared, and
+/// leaves the node only when [`super::judge`] has made a fingerprint of it.
+pub(super) fn digest(secret: &[u8]) -> String {
+    Sha256::digest(secret)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Those of `matches` that do not overlap one of an earlier shape.
+pub(super) fn best(mut matches: Vec<Match>) -> Vec<Match> {
+    matches.sort_by_key(|found| (found.secret.start, found.shape));
+    let mut kept: Vec<Match> = Vec::new();
+    'matches: for found in matches {
+        while let Some(last) = kept.last().filter(|last| found.secret.start < last.secret.end) {
+            if last.shape <= found.shape {
+                continue 'matches;
+            }
+            kept.pop();
+        }
+        kept.push(found);
+    }
+    kept
+}
+
+/// Takes one file piece by piece.
+#[derive(Default)]
+pub(super) struct Search {
+    finder: Finder,
+    secrets: BTreeMap<String, Secret>,
+    is_text: bool,
+    /// Lines that end before the piece.
+    lines: u64,
+    sums: Option<Sums>,
+    stopped: Option<String>,
+}
+
+impl Search {
+    /// The secrets of a text that is in memory, and why not all of it was looked at, if so.
+    pub(super) fn of(bytes: &[u8]) -> (Vec<Secret>, Option<String>) {
+        let mut search = Self::default();
+        search.take(&Piece { bytes, offset: 0, seen: 0, last: true });
+        search.secrets()
+    }
+
+    fn secrets(self) -> (Vec<Secret>, Option<String>) {
+        let mut secrets: Vec<Secret> = self.secrets.into_values().collect();
+        secrets.sort_by_key(|secret| secret.offset);
+        (secrets, self.stopped)
+    }
+
+    fn note(&mut self, piece: &Piece<'_>, found: &Match) {
+        let secret = &piece.bytes[found.secret.clone()];
+        let digest = digest(secret);
+        if let Some(known) = self.secrets.get_mut(&digest) {
+            known.times += 1;
+            return;
+        }
+        if self.secrets.len() == MAX_SECRETS {
+            self.stopped = Some(format!(
+                "it holds more than {MAX_SECRETS} secrets; from byte {} on it was not looked at",
+                piece.offset + found.secret.start as u64
+            ));
+            return;
+        }
+        let before = &piece.bytes[..found.secret.start];
+        let noted = Secret {
+            shape: found.shape().id.to_owned(),
+            masked: mask(&String::from_utf8_lossy(secret)),
+            digest: digest.clone(),
+            line: self.is_text.then(|| self.lines + memchr_iter(b'\n', before).count() as u64 + 1),
+            offset: piece.offset + found.secret.start as u64,
+            times: 1,
+        };
+        self.secrets.insert(digest, noted);
+    }
+}
+
+impl Stream for Search {
+    fn take(&mut self, piece: &Piece<'_>) {
+        if self.stopped.is_some() {
+            return;
+        }
+        let bytes = piece.bytes;
+        if piece.offset == 0 {
+            self.is_text = !bytes[..bytes.len().min(TEXT_HEAD)].contains(&0);
+        }
+        let mut matches = Vec::new();
+        if !self.finder.search(piece, |found| matches.push(found)) {
+            self.stopped = Some(format!(
+                "it looks like secrets in too many places; from byte {} on it was not wholly looked at",
+                piece.offset
+            ));
+        }
+        for found in best(matches) {
+            self.note(piece, &found);
+        }
+        if piece.last && piece.offset == 0 && !self.secrets.is_empty() {
+            self.sums = Some(Sums::of(bytes));
+        }
+        if self.is_text && !piece.last {
+            self.lines += memchr_iter(b'\n', &bytes[..bytes.len() - OVERLAP]).count() as u64;
+        }
+    }
+
+    fn finish(self: Box<Self>) -> FileReport {
+        let sums = self.sums;
+        let (secrets, stopped) = self.secrets();
+        let mut report = FileReport::default();
+        report.problems.extend(stopped.map(|reason| (GapKind::Limit, reason)));
+        if !secrets.is_empty() {
+            match serde_json::to_vec(&Noted { sums, secrets }) {
+                Ok(json) => report.facts.push(Fact(json)),
+                Err(error) => {
+                    report
+                        .problems
+                        .push((GapKind::Malformed, format!("its secrets cannot be noted: {error}")));
+                }
+            }
+        }
+        report
+    }
+}
