@@ -89,3 +89,29 @@ pub(super) fn is_open_key(pem: &[u8]) -> bool {
 pub(super) fn is_protected_key(pem: &[u8]) -> bool {
     needs_passphrase(pem) == Some(true)
 }
+
+/// What examples have in the place of a password, without digits and signs at its end.
+const COMMON: [&str; 10] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "mypass",
+    "mypassword",
+    "mysecret",
+    "userpass",
+    "yourpassword",
+    "your_password",
+];
+
+/// A password that examples have.
+pub(super) fn is_common_password(password: &[u8]) -> bool {
+    let word = password.to_ascii_lowercase();
+    let end = word.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |last| last + 1);
+    varied(password) && COMMON.iter().any(|common| common.as_bytes() == &word[..end])
+}
+
+/// A password that no example has.
+pub(super) fn is_own_password(password: &[u8]) -> bool {
+    varied(password) && !is_common_password(password)
+}

@@ -2,7 +2,9 @@
 
 use pratique_core::Severity;
 
-use super::checks::{ends_in_crc32, is_jwt, is_open_key, is_protected_key, varied};
+use super::checks::{
+    ends_in_crc32, is_common_password, is_jwt, is_open_key, is_own_password, is_protected_key, varied,
+};
 
 /// A kind of secret.
 #[derive(Debug, Clone, Copy)]
@@ -195,14 +197,16 @@ pub(super) const SHAPES: &[Shape] = &[
             "eyJ[0-9A-Za-z_-]{10,}\\.eyJ[0-9A-Za-z_-]{2,}\\.[0-9A-Za-z_-]{16,}",
         )
     },
-    shape(
-        LOGIN,
-        "url-password",
-        "password in a URL",
-        &["://"],
-        "://[0-9A-Za-z._~%+-]{1,64}:([^\\s:/@\"'<>${}\\x00-\\x20]{6,100})@[0-9A-Za-z\\[]",
-    ),
+    Shape { check: is_own_password, ..shape(LOGIN, "url-password", "password in a URL", &["://"], URL) },
+    // Documentation is full of them, and some people take them at their word.
+    Shape {
+        severity: Severity::Low,
+        check: is_common_password,
+        ..shape(LOGIN, "url-common-password", "password in a URL that stands in many examples", &["://"], URL)
+    },
 ];
+
+const URL: &str = "://[0-9A-Za-z._~%+-]{1,64}:([^\\s:/@\"'<>${}\\x00-\\x20]{6,100})@[0-9A-Za-z\\[]";
 
 /// How the private keys of RFC 7468, of OpenSSL before it and of OpenSSH begin.
 const BEGIN: &[&str] = &[

@@ -119,6 +119,8 @@ fn samples() -> Vec<(&'static str, String)> {
         ),
         ("jwt", jwt(r#"{"alg":"HS256","typ":"JWT"}"#, r#"{"sub":"1"}"#)),
         ("url-password", format!("postgres://app:{}@db:5432/x", mixed(ALNUM, 12))),
+        ("url-common-password", "https://john:password@example.com/".to_owned()),
+        ("url-common-password", "amqp://app:Secret123!@mq/".to_owned()),
     ];
     samples.extend(["ghp_", "gho_", "ghu_", "ghs_", "ghr_"].map(|prefix| ("github-token", checked(prefix))));
     samples
@@ -159,7 +161,12 @@ fn what_merely_looks_like_a_secret_is_none() {
     for (rule, sample) in samples() {
         if !matches!(
             rule,
-            "private-key" | "private-key-protected" | "url-password" | "slack-webhook" | "aws-secret"
+            "private-key"
+                | "private-key-protected"
+                | "url-password"
+                | "url-common-password"
+                | "slack-webhook"
+                | "aws-secret"
         ) {
             assert_eq!(
                 found(format!("x{sample}").as_bytes()).len(),
