@@ -292,6 +292,8 @@ fn fingerprints_are_the_same_for_the_same_secret_alone() {
     let image = ImageInput {
         names: &[],
         config: None,
+        layers: &[],
+        bases: &[],
         ownership: &Ownership::default(),
         dictionary: &[],
         hash_budget: Duration::ZERO,
