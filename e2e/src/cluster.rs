@@ -208,9 +208,9 @@ impl Cluster {
         run(&self.helm, &all, None)
     }
 
-    /// Upgrades the installed chart with one value changed, such as `webhook.failurePolicy=Fail`, and waits until all of it is
-    /// in force: helm itself is content before every node has its new agent. Fails the test if helm does.
-    pub fn upgrade(&self, value: &str) {
+    /// Upgrades the installed chart with values changed, such as `webhook.failurePolicy=Fail`, and waits until all of it is in
+    /// force: helm itself is content before every node has its new agent. Fails the test if helm does.
+    pub fn upgrade(&self, values: &str) {
         let done = self.helm(&[
             "upgrade",
             "pratique",
@@ -222,10 +222,22 @@ impl Cluster {
             "--timeout",
             "3m",
             "--set",
-            value,
+            values,
         ]);
-        assert!(done.ok, "helm upgrade --set {value}: {}{}", done.stdout, done.stderr);
+        assert!(done.ok, "helm upgrade --set {values}: {}{}", done.stdout, done.stderr);
         self.settle();
+    }
+
+    /// [Upgrades](Self::upgrade) until what this gives is dropped.
+    pub fn upgrade_for_now(&self, values: &str) -> ForNow<'_> {
+        let status = self.helm(&["status", "pratique", "-n", NAMESPACE, "-o", "json"]);
+        let status: Value =
+            status.success().ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let revision =
+            status["version"].as_u64().unwrap_or_else(|| panic!("helm knows no revision: {status}"));
+        let for_now = ForNow { cluster: self, revision };
+        self.upgrade(values);
+        for_now
     }
 
     /// Runs `e2e/cluster/ctl`; fails the test if it fails.
@@ -289,6 +301,20 @@ impl Cluster {
     fn metrics(&self, pod: &str) -> Result<String, String> {
         let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:9090/proxy/metrics");
         self.kubectl(&["get", "--raw", &path]).success()
+    }
+}
+
+/// Values of the installed chart that go back to what they were when this is dropped.
+#[derive(Debug)]
+pub struct ForNow<'c> {
+    cluster: &'c Cluster,
+    revision: u64,
+}
+
+impl Drop for ForNow<'_> {
+    fn drop(&mut self) {
+        let revision = self.revision.to_string();
+        self.cluster.helm(&["rollback", "pratique", &revision, "-n", NAMESPACE, "--wait", "--timeout", "3m"]);
     }
 }
 

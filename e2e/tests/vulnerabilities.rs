@@ -1,7 +1,7 @@
 //! Vulnerable packages: advisories that a server beside the cluster has, matched by the operator; no layer is read for it.
 //! What else goes wrong with advisories is in the operator's own tests.
 
-use pratique_e2e::cluster::{HOST, NAMESPACE};
+use pratique_e2e::cluster::{ForNow, HOST, NAMESPACE};
 use pratique_e2e::images::base;
 use pratique_e2e::reports::report;
 use pratique_e2e::{Cluster, Image, Namespace, Pushed, eventually, pod, stock};
@@ -10,37 +10,56 @@ use serde_json::{Value, json};
 
 /// A server of advisories that the operator asks every ten seconds, until this is dropped.
 struct Advisories<'c> {
-    cluster: &'c Cluster,
     server: WebServer,
+    _values: ForNow<'c>,
 }
 
 impl<'c> Advisories<'c> {
     fn serve(cluster: &'c Cluster, records: &[Value]) -> Self {
         let server = WebServer::on(HOST.into());
         server.put("/Debian/all.zip", osv_archive(records));
-        let source = server.address();
-        let advisories = Self { cluster, server };
-        cluster.upgrade(&format!("vulnerabilities.source={source},vulnerabilities.interval=10s"));
-        advisories
+        // The cluster's own DNS is made of modules of Go.
+        let go =
+            osv_record("GO-2026-0001", "CVE-2026-0004", "Go", "shop.example/till", Some("2.0.0"), CVSS_LOW);
+        server.put("/Go/all.zip", osv_archive(&[go]));
+        let values = format!(
+            "vulnerabilities.enabled=true,vulnerabilities.source={},vulnerabilities.interval=10s",
+            server.address()
+        );
+        Self { _values: cluster.upgrade_for_now(&values), server }
     }
 }
 
-impl Drop for Advisories<'_> {
+/// A ConfigMap beside the operator, until this is dropped.
+struct ConfigMap<'c> {
+    cluster: &'c Cluster,
+    name: &'static str,
+}
+
+impl<'c> ConfigMap<'c> {
+    fn new(cluster: &'c Cluster, name: &'static str, files: &[(&str, &[u8])]) -> Self {
+        let map = Self { cluster, name };
+        map.set(files);
+        map
+    }
+
+    fn set(&self, files: &[(&str, &[u8])]) {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (key, content) in files {
+            std::fs::write(folder.path().join(key), content).expect("a file is written");
+        }
+        let from = format!("--from-file={}", folder.path().display());
+        let arguments =
+            ["create", "configmap", self.name, "-n", NAMESPACE, &from, "--dry-run=client", "-o", "json"];
+        let object = self.cluster.kubectl(&arguments).success().expect("a ConfigMap");
+        let object = serde_json::from_str(&object).expect("JSON");
+        self.cluster.apply(&object).expect("the ConfigMap is taken");
+    }
+}
+
+impl Drop for ConfigMap<'_> {
     fn drop(&mut self) {
-        let values = "vulnerabilities.source=https://osv-vulnerabilities.storage.googleapis.com,vulnerabilities.interval=6h";
-        self.cluster.helm(&[
-            "upgrade",
-            "pratique",
-            "charts/pratique",
-            "-n",
-            NAMESPACE,
-            "--reuse-values",
-            "--wait",
-            "--timeout",
-            "3m",
-            "--set",
-            values,
-        ]);
+        self.cluster.kubectl(&["delete", "configmap", self.name, "-n", NAMESPACE, "--ignore-not-found"]);
     }
 }
 
@@ -119,8 +138,8 @@ fn new_advisories_are_in_force_without_reading_a_layer_and_a_cut_download_leaves
         object
     };
     running.create(&on_node("web", &vulnerable)).expect("a pod of the vulnerable image");
-    matched(&cluster, &vulnerable, "no flaw is known", |status| status["verdict"] == "Clean");
-    matched(&cluster, &fixed, "no flaw is known", |status| status["verdict"] == "Clean");
+    matched(&cluster, &vulnerable, "no flaw is known", |status| status["findings"].is_null());
+    matched(&cluster, &fixed, "no flaw is known", |status| status["findings"].is_null());
     // Once it says what the policy says, nothing else is to be said of it.
     let others = matched(&cluster, &other, "the old flaw", |status| {
         status["summary"]["low"] == 1 && status["policies"].to_string().contains(&policy.name)
@@ -142,6 +161,15 @@ fn new_advisories_are_in_force_without_reading_a_layer_and_a_cut_download_leaves
         now["metadata"]["resourceVersion"], others["metadata"]["resourceVersion"],
         "it says the same: {now}"
     );
+
+    let running_it = || -> f64 {
+        let metric = "pratique_workloads_with_fixable_criticals";
+        cluster.pods("operator").iter().map(|pod| cluster.metric(pod, metric)).sum()
+    };
+    eventually(60, "the workload is counted", || match running_it() {
+        1.0 => Ok(()),
+        other => Err(format!("{other} are")),
+    });
 
     // Every replica decides by what the leader matched.
     for _ in 0..6 {
@@ -183,4 +211,101 @@ fn new_advisories_are_in_force_without_reading_a_layer_and_a_cut_download_leaves
     });
 
     assert_eq!(layers_read(&cluster), read, "no layer was read again");
+}
+
+#[test]
+fn each_field_of_a_rule_decides_and_a_vex_document_suppresses_visibly_without_a_network() {
+    let cluster = Cluster::get();
+    let flaw = osv_record("DSA-0003-1", "CVE-2026-0003", "Debian:12", "dash", Some("2"), CVSS_CRITICAL);
+    let _advisories = ConfigMap::new(
+        &cluster,
+        "e2e-advisories",
+        &[
+            ("debian", &osv_archive(&[flaw])),
+            ("exploited", br#"{"vulnerabilities": [{"cveID": "CVE-2026-0003", "dateAdded": "2026-01-03"}]}"#),
+            ("estimates", b"#model\ncve,epss,percentile\nCVE-2026-0003,0.5,0.9\n"),
+        ],
+    );
+    let about = |flaw: &str| {
+        json!({
+            "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://shop.example/vex/1", "author": "security@shop.example",
+            "timestamp": "2026-03-01T00:00:00Z", "version": 1,
+            "statements": [{
+                "vulnerability": {"name": flaw}, "products": [{"@id": "pkg:deb/debian/dash"}],
+                "status": "not_affected", "justification": "vulnerable_code_not_in_execute_path",
+            }],
+        })
+        .to_string()
+    };
+    let vex = ConfigMap::new(&cluster, "e2e-vex", &[("shop.json", about("CVE-2026-9999").as_bytes())]);
+    let mut values = "vulnerabilities.enabled=true,vulnerabilities.vex.configMap=e2e-vex".to_owned();
+    let volume = "vulnerabilities.offline.volume.configMap";
+    values.push_str(&format!(",{volume}.name=e2e-advisories"));
+    let files = [
+        ("debian", "Debian/all.zip"),
+        ("exploited", "known_exploited_vulnerabilities.json"),
+        ("estimates", "epss_scores-current.csv.gz"),
+    ];
+    for (n, (key, path)) in files.into_iter().enumerate() {
+        values.push_str(&format!(",{volume}.items[{n}].key={key},{volume}.items[{n}].path={path}"));
+    }
+    let _values = cluster.upgrade_for_now(&values);
+    let guarded = Namespace::new(&cluster, "fields");
+    let vulnerable = image(&cluster, "fields/vulnerable:1", "dash", "1");
+    stock(&guarded, &cluster.nodes(), &[&vulnerable.reference]);
+    matched(&cluster, &vulnerable, "the flaw", |status| status["summary"]["critical"] == 1);
+
+    let asked = pod("asked", &vulnerable.reference);
+    let rule = |name: &str, fields: Value| json!({"name": name, "vulnerability": fields});
+    let policy =
+        |name: &str, rules: Value| guarded.policy(name, json!({"enforcement": "Enforce", "deny": rules}));
+    let others = policy(
+        "others",
+        json!([
+            rule("no-fix", json!({"fixAvailable": false})),
+            rule("older", json!({"minAge": "87600h"})),
+            rule("likelier", json!({"minEpss": 0.6})),
+            rule("more", json!({"minCount": 2})),
+            rule("another", json!({"ids": ["CVE-2026-0001"]})),
+            rule("elsewhere", json!({"minSeverity": "Low", "knownExploited": true, "packages": ["zlib"]})),
+        ]),
+    );
+    guarded.dry_run(&asked).expect("no rule speaks of it");
+    drop(others);
+    for (name, fields) in [
+        ("fix", json!({"fixAvailable": true})),
+        ("age", json!({"minAge": "24h"})),
+        ("exploited", json!({"knownExploited": true})),
+        ("estimate", json!({"minEpss": 0.4})),
+        ("count", json!({"minCount": 1})),
+        ("id", json!({"ids": ["CVE-2026-0003"]})),
+        ("package", json!({"packages": ["dash"]})),
+        (
+            "all",
+            json!({"minSeverity": "Critical", "fixAvailable": true, "knownExploited": true, "minEpss": 0.5}),
+        ),
+    ] {
+        let _policy = policy(name, json!([rule(name, fields)]));
+        let refusal = guarded.dry_run(&asked).expect_err(name);
+        assert!(
+            refusal.contains(&format!("rule {name}: ")) && refusal.contains("CVE-2026-0003"),
+            "{refusal}"
+        );
+    }
+
+    let _critical = policy("critical", json!([rule("critical", json!({"minSeverity": "Critical"}))]));
+    guarded.dry_run(&asked).expect_err("nobody says yet that it does not matter");
+    vex.set(&[("shop.json", about("CVE-2026-0003").as_bytes())]);
+    let found =
+        matched(&cluster, &vulnerable, "the flaw does not count", |status| status["findings"].is_null());
+    let suppressed = &found["status"]["suppressed"][0];
+    assert_eq!(
+        (suppressed["by"].as_str(), suppressed["reason"].as_str()),
+        (Some("security@shop.example"), Some("vulnerable_code_not_in_execute_path")),
+        "{found}"
+    );
+    assert!(suppressed["message"].as_str().is_some_and(|said| said.contains("CVE-2026-0003")), "{found}");
+    eventually(30, "it is let in", || guarded.dry_run(&asked));
+    let printed = cluster.pratique(&["report", &vulnerable.reference], None);
+    assert!(printed.stdout.contains("security@shop.example"), "{}{}", printed.stdout, printed.stderr);
 }
