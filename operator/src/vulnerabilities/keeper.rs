@@ -44,13 +44,18 @@ pub(super) async fn keep(
     keeper.open().await;
     let mut due = Instant::now();
     loop {
-        tokio::select! {
-            () = sleep_until(due) => {}
-            () = keeper.vulnerabilities.0.occurred.notified() => sleep(GATHER).await,
-            () = sleep(LOOK) => {
-                keeper.look().await;
-                continue;
+        let is_due = tokio::select! {
+            () = sleep_until(due) => true,
+            () = keeper.vulnerabilities.0.occurred.notified() => {
+                sleep(GATHER).await;
+                true
             }
+            () = sleep(LOOK) => false,
+        };
+        // Also where the interval is shorter than the time between two looks.
+        keeper.look().await;
+        if !is_due {
+            continue;
         }
         let _ = timeout(PATIENCE, keeper.vulnerabilities.settled()).await;
         let interval = keeper.settings.interval.max(SHORTEST);
