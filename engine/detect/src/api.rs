@@ -39,6 +39,13 @@ pub trait Detector: Send + Sync {
         false
     }
 
+    /// Whether files within archives are handed to [`Detector::stream`], too. Such a file's path is the archive's, `!/` and
+    /// its name within; its mode and owner are the archive's, and its size is what the archive says, `u64::MAX` where it
+    /// says nothing. What is noted of it is noted of the archive, and [`LocatedFact::path`] names both.
+    fn looks_into_archives(&self) -> bool {
+        false
+    }
+
     /// Findings of an image, from the facts of the files that are visible in it after merging its layers.
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome;
 }
@@ -48,7 +55,12 @@ pub trait Stream {
     /// Takes the next piece. There is at least one, if only an empty one.
     fn take(&mut self, piece: &Piece<'_>);
 
-    /// What was noted, after the last piece.
+    /// Whether the rest of the file changes nothing. Reading stops once all who take it say so.
+    fn is_done(&self) -> bool {
+        false
+    }
+
+    /// What was noted, after the last piece, or after one with which it was done.
     fn finish(self: Box<Self>) -> FileReport;
 }
 
@@ -69,7 +81,7 @@ pub struct FileReport {
 /// A fact of a file of the image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocatedFact {
-    /// Absolute path, escaped as in [`Finding::path`].
+    /// Absolute path, escaped as in [`Finding::path`]; of a file in an archive the archive's, `!/` and its name within.
     pub path: String,
     /// The layer (diff ID) that brought the file; none for a container's own changes.
     pub layer: Option<Digest>,

@@ -38,4 +38,4 @@ pub use layer::{Change, Content, Layer, LayerEntry, LayerVisitor, Opacity, Strea
 pub use limits::Limits;
 pub use path::FsPath;
 pub use source::{OpenImage, Opened, Source, SourceKind, SourceOptions, SourceRef, open};
-pub use tar::{Blob, BlobFile, TarLayer};
+pub use tar::{Blob, BlobFile, TarLayer, TarMembers};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pratique_core::GapKind;
-use pratique_core::inspect::{FileInput, Interest};
+use pratique_core::inspect::{Extent, FileInput, Interest};
 use pratique_detect::{Detector, Fact, FileReport, Stream};
 use pratique_inventory::Parser;
 
@@ -77,6 +77,14 @@ impl Subject {
         match self.kind {
             SubjectKind::Detector(detector) => detector.stream(file),
             SubjectKind::Parser(_) => None,
+        }
+    }
+
+    /// Whether it takes files within archives.
+    pub(crate) fn looks_into_archives(&self) -> bool {
+        match self.kind {
+            SubjectKind::Detector(detector) => detector.looks_into_archives(),
+            SubjectKind::Parser(_) => false,
         }
     }
 
@@ -235,6 +243,15 @@ impl Engine {
     /// Whether a detector judges files that an upper layer removed.
     pub(crate) fn judges_removed(&self, id: &str) -> bool {
         self.detectors.iter().any(|detector| detector.info().id == id && detector.judges_removed())
+    }
+
+    /// Whether facts of this id speak of a file's content, by whatever name: a package parser's, and those of a detector
+    /// that takes files in pieces.
+    pub(crate) fn is_of_file(&self, id: &str) -> bool {
+        let streams = |detector: &&'static dyn Detector| {
+            detector.interests().iter().any(|interest| matches!(interest.extent, Extent::Stream(_)))
+        };
+        is_inventory(id) || self.detectors.iter().filter(|detector| detector.info().id == id).any(streams)
     }
 
     /// Which paths are of interest.

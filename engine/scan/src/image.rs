@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pratique_core::escape::Escaped;
 use pratique_core::facts::Trust;
 use pratique_core::license::Licenses;
 use pratique_core::lineage::{Base, KnownBase, base_of};
@@ -227,8 +228,12 @@ impl Gathered {
         layer: Option<&Digest>,
         removed_by: Option<&Digest>,
     ) {
+        let path = match &noted.member {
+            Some(member) => format!("{path}!/{}", Escaped(member)),
+            None => path.to_owned(),
+        };
         let located = noted.facts.iter().map(|fact| LocatedFact {
-            path: path.to_owned(),
+            path: path.clone(),
             layer: layer.cloned(),
             removed_by: removed_by.cloned(),
             fact: fact.clone(),
@@ -237,7 +242,7 @@ impl Gathered {
         self.gaps.extend(noted.problems.iter().map(|(kind, reason)| Gap {
             kind: *kind,
             detector: Some(noted.detector.clone()),
-            path: Some(path.to_owned()),
+            path: Some(path.clone()),
             layer: layer.cloned(),
             reason: reason.clone(),
         }));

@@ -12,8 +12,9 @@ use pratique_core::inspect::{Extent, FileInput, FileMode, HEAD, Kind, ReadAt};
 use pratique_detect::FileReport;
 use pratique_fs::{Content, EntryKind, FsPath, Metadata};
 
+use crate::archive::Unpacking;
 use crate::matcher::{Candidate, Want, settle};
-use crate::stream::{From, Takers, crashed};
+use crate::stream::{From, Handout, Takers, crashed};
 use crate::timings::Work;
 use crate::{DetectorFacts, Engine, FileFacts};
 
@@ -88,16 +89,21 @@ impl<'e> Inspector<'e> {
         let whole = self.wants.iter().filter_map(|want| want.whole).filter(|limit| size <= *limit).max();
         let counted = Counted::default();
         let mut takers = self.takers(path, metadata, size);
+        let mut unpacking = Unpacking::new(self.engine, path, mode(metadata), takers.subjects());
         let (access, streamed) = match whole.filter(|_| problem.is_none()) {
             Some(_) => {
                 let access = self.access(content, size, &counted);
-                let streamed = self.stream_accessed(&mut takers, &access);
+                let streamed = self.stream_accessed(&mut takers, &access, &mut unpacking);
                 (access, streamed)
             }
-            None => (Ok(Access::Buffer), self.stream(&mut takers, content, problem.as_deref())),
+            None => {
+                let streamed = self.stream(&mut takers, content, problem.as_deref(), &mut unpacking);
+                (Ok(Access::Buffer), streamed)
+            }
         };
         let mut reports = takers.finish(size, streamed);
-        let detectors = self.ask(path, metadata, Kind::File, problem.as_deref(), access, &mut reports);
+        let mut detectors = self.ask(path, metadata, Kind::File, problem.as_deref(), access, &mut reports);
+        detectors.extend(unpacking.finish());
         self.bytes += counted.0.get();
         (!detectors.is_empty()).then(|| self.facts(path, metadata, detectors))
     }
@@ -153,14 +159,20 @@ impl<'e> Inspector<'e> {
         takers: &mut Takers<'_>,
         content: &mut dyn Content,
         problem: Option<&str>,
+        unpacking: &mut Unpacking<'_>,
     ) -> Streamed {
         if takers.is_empty() {
             return Ok((0, Ok(())));
         }
         let start = self.buffer.len() as u64;
         let (bytes, read) = match problem {
-            None => takers.read(&mut self.buffer.as_slice().chain(content), &mut self.piece),
-            Some(_) => takers.read(&mut self.buffer.as_slice(), &mut self.piece),
+            None => {
+                let mut whole = self.buffer.as_slice().chain(content);
+                let mut handout = Handout::new(takers, &mut whole, &mut self.piece);
+                unpacking.look_into(&mut handout);
+                handout.finish()
+            }
+            Some(_) => Handout::new(takers, &mut self.buffer.as_slice(), &mut self.piece).finish(),
         };
         self.bytes += bytes.saturating_sub(start);
         match problem {
@@ -174,6 +186,7 @@ impl<'e> Inspector<'e> {
         &mut self,
         takers: &mut Takers<'_>,
         access: &Result<Access<'_>, (GapKind, String)>,
+        unpacking: &mut Unpacking<'_>,
     ) -> Streamed {
         let source: &dyn ReadAt = match access {
             _ if takers.is_empty() => return Ok((0, Ok(()))),
@@ -181,12 +194,15 @@ impl<'e> Inspector<'e> {
             Ok(Access::Scratch(scratch)) => scratch,
             Ok(Access::Buffer) => &self.buffer,
             Err(refusal) => {
-                let _ = takers.read(&mut self.buffer.as_slice(), &mut self.piece);
+                let _ = Handout::new(takers, &mut self.buffer.as_slice(), &mut self.piece).finish();
                 return Err(refusal.clone());
             }
         };
-        let mut rest = From { source, offset: self.buffer.len() as u64 };
-        Ok(takers.read(&mut self.buffer.as_slice().chain(&mut rest), &mut self.piece))
+        let rest = From { source, offset: self.buffer.len() as u64 };
+        let mut whole = self.buffer.as_slice().chain(rest);
+        let mut handout = Handout::new(takers, &mut whole, &mut self.piece);
+        unpacking.look_into(&mut handout);
+        Ok(handout.finish())
     }
 
     /// Reads on until `window` bytes of the file's start are in the buffer, or it ends.
@@ -298,6 +314,7 @@ impl<'e> Inspector<'e> {
             if !report.facts.is_empty() || !report.problems.is_empty() {
                 detectors.push(DetectorFacts {
                     detector: subject.id().to_owned(),
+                    member: None,
                     facts: report.facts,
                     problems: report.problems,
                 });
@@ -340,6 +357,7 @@ fn problem_of_each(
     subjects.dedup();
     let facts = |subject: usize| DetectorFacts {
         detector: engine.subjects()[subject].id().to_owned(),
+        member: None,
         facts: Vec::new(),
         problems: vec![(kind, reason.to_owned())],
     };

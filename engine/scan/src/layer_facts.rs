@@ -12,7 +12,7 @@ use crate::sealed::{self, InvalidFacts};
 use crate::{PathSet, RuleSet, Ways};
 
 /// Version of [`LayerFacts`] and their encoding. Raised with every change of either; older facts are made anew.
-pub const SCHEMA_VERSION: u16 = 5;
+pub const SCHEMA_VERSION: u16 = 6;
 
 const MAGIC: [u8; 4] = *b"PqLF";
 
@@ -69,6 +69,9 @@ pub struct FileFacts {
 pub struct DetectorFacts {
     /// Its id; of a package parser `inventory/` and its id.
     pub detector: String,
+    /// If the file is an archive, and this was noted of a file in it: that one's name, `!/` between the names of archives
+    /// within archives.
+    pub member: Option<Vec<u8>>,
     /// In the file's order.
     pub facts: Vec<Fact>,
     /// What of the file it could not judge; they become gaps if the file is visible in an image.
@@ -169,13 +172,19 @@ impl LayerFacts {
 impl FileFacts {
     /// Bytes it takes, about.
     pub(crate) fn weight(&self) -> usize {
-        let of_detector = |noted: &DetectorFacts| {
-            noted.facts.iter().map(|fact| fact.0.len() + 32).sum::<usize>()
-                + noted.problems.iter().map(|(_, reason)| reason.len() + 32).sum::<usize>()
-                + noted.detector.len()
-                + 72
-        };
-        self.path.as_bytes().len() + 64 + self.detectors.iter().map(of_detector).sum::<usize>()
+        let detectors = self.detectors.iter().map(DetectorFacts::weight).sum::<usize>();
+        self.path.as_bytes().len() + 64 + detectors
+    }
+}
+
+impl DetectorFacts {
+    /// Bytes of memory that they take, about.
+    pub(crate) fn weight(&self) -> usize {
+        self.facts.iter().map(|fact| fact.0.len() + 32).sum::<usize>()
+            + self.problems.iter().map(|(_, reason)| reason.len() + 32).sum::<usize>()
+            + self.detector.len()
+            + self.member.as_ref().map_or(0, Vec::len)
+            + 96
     }
 }
 

@@ -15,6 +15,7 @@
 //! What could not be read or judged is a gap in every one of these steps, never silence.
 
 mod ahead;
+mod archive;
 mod bounds;
 mod container;
 mod engine;

@@ -9,7 +9,6 @@ use pratique_core::{Gap, GapKind};
 use pratique_fs::{Change, Content, EntryKind, FsPath, Layer, LayerEntry, Metadata, Result};
 
 use crate::bounds::GapList;
-use crate::engine::is_inventory;
 use crate::inspect::Inspector;
 use crate::matcher::Candidate;
 use crate::timings::Work;
@@ -189,13 +188,13 @@ impl<'e> Walk<'e> {
         }
     }
 
-    /// Notes at a hard link what package parsers noted at its target, and what its metadata tell: an upper layer may
+    /// Notes at a hard link what was noted of the file at its target, and what its metadata tell: an upper layer may
     /// remove the one and leave the other.
     fn repeat(&mut self, path: &FsPath, target: &FsPath) {
         let of_target = self.files.get(target).into_iter().flatten();
         let repeated: Vec<FileFacts> = of_target
             .filter_map(|facts| {
-                let noted = facts.detectors.iter().filter(|noted| is_inventory(&noted.detector));
+                let noted = facts.detectors.iter().filter(|noted| self.engine.is_of_file(&noted.detector));
                 let detectors: Vec<_> = noted.cloned().collect();
                 (!detectors.is_empty()).then(|| FileFacts { path: path.clone(), detectors, ..facts.clone() })
             })

@@ -136,7 +136,7 @@ fn redirects_are_bounded_in_number_and_bytes() {
     let layers = read(&engine, &["f x=4; l a.key>x; l b.key>x; l c.key>x"]);
     let root = FakeRoot::of(&[("a.key", "1"), ("b.key", "2"), ("c.key", "3")]);
     for limits in
-        [Limits { redirects: 2, ..Limits::default() }, Limits { fact_bytes: 400, ..Limits::default() }]
+        [Limits { redirects: 2, ..Limits::default() }, Limits { fact_bytes: 450, ..Limits::default() }]
     {
         let facts = judge_image(
             &engine,

@@ -2,6 +2,7 @@
 
 pub(crate) mod fake;
 
+mod archives;
 mod caching;
 mod judging;
 mod merging;

@@ -11,7 +11,7 @@ use pratique_fs::{Content, EntryKind, FsPath, Metadata};
 
 use super::fake::{Fake, FakeLayer, Item, detector};
 use crate::inspect::Inspector;
-use crate::{Engine, FileFacts, LayerFacts, Limits, scan_layer};
+use crate::{Engine, FileFacts, LayerFacts, Limits, merge, scan_layer};
 
 const NEEDLE: &[u8] = b"NEEDLE";
 
@@ -174,6 +174,27 @@ fn what_breaks_off_ends_early_or_makes_a_detector_fail_is_a_problem() {
 
     let (facts, _) = inspect(vec![streams("a", 99)], 50, Cursor::new(b"NEEDLE".to_vec()), None);
     assert_eq!(noted(&facts), [("a", found("1 in 6"), vec![GapKind::Unreadable])]);
+}
+
+#[test]
+fn a_link_is_not_followed_to_what_is_met_where_it_lies() {
+    let mut layer = FakeLayer::of(1, "f usr/bin/x=NEEDLE; l bin>usr/bin; l usr/bin/y>x; l gone>nowhere");
+    let engine = Engine::of(vec![streams("a", 99)], &[]).unwrap();
+    let facts = scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap();
+    assert_eq!((facts.files.len(), facts.links.len()), (1, 0), "{:?}", facts.links);
+    assert_eq!(merge(&engine, &[&facts]).redirects, []);
+}
+
+#[test]
+fn what_was_noted_of_a_file_stays_at_its_hard_link_when_the_first_name_goes() {
+    let engine = Engine::of(vec![streams("a", 99)], &[]).unwrap();
+    let scan = |mut layer: FakeLayer| scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap();
+    let base = scan(FakeLayer::of(1, "f x=NEEDLE; h y>x"));
+    let upper = scan(FakeLayer::of(2, "w x"));
+    let merged = merge(&engine, &[&base, &upper]);
+    let visible: Vec<_> = merged.files.iter().map(|visible| visible.file.path.to_string()).collect();
+    assert_eq!(visible, ["/y"]);
+    assert_eq!(noted(merged.files[0].file), [("a", found("1 in 6"), vec![])]);
 }
 
 /// Content that can be read in order only, or at random as well, where reading moves the place of the other.

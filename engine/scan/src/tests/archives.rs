@@ -1,0 +1,199 @@
+//! Files within files.
+
+use std::io::{Cursor, Write};
+
+use flate2::write::GzEncoder;
+use pratique_core::inspect::Extent;
+use pratique_core::{Category, DetectorInfo, GapKind};
+use pratique_detect::{
+    Detector, Fact, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Piece, Stream,
+};
+use pratique_fs::FsPath;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use super::fake::{FakeLayer, Item};
+use crate::{Engine, LayerFacts, Limits, scan_layer};
+
+/// A detector that notes the path and content of every file that begins with `hit`.
+struct Hits;
+
+const INFO: DetectorInfo =
+    DetectorInfo { id: "hits", version: 1, category: Category::Malware, rules: &["hit"], summary: "hits" };
+
+struct Hit {
+    path: Vec<u8>,
+    content: Vec<u8>,
+}
+
+impl Stream for Hit {
+    fn take(&mut self, piece: &Piece<'_>) {
+        self.content.extend(&piece.bytes[piece.seen..]);
+    }
+
+    fn is_done(&self) -> bool {
+        !self.content.starts_with(b"hit")
+    }
+
+    fn finish(self: Box<Self>) -> FileReport {
+        let mut report = FileReport::default();
+        if self.content.starts_with(b"hit") {
+            let length = self.content.len();
+            report.facts.push(Fact([&self.path, format!(" {length}").as_bytes()].concat()));
+        }
+        report
+    }
+}
+
+impl Detector for Hits {
+    fn info(&self) -> &'static DetectorInfo {
+        &INFO
+    }
+
+    fn interests(&self) -> &'static [Interest] {
+        const ALL: &[Interest] =
+            &[Interest { globs: &["**"], heads: &[], min_size: 0, extent: Extent::Stream(1 << 40) }];
+        ALL
+    }
+
+    fn inspect(&self, _: &FileInput<'_>) -> FileReport {
+        FileReport::default()
+    }
+
+    fn stream(&self, file: &FileInput<'_>) -> Option<Box<dyn Stream>> {
+        Some(Box::new(Hit { path: file.path.to_owned(), content: Vec::new() }))
+    }
+
+    fn looks_into_archives(&self) -> bool {
+        true
+    }
+
+    fn judge(&self, _: &ImageInput<'_>, _: &[LocatedFact]) -> Outcome {
+        Outcome::default()
+    }
+}
+
+fn scan(name: &str, content: Vec<u8>) -> LayerFacts {
+    let mut layer = FakeLayer::new(1, vec![Item::File(FsPath::new(name), content)]);
+    let engine = Engine::of(vec![&Hits], &[]).unwrap();
+    scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap()
+}
+
+/// Member and fact of every hit, and kinds of problems.
+fn hits(facts: &LayerFacts) -> (Vec<(String, String)>, Vec<GapKind>) {
+    let noted = || facts.files.iter().flat_map(|file| &file.detectors);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let hits = noted().flat_map(|noted| {
+        let member = text(noted.member.as_deref().unwrap_or_default());
+        noted.facts.iter().map(move |fact| (member.clone(), text(&fact.0)))
+    });
+    let kinds = noted().flat_map(|noted| noted.problems.iter().map(|(kind, _)| *kind));
+    (hits.collect(), kinds.collect())
+}
+
+fn zip(method: CompressionMethod, files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        writer.start_file(*name, SimpleFileOptions::default().compression_method(method)).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// As tools write it that cannot go back: sizes behind each file.
+fn streamed_zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new_stream(Vec::new());
+    for (name, content) in files {
+        writer.start_file(*name, SimpleFileOptions::default()).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, *content).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn hit(member: &str, path: &str, length: usize) -> (String, String) {
+    (member.to_owned(), format!("{path} {length}"))
+}
+
+#[test]
+fn every_kind_of_archive_is_looked_into() {
+    let long = [b"hit".as_slice(), &vec![b'.'; 600_000]].concat();
+    let files: &[(&str, &[u8])] = &[("a/no", b"miss"), ("a/x", b"hit"), ("empty", b""), ("long", &long)];
+    let expected = vec![hit("a/x", "f!/a/x", 3), hit("long", "f!/long", long.len())];
+    for (what, content) in [
+        ("deflated", zip(CompressionMethod::Deflated, files)),
+        ("stored", zip(CompressionMethod::Stored, files)),
+        ("streamed", streamed_zip(files)),
+        ("tar", tar(files)),
+        ("tar.gz", gzip(&tar(files))),
+        ("two streams in one gzip", [gzip(&tar(files)[..512]), gzip(&tar(files)[512..])].concat()),
+    ] {
+        assert_eq!(hits(&scan("f", content)), (expected.clone(), vec![]), "{what}");
+    }
+    assert_eq!(hits(&scan("f.gz", gzip(b"hit"))), (vec![hit("", "f.gz", 3)], vec![]));
+}
+
+#[test]
+fn archives_in_archives_are_looked_into_to_a_depth() {
+    let inner = zip(CompressionMethod::Deflated, &[("x", b"hit")]);
+    let outer = gzip(&tar(&[("in.zip", &inner), ("y", b"hit")]));
+    let expected = vec![hit("in.zip!/x", "f!/in.zip!/x", 3), hit("y", "f!/y", 3)];
+    assert_eq!(hits(&scan("f", outer)), (expected, vec![]));
+    let mut deep = zip(CompressionMethod::Stored, &[("x", b"hit")]);
+    for _ in 0..10 {
+        deep = zip(CompressionMethod::Stored, &[("z", &deep)]);
+    }
+    assert_eq!(hits(&scan("f", deep)), (vec![], vec![GapKind::Limit]));
+}
+
+#[test]
+fn what_cannot_be_looked_into_is_a_problem_and_what_comes_before_it_is_found() {
+    let whole = zip(CompressionMethod::Deflated, &[("x", b"hit"), ("y", &[7; 1000])]);
+    let first = vec![hit("x", "f!/x", 3)];
+    let cut = whole[..50].to_vec();
+    assert_eq!(hits(&scan("f", cut)), (first.clone(), vec![GapKind::Malformed]));
+    let mut damaged = tar(&[("x", b"hit"), ("y", b"hit")]);
+    damaged[1024 + 150] ^= 0xff;
+    assert_eq!(hits(&scan("f", damaged)), (first.clone(), vec![GapKind::Malformed]));
+    let mut encrypted = whole;
+    let second = encrypted.windows(4).rposition(|bytes| bytes == b"PK\x03\x04").unwrap();
+    encrypted[second + 6] |= 1;
+    assert_eq!(hits(&scan("f", encrypted)), (first, vec![GapKind::Unsupported]));
+    // An archive that is broken, within one that is not.
+    let outer = tar(&[("in.gz", &gzip(b"hit")[..15]), ("x", b"hit")]);
+    let both = vec![hit("in.gz", "f!/in.gz", 3), hit("x", "f!/x", 3)];
+    assert_eq!(hits(&scan("f", outer)), (both, vec![GapKind::Malformed]));
+}
+
+#[test]
+fn a_bomb_ends_in_a_problem() {
+    let layer = gzip(&vec![0; 64 << 20]);
+    let many: Vec<(String, &[u8])> = (0..40).map(|number| (number.to_string(), layer.as_slice())).collect();
+    let files: Vec<(&str, &[u8])> = many.iter().map(|(name, content)| (name.as_str(), *content)).collect();
+    let bomb = zip(CompressionMethod::Stored, &files);
+    assert!(bomb.len() < 16 << 20);
+    assert_eq!(hits(&scan("f", bomb)), (vec![], vec![GapKind::Limit]));
+}
+
+#[test]
+fn names_say_where_a_file_lies_and_its_removal_is_its_archives() {
+    let facts = scan("opt/x.zip", zip(CompressionMethod::Deflated, &[("a\nb", b"hit")]));
+    assert_eq!(facts.files[0].path, FsPath::new("opt/x.zip"));
+    assert_eq!(facts.files[0].detectors[0].member.as_deref(), Some(&b"a\nb"[..]));
+}
