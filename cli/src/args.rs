@@ -234,6 +234,14 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", env = "PRATIQUE_DICTIONARY")]
     pub(crate) dictionary: Option<PathBuf>,
 
+    /// Files with SHA-256 or MD5 checksums of bad files, one a line: a file that has one is a finding.
+    #[arg(long, value_name = "FILE", env = "PRATIQUE_HASH_LIST", value_delimiter = ',')]
+    pub(crate) hash_list: Vec<PathBuf>,
+
+    /// ClamAV's daemon, asked about every file: the path of its socket, or HOST:PORT. What it does not answer for is a gap.
+    #[arg(long, value_name = "ADDRESS", env = "PRATIQUE_CLAMD")]
+    pub(crate) clamd: Option<String>,
+
     /// What other commands have too.
     #[command(flatten)]
     pub(crate) common: Common,

@@ -40,6 +40,8 @@ struct Config {
     base: Vec<String>,
     trusted_bases: Option<PathBuf>,
     dictionary: Option<PathBuf>,
+    hash_list: Vec<PathBuf>,
+    clamd: Option<String>,
 }
 
 /// Fills in what neither the command line nor the environment said.
@@ -55,6 +57,7 @@ pub(crate) fn complete(options: &mut Options) -> anyhow::Result<()> {
     or_list(&mut options.exclude, config.exclude);
     or_list(&mut options.vex, config.vex);
     or_list(&mut options.base, config.base);
+    or_list(&mut options.hash_list, config.hash_list);
     if options.fail_on.is_none() {
         options.fail_on =
             config.fail_on.as_deref().map(fail_on).transpose().map_err(|error| wrong("fail-on", error))?;
@@ -72,6 +75,7 @@ pub(crate) fn complete(options: &mut Options) -> anyhow::Result<()> {
     or(&mut options.namespace, config.namespace);
     or(&mut options.trusted_bases, config.trusted_bases);
     or(&mut options.dictionary, config.dictionary);
+    or(&mut options.clamd, config.clamd);
     options.no_vulnerabilities |= config.no_vulnerabilities;
     options.only_fixed |= config.only_fixed;
     Ok(())

@@ -8,6 +8,7 @@ mod advisories;
 mod args;
 mod bases;
 mod cache;
+mod clamd;
 mod commands;
 mod config;
 mod exit;

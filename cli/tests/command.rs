@@ -344,3 +344,53 @@ fn a_policy_refuses_licences_as_the_webhook_would() {
     let err = scan(3, "oci:either");
     assert!(err.contains("license"), "{err}");
 }
+
+/// The words that its detectors look for are not in the program as they are.
+#[test]
+fn the_command_does_not_take_itself_for_what_it_looks_for() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("root/usr/bin");
+    fs::create_dir_all(&folder).unwrap();
+    let program = env!("CARGO_BIN_EXE_pratique");
+    if fs::hard_link(program, folder.join("pratique")).is_err() {
+        fs::copy(program, folder.join("pratique")).unwrap();
+    }
+    let (out, _) = ends_with(0, home.path(), &["scan", "dir:root", "--detectors", "malware", "-f", "json"]);
+    let result: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(result["reports"][0]["findings"], Value::Array(Vec::new()), "{out}");
+}
+
+#[test]
+fn a_file_on_a_hash_list_is_found_and_a_broken_list_is_refused_with_its_line() {
+    let home = tempfile::tempdir().unwrap();
+    layout(&home.path().join("image"), &[debian(), LayerBuilder::new().file("opt/app", "content")]);
+    let scan = |code, list: &str| {
+        fs::write(home.path().join("bad.txt"), list).unwrap();
+        ends_with(code, home.path(), &["scan", "oci:image", "--hash-list", "bad.txt", "-f", "json"])
+    };
+    let sum = "ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73";
+    scan(0, &"0".repeat(64));
+    // The layers of the first scan are in the cache, but made with another list.
+    let (out, _) = scan(1, &format!("# of content\n{sum}\n"));
+    let result: Value = serde_json::from_str(&out).unwrap();
+    let finding = &result["reports"][0]["findings"][0];
+    assert_eq!((&finding["rule"], &finding["path"]), (&"known-file".into(), &"/opt/app".into()), "{out}");
+    assert!(finding["message"].as_str().unwrap().contains("bad.txt"), "{out}");
+    let (_, err) = scan(3, &format!("{sum}\nno checksum\n"));
+    assert!(err.contains("bad.txt") && err.contains("line 2") && err.contains("`no`"), "{err}");
+    fs::write(home.path().join(".pratique.yaml"), "hash-list: [absent.txt]\n").unwrap();
+    let (_, err) = ends_with(3, home.path(), &["scan", "oci:image"]);
+    assert!(err.contains("absent.txt"), "{err}");
+}
+
+#[test]
+fn a_scan_that_clamavs_daemon_was_to_help_with_is_incomplete_without_it() {
+    let home = tempfile::tempdir().unwrap();
+    layout(&home.path().join("image"), &[debian()]);
+    let asks = ["scan", "oci:image", "--clamd", "/nowhere/clamd.ctl"];
+    for _ in 0..2 {
+        let (out, _) = ends_with(2, home.path(), &asks);
+        assert!(out.contains("/nowhere/clamd.ctl"), "{out}");
+    }
+    ends_with(0, home.path(), &["scan", "oci:image"]);
+}

@@ -1,5 +1,7 @@
 //! `pratique scan` and `pratique sbom`.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 use std::thread::available_parallelism;
 
@@ -7,6 +9,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use pratique_core::facts::Platform;
 use pratique_core::policy::{Detail, Effect};
+use pratique_detect::{HashList, HashListError};
 use pratique_fs::find::is_pattern;
 use pratique_fs::listing::RUNTIMES;
 use pratique_fs::registry::{Mirror, Registries};
@@ -20,6 +23,7 @@ use crate::advisories::{Advisories, Kept};
 use crate::args::{Common, FailOn, Layers, Options, Scan};
 use crate::bases;
 use crate::cache::{self, FolderCache};
+use crate::clamd::Clamd;
 use crate::config;
 use crate::exit::{Code, Fail, Failure};
 use crate::newer_base::NewerBase;
@@ -218,8 +222,24 @@ pub(super) fn engine(options: &Options, what: What) -> anyhow::Result<Engine> {
         // Matching packages with advisories is no detector's work.
         (What::Everything, list) => list.iter().filter(|name| *name != DETECTOR).cloned().collect(),
     };
-    let engine = Engine::new(&detectors, pratique_inventory::PARSERS)?.excluding(&options.exclude)?;
+    let mut engine = Engine::new(&detectors, pratique_inventory::PARSERS)?;
+    if !options.hash_list.is_empty() || options.clamd.is_some() {
+        let lists = options.hash_list.iter().map(|path| hash_list(path)).collect::<anyhow::Result<_>>()?;
+        let daemon = options.clamd.as_deref().map(|address| Box::new(Clamd::new(address)) as Box<_>);
+        // The engine lasts as long as the command.
+        engine = engine.with(Box::leak(Box::new(pratique_detect::detectors::malware(lists, daemon))))?;
+    }
+    engine = engine.excluding(&options.exclude)?;
     Ok(if options.timings { engine.timed() } else { engine })
+}
+
+/// A list of checksums, called by its file's name.
+fn hash_list(path: &Path) -> anyhow::Result<HashList> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let list = File::open(path)
+        .map_err(HashListError::from)
+        .and_then(|file| HashList::read(name, &mut BufReader::new(file)));
+    list.with_context(|| format!("hash list {}", path.display()))
 }
 
 /// What a report means for whoever started the command.

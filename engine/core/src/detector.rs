@@ -154,6 +154,13 @@ pub const DETECTORS: &[DetectorInfo] = &[
         ],
         summary: "tokens, keys and logins that were left in files, deleted ones too, and in the image's config",
     },
+    DetectorInfo {
+        id: "malware",
+        version: 1,
+        category: Category::Malware,
+        rules: &["miner", "known-file", "other-scanner", "packed-program", "test-file"],
+        summary: "miners, files on your lists of bad ones, packed programs, and the file that tests scanners",
+    },
 ];
 
 /// The description of the detector with this id, which must be one of [`DETECTORS`].

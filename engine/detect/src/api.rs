@@ -15,6 +15,12 @@ pub trait Detector: Send + Sync {
     /// Its entry in [`pratique_core::detector::DETECTORS`].
     fn info(&self) -> &'static DetectorInfo;
 
+    /// What beside [`DetectorInfo::version`] decides which facts a file gives: the user's lists and rules, as a text that is
+    /// another for others. None: nothing does.
+    fn revision(&self) -> Option<String> {
+        None
+    }
+
     /// Which files it wants to see.
     fn interests(&self) -> &'static [Interest];
 

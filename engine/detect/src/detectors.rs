@@ -27,6 +27,15 @@ detectors! {
     base_image,
     webshell,
     secret,
+    malware,
+}
+
+/// The detector `malware` with lists of checksums, and another scanner that is asked about every file.
+pub fn malware(
+    lists: Vec<crate::HashList>,
+    other: Option<Box<dyn crate::OtherScanner>>,
+) -> impl Detector + use<> {
+    malware::Malware::with(lists, other)
 }
 
 #[cfg(test)]

@@ -14,6 +14,8 @@ pub mod crypt;
 pub mod detectors;
 #[cfg(test)]
 mod golden;
+mod hash_list;
+mod opinion;
 #[cfg(test)]
 mod page;
 mod places;
@@ -23,5 +25,7 @@ mod signs;
 mod sums;
 
 pub use api::{Detector, Fact, FileReport, ImageInput, LocatedFact, Outcome, Stream};
+pub use hash_list::{HashList, HashListError};
+pub use opinion::{Opinion, OtherScanner};
 pub use pratique_core::inspect::{Extent, FileInput, FileMode, Interest, Kind, Piece};
 pub use rule::Rule;

@@ -9,6 +9,25 @@ mod words;
 
 pub(crate) use acts::{ActKind, acts, foreign_code};
 
+/// The commands of a script, each with its line and words, those in substitutions included; false if not all of it was
+/// read.
+pub(crate) fn commands(script: &str) -> (Vec<(u32, Vec<String>)>, bool) {
+    fn collect(pipelines: Vec<words::Pipeline>, commands: &mut Vec<(u32, Vec<String>)>) {
+        for command in pipelines.into_iter().flatten() {
+            let mut own = Vec::new();
+            for word in command.words {
+                own.push(word.text);
+                word.inner.into_iter().for_each(|inner| collect(inner, commands));
+            }
+            commands.push((command.line, own));
+        }
+    }
+    let (pipelines, whole) = words::parse(script);
+    let mut commands = Vec::new();
+    collect(pipelines, &mut commands);
+    (commands, whole)
+}
+
 /// Depth to which scripts within scripts are read.
 const MAX_DEPTH: usize = 6;
 /// Commands read of one script, those in it included.

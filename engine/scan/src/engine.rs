@@ -61,6 +61,14 @@ impl Subject {
         }
     }
 
+    /// What else decides what it notes.
+    pub(crate) fn revision(&self) -> Option<String> {
+        match self.kind {
+            SubjectKind::Detector(detector) => detector.revision(),
+            SubjectKind::Parser(_) => None,
+        }
+    }
+
     pub(crate) fn is_parser(&self) -> bool {
         matches!(self.kind, SubjectKind::Parser(_))
     }
@@ -211,6 +219,24 @@ impl Engine {
             Ok(subject) => self.measure(Work::Judging { subject }, run),
             Err(_) => run(),
         }
+    }
+
+    /// The same with `detector` in the place of the selected one that has its id; if none has, that changes nothing.
+    /// To be called before [`Engine::excluding`].
+    ///
+    /// # Errors
+    /// If one of its globs is malformed.
+    pub fn with(mut self, detector: &'static dyn Detector) -> Result<Self, EngineError> {
+        let id = detector.info().id;
+        for own in self.detectors.iter_mut().filter(|own| own.info().id == id) {
+            *own = detector;
+        }
+        for own in self.subjects.iter_mut().filter(|own| own.id == id) {
+            *own = Subject::detector(detector);
+        }
+        self.matcher = Matcher::new(&self.subjects)?;
+        self.rule_set = RuleSet::of(&self.subjects);
+        Ok(self)
     }
 
     /// The same without the files that match one of `globs`, which are relative to the root.

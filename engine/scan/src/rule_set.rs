@@ -13,12 +13,13 @@ use crate::engine::Subject;
 pub struct RuleSet(String);
 
 impl RuleSet {
-    /// The rule set of `subjects`, which are sorted by id. Their interests count too, so that a new path to look at is
-    /// never answered from facts made without it.
+    /// The rule set of `subjects`, which are sorted by id. What the user gave them counts, and so do their interests, so that
+    /// a new path to look at is never answered from facts made without it.
     pub(crate) fn of(subjects: &[Subject]) -> Self {
         let mut hasher = Sha256::new();
         for subject in subjects {
             hasher.update(format!("{}@{}\n", subject.id(), subject.version()));
+            hasher.update(format!("{:?}\n", subject.revision()));
             for interest in subject.interests() {
                 hasher.update(format!("{interest:?}\n"));
             }

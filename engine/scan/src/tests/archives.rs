@@ -197,3 +197,27 @@ fn names_say_where_a_file_lies_and_its_removal_is_its_archives() {
     assert_eq!(facts.files[0].path, FsPath::new("opt/x.zip"));
     assert_eq!(facts.files[0].detectors[0].member.as_deref(), Some(&b"a\nb"[..]));
 }
+
+#[test]
+fn the_test_file_is_found_in_a_zip_and_in_a_layer_that_is_deleted() {
+    let golden = include_str!("../../../detect/testdata/malware/removed.in");
+    let escaped = golden.lines().find(|line| line.starts_with("\\x")).unwrap();
+    let bytes: Vec<u8> =
+        escaped.split("\\x").skip(1).map(|hex| u8::from_str_radix(hex, 16).unwrap()).collect();
+    let engine = Engine::new(&["malware".to_owned()], &[]).unwrap();
+    let read = |mut layer: FakeLayer| {
+        crate::LayerState::Read(scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap())
+    };
+    let zipped = zip(CompressionMethod::Deflated, &[("mail/eicar.com", &bytes)]);
+    let base = FakeLayer::new(
+        1,
+        vec![Item::File(FsPath::new("srv/in.zip"), zipped), Item::File(FsPath::new("srv/gone.com"), bytes)],
+    );
+    let states = [read(base), read(FakeLayer::of(2, "w srv/gone.com"))];
+    let findings = super::judging::judge(&engine, &states, None).findings;
+    let told: Vec<(&str, bool)> = findings
+        .iter()
+        .map(|finding| (finding.path.as_deref().unwrap(), finding.message.contains("deletes it")))
+        .collect();
+    assert_eq!(told, [("/srv/in.zip!/mail/eicar.com", false), ("/srv/gone.com", true)], "{findings:?}");
+}

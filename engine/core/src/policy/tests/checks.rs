@@ -8,7 +8,7 @@ fn selector(selector: FindingSelector) -> PolicySpec {
 
 #[rstest]
 #[case(PolicySpec { detectors: vec!["wifi".into()], ..weak_passwords() }, "no detector `wifi`")]
-#[case(selector(FindingSelector { categories: vec![Category::Malware], ..Default::default() }), "category Malware")]
+#[case(selector(FindingSelector { categories: vec![Category::Runtime], ..Default::default() }), "category Runtime")]
 #[case(selector(FindingSelector { rules: vec!["weak-password/wifi".into()], ..Default::default() }), "no detector has a rule")]
 #[case(PolicySpec { detectors: vec!["wifi".into()], ..weak_passwords() }, "names no detector that gives")]
 #[case(PolicySpec { exceptions: vec![Exception {
