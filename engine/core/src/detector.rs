@@ -142,7 +142,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "secret",
-        version: 1,
+        version: 2,
         category: Category::Secret,
         rules: &[
             "cloud-key",

@@ -91,7 +91,9 @@ pub(super) fn is_protected_key(pem: &[u8]) -> bool {
 }
 
 /// What examples have in the place of a password, without digits and signs at its end.
-const COMMON: [&str; 10] = [
+const COMMON: [&str; 12] = [
+    "changeit",
+    "changeme",
     "password",
     "passwd",
     "passphrase",
@@ -114,4 +116,41 @@ pub(super) fn is_common_password(password: &[u8]) -> bool {
 /// A password that no example has.
 pub(super) fn is_own_password(password: &[u8]) -> bool {
     varied(password) && !is_common_password(password)
+}
+
+/// A login as HTTP's basic authentication has it (RFC 7617): base64 of a name and a password.
+pub(super) fn is_login(encoded: &[u8]) -> bool {
+    let Some(login) = base64(encoded.iter().copied()) else { return false };
+    let Some(colon) = login.iter().position(|byte| *byte == b':') else { return false };
+    let password = &login[colon + 1..];
+    let printable = login.iter().all(|byte| matches!(byte, 0x20..=0x7e));
+    colon > 0 && password.len() >= 6 && printable && is_own_password(password)
+}
+
+/// Base64 of a whole PEM private key that anybody can use.
+pub(super) fn is_encoded_key(encoded: &[u8]) -> bool {
+    base64(encoded.iter().copied()).is_some_and(|pem| {
+        memchr::memmem::find_iter(&pem, b"PRIVATE KEY-----").count() == 2 && is_open_key(&pem)
+    })
+}
+
+/// The digits of Bech32 (BIP 173), in the case that keys are written in.
+pub(super) const BECH32: &[u8; 32] = b"QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L";
+
+/// BIP 173's checksum over a prefix in lower case and the values of digits: 1 if they end in the right one.
+pub(super) fn bech32(prefix: &[u8], digits: &[u8]) -> u32 {
+    const GENERATOR: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+    let prefix = prefix.iter().map(|byte| byte >> 5).chain([0]).chain(prefix.iter().map(|byte| byte & 31));
+    prefix.chain(digits.iter().copied()).fold(1, |sum: u32, value| {
+        let next = (sum & 0x01ff_ffff) << 5 ^ u32::from(value);
+        (0..5).filter(|bit| sum >> (25 + bit) & 1 == 1).fold(next, |next, bit| next ^ GENERATOR[bit])
+    })
+}
+
+/// A text in Bech32 (BIP 173), in capitals, with the right checksum.
+pub(super) fn is_bech32(text: &[u8]) -> bool {
+    let Some(place) = text.iter().rposition(|byte| *byte == b'1') else { return false };
+    let value = |byte: &u8| BECH32.iter().position(|digit| digit == byte).map(|value| value as u8);
+    let digits: Option<Vec<u8>> = text[place + 1..].iter().map(value).collect();
+    digits.is_some_and(|digits| bech32(&text[..place].to_ascii_lowercase(), &digits) == 1)
 }

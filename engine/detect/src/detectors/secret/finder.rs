@@ -30,8 +30,8 @@ impl Match {
 /// Bytes that are tried with patterns, for each byte of a file.
 const WORK: usize = 64;
 
-/// Bytes before a literal that may decide whether a match begins with it.
-const LEAD: usize = 16;
+/// Bytes before a literal that may belong to its match, or decide whether one begins with it.
+pub(super) const LEAD: usize = 96;
 
 static SCANNER: LazyLock<Scanner> = LazyLock::new(Scanner::new);
 
@@ -88,9 +88,12 @@ impl Finder {
             let shape = SCANNER.shape_of[hit.pattern().as_usize()];
             let declared = &SHAPES[shape];
             let is_word = |byte: &u8| byte.is_ascii_alphanumeric();
-            if bytes[start..].first().is_some_and(is_word) && bytes[..start].last().is_some_and(is_word) {
+            let within =
+                bytes[start..].first().is_some_and(is_word) && bytes[..start].last().is_some_and(is_word);
+            let Some(start) = start.checked_sub(declared.lead).filter(|_| declared.lead > 0 || !within)
+            else {
                 continue;
-            }
+            };
             let stretch = &bytes[start..bytes.len().min(start + declared.reach)];
             self.tried += stretch.len();
             if self.tried > work {

@@ -77,7 +77,7 @@ const RULES: &[Rule] = &[
         id: "stored-login",
         severity: "Low to High",
         reference: "CWE-522, ATT&CK T1552.001",
-        what: "passwords in URLs",
+        what: "passwords in URLs, and logins that programs keep: of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig",
         why: LEFT,
         remedy: REVOKE,
     },

@@ -9,11 +9,15 @@ use pratique_core::inspect::{OVERLAP, PIECE, Piece};
 use pratique_core::package::Ownership;
 
 use super::DETECTOR;
-use super::checks::{base62, crc32};
-use super::finder::Finder;
+use super::checks::{BECH32, base62, bech32, crc32, is_bech32};
+use super::finder::{Finder, LEAD};
 use super::notes::{Noted, Search, Secret, best};
 use super::shapes::SHAPES;
 use crate::{Detector, FileInput, FileMode, ImageInput, LocatedFact};
+
+mod samples;
+
+use samples::samples;
 
 const HEX: &str = "0123456789abcdef";
 const ALNUM: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -54,6 +58,19 @@ fn open_ssh(cipher: &str) -> Vec<u8> {
     [b"openssh-key-v1\0", length.as_slice(), cipher.as_bytes(), mixed(ALNUM, 200).as_bytes()].concat()
 }
 
+fn uuid(prefix: &str) -> String {
+    let parts = [8, 4, 4, 4, 12].map(|length| mixed(HEX, length));
+    format!("{prefix}{}", parts.join("-"))
+}
+
+fn age_key() -> String {
+    let mut digits: Vec<u8> = (0..52_u8).map(|place| place % 32 * 7 % 32).collect();
+    let sum = bech32(b"age-secret-key-", &[digits.as_slice(), &[0; 6]].concat()) ^ 1;
+    digits.extend((0..6).rev().map(|place| (sum >> (5 * place) & 31) as u8));
+    let digits: String = digits.iter().map(|digit| char::from(BECH32[usize::from(*digit)])).collect();
+    format!("AGE-SECRET-KEY-1{digits}")
+}
+
 fn checked(prefix: &str) -> String {
     let body = mixed(ALNUM, 30);
     format!("{prefix}{body}{}", String::from_utf8(base62(crc32(body.as_bytes())).to_vec()).unwrap())
@@ -61,79 +78,6 @@ fn checked(prefix: &str) -> String {
 
 fn jwt(header: &str, claims: &str) -> String {
     format!("{}.{}.{}", base64(header.as_bytes()), base64(claims.as_bytes()), mixed(ALNUM, 43))
-}
-
-/// Rule, and text in which it finds one secret.
-fn samples() -> Vec<(&'static str, String)> {
-    let token = |prefix: &str, alphabet: &str, length| format!("{prefix}{}", mixed(alphabet, length));
-    let words = format!("{ALNUM}_-");
-    let base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let mut samples = vec![
-        ("github-fine-grained", format!("{}_{}", token("github_pat_", ALNUM, 22), mixed(ALNUM, 59))),
-        ("npm-token", checked("npm_")),
-        ("pypi-token", token(concat!("pypi-", "AgEIcHlwaS5vcmc"), &words, 80)),
-        ("rubygems-key", token("rubygems_", HEX, 48)),
-        ("docker-hub-token", token("dckr_pat_", ALNUM, 27)),
-        ("docker-hub-token", token("dckr_oat_", ALNUM, 32)),
-        ("aws-secret", token("aws_secret_access_key = ", ALNUM, 40)),
-        ("aws-secret", format!("\"AWS_SECRET_ACCESS_KEY\": \"{}\"", mixed(ALNUM, 40))),
-        ("google-api-key", token("AIza", ALNUM, 35)),
-        ("azure-storage-key", format!("{}==;", token("AccountKey=", ALNUM, 86))),
-        ("alibaba-key-id", token("LTAI", ALNUM, 20)),
-        ("databricks-token", token("dapi", HEX, 32)),
-        ("terraform-token", format!("{}{}", mixed(ALNUM, 14), token(".atlasv1.", ALNUM, 64)).split_off(14)),
-        ("vault-token", token("hvs.", ALNUM, 95)),
-        ("vault-token", token("hvb.", ALNUM, 150)),
-        (
-            "slack-token",
-            format!("{}-{}-{}", "xoxb", mixed("123456789", 12), mixed("123456789", 12))
-                + "-"
-                + &mixed(ALNUM, 24),
-        ),
-        (
-            "slack-webhook",
-            format!(
-                "https://hooks.slack.com/services/T{}/B{}/{}",
-                mixed(base32, 9),
-                mixed(base32, 9),
-                mixed(ALNUM, 24)
-            ),
-        ),
-        ("openai-key", format!("{}T3BlbkFJ{}", token("sk-proj-", ALNUM, 40), mixed(ALNUM, 40))),
-        ("anthropic-key", format!("{}AA", token("sk-ant-api03-", ALNUM, 93))),
-        ("hugging-face-token", token("hf_", &ALNUM[10..], 34)),
-        ("sendgrid-key", format!("{}.{}", token("SG.", ALNUM, 22), mixed(ALNUM, 43))),
-        ("grafana-token", format!("{}_{}", token("glsa_", ALNUM, 32), mixed(HEX, 8))),
-        ("private-key", pem("RSA PRIVATE KEY", "", &der())),
-        ("private-key", pem("PRIVATE KEY", "", &der()).replace('\n', "\\n")),
-        ("private-key", pem("OPENSSH PRIVATE KEY", "", &open_ssh("none"))),
-        ("private-key-protected", pem("OPENSSH PRIVATE KEY", "", &open_ssh("aes256-ctr"))),
-        ("private-key-protected", pem("ENCRYPTED PRIVATE KEY", "", &der())),
-        (
-            "private-key-protected",
-            pem(
-                "RSA PRIVATE KEY",
-                "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0A\n\n",
-                &mixed(ALNUM, 96).into_bytes(),
-            ),
-        ),
-        ("jwt", jwt(r#"{"alg":"HS256","typ":"JWT"}"#, r#"{"sub":"1"}"#)),
-        ("url-password", format!("postgres://app:{}@db:5432/x", mixed(ALNUM, 12))),
-        ("url-common-password", "https://john:password@example.com/".to_owned()),
-        ("url-common-password", "amqp://app:Secret123!@mq/".to_owned()),
-    ];
-    samples.extend(["ghp_", "gho_", "ghu_", "ghs_", "ghr_"].map(|prefix| ("github-token", checked(prefix))));
-    samples
-        .extend(["glpat-", "gldt-", "glrt-"].map(|prefix| ("gitlab-token", token(prefix, &words, 19) + "x")));
-    samples.extend(["AKIA", "ASIA", "ABIA", "ACCA"].map(|prefix| ("aws-key-id", token(prefix, base32, 16))));
-    samples.extend(
-        ["dop_v1_", "doo_v1_", "dor_v1_"].map(|prefix| ("digitalocean-token", token(prefix, HEX, 64))),
-    );
-    samples.extend(
-        ["sk_live_", "rk_live_", "sk_test_", "rk_test_"]
-            .map(|prefix| ("stripe-key", token(prefix, ALNUM, 24))),
-    );
-    samples
 }
 
 fn found(text: &[u8]) -> Vec<(&'static str, u64)> {
@@ -159,20 +103,11 @@ fn every_rule_finds_its_samples_and_nothing_else_does() {
 #[test]
 fn what_merely_looks_like_a_secret_is_none() {
     for (rule, sample) in samples() {
-        if !matches!(
-            rule,
-            "private-key"
-                | "private-key-protected"
-                | "url-password"
-                | "url-common-password"
-                | "slack-webhook"
-                | "aws-secret"
-        ) {
-            assert_eq!(
-                found(format!("x{sample}").as_bytes()).len(),
-                usize::from(rule == "terraform-token"),
-                "{sample}"
-            );
+        let shape = SHAPES.iter().find(|shape| shape.id == rule).unwrap();
+        let is_word = |literal: &&&str| literal.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let mut words = shape.literals.iter().filter(is_word);
+        if shape.lead == 0 && words.any(|literal| sample.starts_with(literal)) {
+            assert_eq!(found(format!("x{sample}").as_bytes()), [], "{sample}");
         }
         let half: String = sample.chars().take(sample.len() / 2).collect();
         assert_eq!(found(half.as_bytes()), [], "{half}");
@@ -189,6 +124,16 @@ fn what_merely_looks_like_a_secret_is_none() {
         &pem("PUBLIC KEY", "", &der()),
         "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----",
         "postgres://app:${PASSWORD}@db/x",
+        &age_key().replace("-1Q", "-1P"),
+        &format!("\"auth\": \"{}\"", base64(b"ann:password1")),
+        &format!("\"auth\": \"{}\"", mixed(ALNUM, 24)),
+        "<password>${env.PASSWORD}</password> <password>changeit</password>",
+        "//registry.example.com/:_authToken=${NPM_TOKEN_OF_THE_PIPELINE}",
+        "machine example.com login ann password $PASSWORD",
+        "db:5432:shop:app:<password>",
+        &format!("client-key-data: {}", base64(pem("PUBLIC KEY", "", &der()).as_bytes())),
+        &format!("sv=2022-11-02&sp=r&sig={}", mixed(ALNUM, 20)),
+        "https://discord.com/api/webhooks/ID/TOKEN",
         "https://host:8080/a@b",
         "git+ssh://git@example.org/x",
     ] {
@@ -197,10 +142,21 @@ fn what_merely_looks_like_a_secret_is_none() {
 }
 
 #[test]
+fn what_stands_before_a_literal_lies_in_the_same_piece() {
+    assert!(SHAPES.iter().all(|shape| shape.lead <= LEAD && shape.reach <= OVERLAP - LEAD));
+}
+
+#[test]
 fn a_secret_across_pieces_is_found_once() {
-    let secret = checked("ghp_");
+    let before = |literal: &str, length| format!("{}{literal}", mixed(ALNUM, length));
+    for secret in [checked("ghp_"), format!("{}{}", before("AZDO", 76), mixed(ALNUM, 4))] {
+        across_pieces(&secret);
+    }
+}
+
+fn across_pieces(secret: &str) {
     let step = PIECE - OVERLAP;
-    for start in (step - 40..step + 40).step_by(3).chain(PIECE - 40..PIECE + 40) {
+    for start in (step - 100..step + 100).step_by(3).chain((PIECE - 100..PIECE + 40).step_by(3)) {
         let mut bytes = vec![b' '; 2 * PIECE];
         bytes[start..start + secret.len()].copy_from_slice(secret.as_bytes());
         let (mut finder, mut all, mut offset) = (Finder::default(), Vec::new(), 0);
@@ -231,6 +187,8 @@ fn what_costs_too_much_is_given_up_and_said_so() {
 fn checksums_are_the_standards() {
     assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
     assert_eq!((base62(0), base62(61), base62(62)), (*b"000000", *b"00000z", *b"000010"));
+    // BIP 173's own.
+    assert!(is_bech32(b"A12UEL5L") && !is_bech32(b"A12UEL5M") && !is_bech32(b"A12UEL5"));
 }
 
 #[test]
