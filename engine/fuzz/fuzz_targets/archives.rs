@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use pratique_core::{Digest, Gap};
 use pratique_fs::{
-    Change, EntryKind, FsPath, Layer, LayerEntry, LayerVisitor, Metadata, Opacity, Result, Stream,
+    Change, EntryKind, Error, File, FsPath, Layer, LayerEntry, LayerVisitor, Metadata, Opacity, Result,
+    Stream,
 };
 use pratique_scan::{Engine, Limits, scan_layer};
 
@@ -41,6 +42,10 @@ impl Layer for One<'_> {
         let change = Change::Entry { metadata: &metadata, content: Some(&mut content), target: None };
         let _ = visitor(LayerEntry { path: &FsPath::new("x.tar"), position: 0, change });
         Ok(Vec::new())
+    }
+
+    fn open(&self, path: &FsPath, _position: u64) -> Result<Box<dyn File>> {
+        Err(Error::NotFound { path: path.to_string() })
     }
 }
 

@@ -26,7 +26,7 @@ fuzz_target!(|text: &str| {
         attributes: BTreeMap::new(),
     };
     for entry in ignore::parse(text.as_bytes(), "file").unwrap_or_default() {
-        let _ = (entry.holds(&finding), entry.holds_at(now));
+        let _ = (entry.holds(&finding), entry.holds_at(now), entry.by());
         assert!(!entry.reason().trim().is_empty());
     }
     for document in serde_yaml::Deserializer::from_str(text) {
