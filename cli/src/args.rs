@@ -361,6 +361,16 @@ pub(crate) enum Db {
         #[arg(long, conflicts_with = "versions")]
         stdin: bool,
     },
+    /// Print `yes` or `no`: whether a range, as package.json or composer.json has it, takes a version, such as the one with
+    /// the fix.
+    InRange {
+        /// npm or Packagist.
+        ecosystem: String,
+        /// The range, such as `^4.17.0`.
+        range: String,
+        /// The version.
+        version: String,
+    },
 }
 
 /// Which layers' packages are listed.

@@ -221,6 +221,28 @@ fn versions_are_compared_by_arguments_or_line_by_line() {
 }
 
 #[test]
+fn a_range_says_whether_it_takes_the_version_with_the_fix() {
+    let home = tempfile::tempdir().unwrap();
+    for (ecosystem, range, version, answer) in [
+        ("npm", "^4.17.0", "4.17.21", "yes"),
+        ("npm", "^4.17.0", "5.0.0", "no"),
+        ("Packagist", "^0.3 || ~1.2.3", "1.2.9", "yes"),
+        ("Packagist", "^0.3 || ~1.2.3", "1.3", "no"),
+    ] {
+        let (out, _) = ends_with(0, home.path(), &["db", "in-range", ecosystem, range, version]);
+        assert_eq!(out.trim(), answer, "{ecosystem} {range} {version}");
+    }
+    for (ecosystem, range, version, reason) in [
+        ("crates.io", "^1", "1.0.0", "`crates.io`"),
+        ("npm", "latest", "1.0.0", "`latest` is no range"),
+        ("npm", "^1", "soon", "`soon`"),
+    ] {
+        let (_, err) = ends_with(3, home.path(), &["db", "in-range", ecosystem, range, version]);
+        assert!(err.contains(reason), "{err}");
+    }
+}
+
+#[test]
 fn completions_and_manual_pages_are_generated() {
     let home = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish"] {

@@ -7,6 +7,7 @@ use std::io::{self, BufRead, Write};
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use pratique_core::version::Scheme;
+use pratique_core::version::requirement::{Dialect, Requirement};
 use pratique_vulns::advisory::Advisory;
 use pratique_vulns::exploits::Exploits;
 use pratique_vulns::{Database, build, distribution};
@@ -70,6 +71,11 @@ pub(super) fn run(db: Db) -> Result<Code, Failure> {
                 ([a, b], false) => println!("{}", answer(scheme, a, b).fail(Code::Usage)?),
                 _ => lines(scheme).fail(Code::Usage)?,
             }
+            Ok(Code::Clean)
+        }
+        Db::InRange { ecosystem, range, version } => {
+            let taken = takes(&ecosystem, &range, &version).fail(Code::Usage)?;
+            println!("{}", if taken { "yes" } else { "no" });
             Ok(Code::Clean)
         }
     }
@@ -174,6 +180,12 @@ fn answer(scheme: Scheme, a: &str, b: &str) -> anyhow::Result<char> {
         Ordering::Equal => '=',
         Ordering::Greater => '>',
     })
+}
+
+fn takes(ecosystem: &str, range: &str, version: &str) -> anyhow::Result<bool> {
+    let dialect = Dialect::of_osv(ecosystem)
+        .with_context(|| format!("ranges of `{ecosystem}` are not read; those of npm and Packagist are"))?;
+    Ok(Requirement::parse(dialect, range)?.takes(version)?)
 }
 
 /// Answers each line of standard input at once, so that another program can ask and wait.

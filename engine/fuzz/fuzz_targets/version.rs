@@ -1,8 +1,9 @@
-//! Two versions, in every scheme.
+//! Two versions, in every scheme, and a version in what may be a range.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use pratique_core::version::Scheme;
+use pratique_core::version::requirement::{Dialect, Requirement};
 
 fuzz_target!(|pair: (&str, &str)| {
     let (a, b) = pair;
@@ -10,5 +11,8 @@ fuzz_target!(|pair: (&str, &str)| {
         if let Ok(order) = scheme.compare(a, b) {
             assert_eq!(scheme.compare(b, a), Ok(order.reverse()), "{scheme}");
         }
+    }
+    for dialect in Dialect::ALL {
+        let _ = Requirement::parse(dialect, a).map(|range| range.takes(b));
     }
 });

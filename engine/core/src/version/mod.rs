@@ -19,6 +19,7 @@ mod packagist;
 mod pep440;
 mod portage;
 mod pubdev;
+pub mod requirement;
 mod rpm;
 mod rubygems;
 mod semver;
