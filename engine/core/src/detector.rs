@@ -156,10 +156,19 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "malware",
-        version: 1,
+        version: 2,
         category: Category::Malware,
-        rules: &["miner", "known-file", "other-scanner", "packed-program", "test-file"],
-        summary: "miners, files on your lists of bad ones, packed programs, and the file that tests scanners",
+        rules: &[
+            "miner",
+            "reverse-shell",
+            "dropper",
+            "ransom-note",
+            "known-file",
+            "other-scanner",
+            "packed-program",
+            "test-file",
+        ],
+        summary: "miners, reverse shells, droppers, notes of ransomware, files on your lists of bad ones, packed programs, and the file that tests scanners",
     },
 ];
 

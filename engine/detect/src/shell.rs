@@ -7,7 +7,7 @@
 mod acts;
 mod words;
 
-pub(crate) use acts::{ActKind, acts, foreign_code};
+pub(crate) use acts::{Act, ActKind, acts, foreign_code, is_shell};
 
 /// The commands of a script, each with its line and words, those in substitutions included; false if not all of it was
 /// read.

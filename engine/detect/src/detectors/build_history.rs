@@ -210,7 +210,7 @@ fn run(script: &str, told: &mut Told) {
             ActKind::FetchAndRun if checked && !act.subject.contains(['|', '$']) => continue,
             // Many installers are meant to be run so, and are trusted by those who do.
             ActKind::FetchAndRun => ("code-from-network", Severity::Low),
-            ActKind::DecodeAndRun => ("code-from-network", Severity::Medium),
+            ActKind::DecodeAndRun | ActKind::OpensConnection => ("code-from-network", Severity::Medium),
             ActKind::RaisesPrivilege => ("raised-file", Severity::Low),
             // What a step leaves in the image is judged where it lies.
             ActKind::HiddenProgram | ActKind::OpensAccess | ActKind::LoadsModule => continue,

