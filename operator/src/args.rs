@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use pratique_http::{Proxies, RetryPolicy, TransportOptions};
-use pratique_vulns::fetch::{Address, Feeds};
+use pratique_vulns::fetch::{Address, Feeds, LoginFile, Logins};
 
 use crate::vulnerabilities;
 use crate::webhook_config::FailurePolicy;
@@ -170,7 +170,8 @@ pub struct RunArgs {
 #[derive(Debug, Clone, Args)]
 pub struct AdvisoryArgs {
     /// Where the advisories come from that packages are matched with: a URL or a folder laid out as OSV publishes, a zip of
-    /// it, or a built database. Without it packages are not matched.
+    /// it, an artifact of a registry (`oci://REGISTRY/REPOSITORY:TAG`), or a built database. Without it packages are not
+    /// matched.
     #[arg(long, env = "PRATIQUE_DB_SOURCE", value_name = "SOURCE")]
     pub db_source: Option<String>,
     /// How often the advisories are compared with those at their source.
@@ -182,6 +183,12 @@ pub struct AdvisoryArgs {
     /// Certificates (PEM) to trust for advisories, beside the machine's own; can be given more than once.
     #[arg(long, env = "PRATIQUE_DB_CA", value_delimiter = ',', value_name = "FILE")]
     pub db_ca: Vec<PathBuf>,
+    /// Login for the artifact's registry: a file in the form of Docker's `config.json`, read anew at every refresh.
+    #[arg(long, env = "PRATIQUE_DB_LOGIN", value_name = "FILE")]
+    pub db_login: Option<PathBuf>,
+    /// The artifact's registry may speak plain HTTP, or have a certificate that nobody vouches for.
+    #[arg(long, env = "PRATIQUE_DB_INSECURE_REGISTRY")]
+    pub db_insecure_registry: bool,
     /// Folder of VEX documents, which suppress findings visibly.
     #[arg(long, env = "PRATIQUE_VEX", value_name = "FOLDER")]
     pub vex: Option<PathBuf>,
@@ -201,16 +208,22 @@ impl AdvisoryArgs {
             }
             None => Proxies::of_environment(),
         };
+        // Whoever writes `http://` means it.
+        let mut insecure: Vec<String> = address.plain_host().into_iter().collect();
+        if let (true, Address::Artifact(reference)) = (self.db_insecure_registry, &address) {
+            insecure.push(reference.registry().to_owned());
+        }
+        let login = self.db_login.iter().map(|path| LoginFile { path: path.clone(), required: true });
         let transport = TransportOptions {
             proxies,
-            // Whoever writes `http://` means it.
-            insecure: address.plain_host().into_iter().collect(),
+            insecure,
             ca_files: self.db_ca.clone(),
             ..TransportOptions::default()
         };
         Ok(Some(vulnerabilities::Settings {
             feeds: Feeds::of(address),
             transport,
+            logins: Logins { given: Vec::new(), files: login.collect() },
             retry: RetryPolicy::default(),
             folder: store.join("advisories"),
             interval: self.db_interval,
@@ -256,6 +269,7 @@ mod tests {
             "--db-interval=1h",
             "--db-proxy=http://proxy.example:3128",
             "--db-ca=/etc/pratique/ca/ca.crt",
+            "--db-login=/etc/pratique/advisories-login/config.json",
             "--vex=/etc/pratique/vex",
         ]);
         let Command::Run(run) = cli.unwrap().command else { panic!("not run") };
@@ -268,6 +282,7 @@ mod tests {
         assert_eq!(settings.transport.insecure, ["mirror.example:80"]);
         assert_eq!(settings.transport.proxies.https.as_deref(), Some("http://proxy.example:3128"));
         assert_eq!(settings.interval, Duration::from_secs(3600));
+        assert_eq!(settings.logins.files[0].path, Path::new("/etc/pratique/advisories-login/config.json"));
     }
 
     #[test]

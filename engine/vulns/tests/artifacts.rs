@@ -237,20 +237,15 @@ fn a_registry_that_is_silent_or_has_no_such_artifact_ends_all_at_once() {
 
 #[test]
 fn logins_are_those_of_images() {
-    let folder = tempfile::tempdir().unwrap();
-    let htpasswd = folder.path().join("htpasswd");
-    fs::write(&htpasswd, "me:$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e\n").unwrap();
-    let auth = format!("auth: {{htpasswd: {{realm: test, path: {}}}}}", htpasswd.display());
-    let registry = RegistryDaemon::start(folder, "", &auth);
+    let registry = RegistryDaemon::guarded();
     let files: [(&str, &[u8]); 1] = [("PyPI/all.zip", &archive("PyPI", 1, "1.1", 0))];
-    // "me:correct horse"
-    registry.push_artifact("osv", "1", &files, Some("Basic bWU6Y29ycmVjdCBob3JzZQ=="));
+    registry.push_artifact("osv", "1", &files, Some(RegistryDaemon::AUTHORIZATION));
     let store = Store::new(registry.folder.path().join("advisories"));
     let named = address(registry.port, "osv:1");
     let updated = update(&store, &named, &["PyPI"], Logins::default()).unwrap();
     let said = &updated.failed["PyPI"];
     assert!(said.contains("401") && said.contains("docker login"), "{said}");
-    let login = Credential::Password { user: "me".to_owned(), password: "correct horse".to_owned() };
+    let login = Credential::Password { user: "me".to_owned(), password: RegistryDaemon::PASSWORD.to_owned() };
     let logins = Logins { given: vec![(format!("127.0.0.1:{}", registry.port), login)], files: Vec::new() };
     assert!(update(&store, &named, &["PyPI"], logins).unwrap().changed);
 }

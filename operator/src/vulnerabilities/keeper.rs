@@ -205,9 +205,12 @@ impl Keeper {
 
 fn update(store: &Store, wanted: &BTreeSet<String>, settings: &Settings) -> Result<Updated, FetchError> {
     let silent = |_: fetch::Progress<'_>| {};
-    let client = Client::new(settings.transport.clone(), settings.retry, &silent).map_err(|error| {
-        FetchError::Refused { what: settings.feeds.advisories.to_string(), reason: error.to_string() }
-    })?;
+    let client = Client::new(settings.transport.clone(), settings.retry, &silent)
+        .map_err(|error| {
+            let what = settings.feeds.advisories.to_string();
+            FetchError::Refused { what, reason: error.to_string() }
+        })?
+        .for_registries(settings.logins.clone(), Vec::new());
     store.update(wanted, &settings.feeds, &client, Timestamp::now())
 }
 

@@ -28,7 +28,7 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use pratique_core::package::Inventory;
 use pratique_core::{Digest, ImageFacts};
 use pratique_http::{RetryPolicy, TransportOptions};
-use pratique_vulns::fetch::{self, Feeds};
+use pratique_vulns::fetch::{self, Feeds, Logins};
 use pratique_vulns::vex::Statement;
 use tokio::sync::{Notify as Signal, OwnedRwLockReadGuard, RwLock};
 use tokio_util::sync::CancellationToken;
@@ -66,6 +66,8 @@ pub struct Settings {
     pub feeds: Feeds,
     /// How that is reached.
     pub transport: TransportOptions,
+    /// Who to be for the registry of an artifact; files are read anew at every refresh.
+    pub logins: Logins,
     /// How often a request that failed is tried again.
     pub retry: RetryPolicy,
     /// The folder they are kept in.

@@ -4,27 +4,23 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use clap::Parser;
 use pratique_core::package::{Ecosystem, Inventory, LocatedPackage, Package, PackageCounts, Release};
 use pratique_core::{GapKind, Verdict};
-use pratique_testkit::{CVSS_CRITICAL, CVSS_LOW, Spoil, WebServer, osv_archive, osv_record, zip_archive};
-use pratique_vulns::fetch::Address;
+use pratique_testkit::{CVSS_CRITICAL, CVSS_LOW, Spoil, WebServer, osv_archive, osv_record};
+use pratique_vulns::fetch::{Address, Logins};
 use prometheus::Registry;
 use serde_json::{Value, json};
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, mpsc};
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::DropGuard;
+
+mod sources;
 
 use super::keeper::Keeper;
 use super::*;
-use crate::args::AdvisoryArgs;
 use crate::events::{Notice, Notices};
 use crate::index::Change;
 use crate::reconcile::Owners;
 use crate::testing::{digest, facts, node_image, pod, until};
-use crate::tls::{Authority, Certificates, Names};
 
 /// A Debian 12 with one package of this version.
 fn debian(package: &str, version: &str) -> Inventory {
@@ -97,6 +93,7 @@ impl Fixture {
         Settings {
             transport: TransportOptions { insecure, ..TransportOptions::default() },
             feeds: Feeds::of(address),
+            logins: Logins::default(),
             retry: RetryPolicy { tries: 1, ..RetryPolicy::default() },
             folder: self.folder.path().join("advisories"),
             interval: Duration::from_secs(3600),
@@ -386,92 +383,6 @@ async fn a_restart_uses_the_advisories_that_are_there_until_new_ones_are_served(
     assert!(keeper.refresh().await);
     restarted.vulnerabilities.settled().await;
     assert_eq!(restarted.flaws(1), ["CVE-2026-1", "CVE-2026-2"]);
-}
-
-/// What the flags of the chart say.
-fn flags(arguments: &[&str], store: &Path) -> Settings {
-    #[derive(Parser)]
-    struct Flags {
-        #[command(flatten)]
-        advisories: AdvisoryArgs,
-    }
-    let flags = Flags::try_parse_from([&["operator"], arguments].concat()).unwrap();
-    flags.advisories.settings(store).unwrap().unwrap()
-}
-
-#[tokio::test]
-async fn advisories_come_through_a_proxy() {
-    let fixture = Fixture::new().await;
-    let proxy = format!("--db-proxy={}", fixture.server.address());
-    let settings = flags(&["--db-source=http://advisories.example", &proxy], fixture.folder.path());
-    fixture.advised_by(settings).await;
-    assert_eq!(fixture.flaws(1), ["CVE-2026-1"]);
-    let asked: Vec<String> = fixture.server.asked().into_iter().map(|asked| asked.path).collect();
-    assert_eq!(asked[..2], ["CONNECT advisories.example:80", "/Debian/all.zip"]);
-}
-
-/// A server that shows a certificate of an authority of its own, and hands what it is asked to `behind`; its address, and the
-/// authority's certificate.
-async fn behind_tls(behind: &WebServer) -> (String, String) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let (day, now) = (Duration::from_secs(24 * 3600), Timestamp::now());
-    let authority = Authority::new(day, now).unwrap();
-    let names = Names { services: Vec::new(), namespace: String::new(), address: Some(address.ip()) };
-    let certificates = Certificates::default();
-    certificates.present(authority.issue(&names, day, now).unwrap());
-    let acceptor = TlsAcceptor::from(certificates.server_config(&["http/1.1"]).unwrap());
-    let behind = behind.address().replace("http://", "");
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (acceptor, behind) = (acceptor.clone(), behind.clone());
-            tokio::spawn(async move {
-                // Whoever does not trust it hangs up.
-                let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                let mut server = TcpStream::connect(behind).await.unwrap();
-                let _ = copy_bidirectional(&mut stream, &mut server).await;
-            });
-        }
-    });
-    (format!("https://{address}"), authority.certificate.pem)
-}
-
-#[tokio::test]
-async fn an_authority_of_ones_own_is_trusted_when_it_is_named() {
-    let mut fixture = Fixture::new().await;
-    let (address, authority) = behind_tls(&fixture.server).await;
-    let source = format!("--db-source={address}");
-    let mut keeper = fixture.keeper(flags(&[&source], fixture.folder.path()));
-    fixture.vulnerabilities.occur(&debian("dash", "1"));
-    assert!(!keeper.refresh().await);
-    let note = fixture.notices().remove(0).note;
-    assert!(note.contains("there are none yet") && note.contains("not trusted"), "{note}");
-    let file = fixture.folder.path().join("ca.crt");
-    fs::write(&file, authority).unwrap();
-    let trust = format!("--db-ca={}", file.display());
-    fixture.advised_by(flags(&[&source, &trust], fixture.folder.path())).await;
-    assert_eq!(fixture.flaws(1), ["CVE-2026-1"]);
-}
-
-#[tokio::test]
-async fn a_folder_a_zip_of_it_and_a_built_database_serve_without_a_network() {
-    let offline = tempfile::tempdir().unwrap();
-    let (folder, zip) = (offline.path().join("osv"), offline.path().join("osv.zip"));
-    let record = record("2026-1", "dash", "2");
-    fs::create_dir_all(folder.join("Debian")).unwrap();
-    fs::write(folder.join("Debian/all.zip"), osv_archive(std::slice::from_ref(&record))).unwrap();
-    fs::write(&zip, zip_archive(&[("Debian/DSA-2026-1.json", &record.to_string())])).unwrap();
-    let mut built = None;
-    for source in [&folder, &zip, &offline.path().join("database")] {
-        let fixture = Fixture::new().await;
-        let source = format!("--db-source={}", source.display());
-        fixture.advised_by(flags(&[&source], fixture.folder.path())).await;
-        assert_eq!(fixture.flaws(1), ["CVE-2026-1"], "{source}");
-        assert_eq!(Verdict::of(&fixture.facts(2)), Verdict::Clean, "{source}");
-        assert_eq!(fixture.server.asked(), [], "{source}");
-        let database = fixture.folder.path().join("advisories/database");
-        built.get_or_insert_with(|| fs::copy(database, offline.path().join("database")).unwrap());
-    }
 }
 
 #[tokio::test]

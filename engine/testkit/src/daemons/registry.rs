@@ -30,6 +30,11 @@ pub struct RegistryDaemon {
 }
 
 impl RegistryDaemon {
+    /// The password of `me`, whom a [guarded](Self::guarded) one knows.
+    pub const PASSWORD: &str = "correct horse";
+    /// The same as a request says it.
+    pub const AUTHORIZATION: &str = "Basic bWU6Y29ycmVjdCBob3JzZQ==";
+
     /// Starts it. `more` is added to its configuration; `http` to the part of that name.
     ///
     /// # Panics
@@ -65,6 +70,19 @@ impl RegistryDaemon {
     /// If it does not start.
     pub fn plain() -> Self {
         Self::start(tempfile::tempdir().expect("a folder"), "", "")
+    }
+
+    /// Starts one that speaks plain HTTP and lets nobody in but `me`.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn guarded() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let htpasswd = folder.path().join("htpasswd");
+        let known = "me:$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e\n";
+        fs::write(&htpasswd, known).expect("the password file is written");
+        let auth = format!("auth: {{htpasswd: {{realm: test, path: {}}}}}", htpasswd.display());
+        Self::start(folder, "", &auth)
     }
 
     /// Pushes an image by skopeo, with `options` of its `copy`.

@@ -34,6 +34,7 @@ use crate::source::SourceError;
 pub use artifact::parse as parse_artifact;
 pub use changes::{Change, parse as parse_changes};
 pub use download::{Client, Progress};
+pub use pratique_registry::{LoginFile, Logins};
 pub use store::{Advisories, Store, Updated};
 
 /// What artifacts' addresses begin with.
