@@ -103,7 +103,7 @@ impl Keeper {
             return true;
         }
         let (settings, store) = (self.settings.clone(), self.store.clone());
-        let done = on_thread(move || update(&store, &wanted, &settings)).await;
+        let done = on_thread(move || update(&store, &wanted, &settings, Timestamp::now())).await;
         let (result, problem) = match &done {
             Some(Ok(updated)) => {
                 for warning in &updated.warnings {
@@ -123,10 +123,13 @@ impl Keeper {
         if let Some(reason) = &problem {
             self.complain(reason);
         }
-        if let Some(Ok(updated)) = done
-            && (updated.changed || self.days.as_ref() != Some(&days(&self.store.held())))
-        {
-            self.open().await;
+        if let Some(Ok(updated)) = done {
+            let checked = self.store.held();
+            if updated.changed || self.days.as_ref() != Some(&days(&checked)) {
+                self.open().await;
+            } else {
+                metrics.note_checked(&checked);
+            }
         }
         problem.is_none()
     }
@@ -203,7 +206,13 @@ impl Keeper {
     }
 }
 
-fn update(store: &Store, wanted: &BTreeSet<String>, settings: &Settings) -> Result<Updated, FetchError> {
+/// Brings what is stored, and `wanted` beside it, to what the source has at `now`.
+pub(super) fn update(
+    store: &Store,
+    wanted: &BTreeSet<String>,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Updated, FetchError> {
     let silent = |_: fetch::Progress<'_>| {};
     let client = Client::new(settings.transport.clone(), settings.retry, &silent)
         .map_err(|error| {
@@ -211,7 +220,7 @@ fn update(store: &Store, wanted: &BTreeSet<String>, settings: &Settings) -> Resu
             FetchError::Refused { what, reason: error.to_string() }
         })?
         .for_registries(settings.logins.clone(), Vec::new());
-    store.update(wanted, &settings.feeds, &client, Timestamp::now())
+    store.update(wanted, &settings.feeds, &client, now)
 }
 
 fn days(checked: &BTreeMap<String, Timestamp>) -> BTreeMap<String, Timestamp> {

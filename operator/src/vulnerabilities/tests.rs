@@ -1,5 +1,6 @@
 //! Images of a Debian, advisories from a web server of this machine, and all that goes wrong with them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -55,6 +56,7 @@ struct Fixture {
     store: ReportStore,
     vulnerabilities: Vulnerabilities,
     notify: Notify,
+    metrics: Registry,
     noticed: mpsc::Receiver<Notice>,
 }
 
@@ -74,10 +76,10 @@ impl Fixture {
         let store = ReportStore::open(&folder.path().join("store"), &[]).unwrap();
         let index = SharedIndex::default();
         let (notices, noticed) = Notices::new();
-        let metrics = Metrics::new(&Registry::new()).unwrap();
-        let notify = Notify { notices, owners: Owners::default(), metrics };
+        let metrics = Registry::new();
+        let notify = Notify { notices, owners: Owners::default(), metrics: Metrics::new(&metrics).unwrap() };
         let vulnerabilities = Vulnerabilities::new(index.clone(), store.clone());
-        Self { server, folder, index, store, vulnerabilities, notify, noticed }
+        Self { server, folder, index, store, vulnerabilities, notify, metrics, noticed }
     }
 
     async fn list(&self, image: u8, inventory: Inventory) {
@@ -138,6 +140,19 @@ impl Fixture {
     fn flaws(&self, image: u8) -> Vec<String> {
         let facts = self.facts(image);
         facts.findings.iter().map(|finding| finding.attributes["id"].clone()).collect()
+    }
+
+    /// What the metric says of when each ecosystem was last as its source had it.
+    fn checked(&self) -> BTreeMap<String, i64> {
+        let families = self.metrics.gather();
+        let named =
+            families.iter().filter(|family| family.name() == "pratique_advisories_checked_timestamp_seconds");
+        let said = named.flat_map(|family| family.get_metric()).map(|metric| {
+            let label = &metric.get_label()[0];
+            assert_eq!(label.name(), "ecosystem");
+            (label.value().to_owned(), metric.get_gauge().get_value() as i64)
+        });
+        said.collect()
     }
 
     fn notices(&mut self) -> Vec<Notice> {
@@ -298,6 +313,42 @@ async fn what_cannot_be_fetched_leaves_the_old_advisories_serving_and_says_why()
     fixture.vulnerabilities.settled().await;
     assert_eq!(fixture.flaws(1), ["CVE-2026-1", "CVE-2026-2"]);
     assert_eq!(fixture.notify.metrics.failing.get(), 0);
+}
+
+#[tokio::test]
+async fn the_age_of_advisories_is_measured_by_ecosystem_since_they_were_last_as_their_source_had_them() {
+    let fixture = Fixture::new().await;
+    let mut python = record("2026-9", "six", "2");
+    python["affected"][0]["package"]["ecosystem"] = json!("PyPI");
+    fixture.server.put("/PyPI/all.zip", osv_archive(&[python]));
+    assert_eq!(fixture.checked(), BTreeMap::new(), "there are none yet");
+    // Fetched an hour ago, by an operator that this one follows.
+    let now = Timestamp::now();
+    let then = now - Duration::from_secs(3600);
+    let wanted: BTreeSet<String> = ["Debian", "PyPI"].map(str::to_owned).into();
+    let (settings, store) = (fixture.settings(), fetch::Store::new(fixture.settings().folder));
+    let fetched = tokio::task::spawn_blocking(move || keeper::update(&store, &wanted, &settings, then));
+    assert_eq!(fetched.await.unwrap().unwrap().failed, BTreeMap::new());
+    let mut keeper = fixture.keeper(fixture.settings());
+    keeper.open().await;
+    let (now, then) = (now.as_second(), then.as_second());
+    assert_eq!(fixture.checked(), [("Debian".to_owned(), then), ("PyPI".to_owned(), then)].into());
+
+    // What has not changed is as its source has it all the same; what cannot be had grows older.
+    fixture.server.spoil(|asked| match asked.path.starts_with("/PyPI/") {
+        true => Spoil::Status(503, vec![]),
+        false => Spoil::Nothing,
+    });
+    assert!(!keeper.refresh().await);
+    let checked = fixture.checked();
+    assert!(checked["Debian"] >= now && checked["PyPI"] == then, "{now}, {then}: {checked:?}");
+    fixture.server.spoil(|_| Spoil::Nothing);
+    assert!(keeper.refresh().await);
+    assert!(fixture.checked()["PyPI"] >= now);
+
+    // The leader alone tells.
+    fixture.notify.metrics.leave();
+    assert_eq!(fixture.checked(), BTreeMap::new());
 }
 
 /// A real file system of this size, unmounted at the end.
