@@ -142,7 +142,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "secret",
-        version: 2,
+        version: 3,
         category: Category::Secret,
         rules: &[
             "cloud-key",

@@ -221,3 +221,21 @@ fn the_test_file_is_found_in_a_zip_and_in_a_layer_that_is_deleted() {
         .collect();
     assert_eq!(told, [("/srv/in.zip!/mail/eicar.com", false), ("/srv/gone.com", true)], "{findings:?}");
 }
+
+/// What a tar holds is seen in its own bytes, too, and is told once.
+#[test]
+fn secrets_in_archives_are_told_by_both_names() {
+    let token = format!("sk_{}_{}", "live", "Uig43kiJfahqSIjOugM1yTMA");
+    let settings = format!("PAYMENTS={token}\n").into_bytes();
+    let files: &[(&str, &[u8])] = &[("a/readme", b"nothing to see"), ("a/.env", &settings)];
+    let nested = zip(CompressionMethod::Deflated, &[("in.tar.gz", &gzip(&tar(files)))]);
+    let archives = [("x.jar", nested), ("x.tar", tar(files)), ("x.gz", gzip(&settings))];
+    let items = archives.map(|(name, content)| Item::File(FsPath::new(name), content));
+    let engine = Engine::new(&["secret".to_owned()], &[]).unwrap();
+    let mut layer = FakeLayer::new(1, items.into());
+    let facts = scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap();
+    let findings = super::judging::judge(&engine, &[crate::LayerState::Read(facts)], None).findings;
+    let mut paths: Vec<&str> = findings.iter().map(|finding| finding.path.as_deref().unwrap()).collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["/x.gz", "/x.jar!/in.tar.gz!/a/.env", "/x.tar!/a/.env"], "{findings:?}");
+}

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pratique_core::{Digest, Finding, Gap, GapKind, Severity};
 use sha2::{Digest as _, Sha256};
 
+use super::archive::Archives;
 use super::notes::{Noted, Secret};
 use super::shapes::{SHAPES, Shape};
 use super::{INFO, config};
@@ -41,20 +42,24 @@ pub(super) fn judge(image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
         .filter(|(located, _)| located.removed_by.is_none())
         .flat_map(|(located, noted)| noted.secrets.iter().map(|s| (located.path.as_str(), s.digest.as_str())))
         .collect();
+    let archives = Archives::of(&noted);
     let (mut told, mut published) = (Vec::new(), Published::new());
     for (located, noted) in &noted {
-        let standing = Standing::of(image.ownership, &located.path, noted.sums.as_ref());
+        let (file, sums) = archives.file(located, noted);
+        let standing = Standing::of(image.ownership, file, sums);
         let is_removed = located.removed_by.is_some();
         for secret in &noted.secrets {
             let Some(shape) = SHAPES.iter().find(|shape| shape.id == secret.shape) else { continue };
-            if is_removed && visible.contains(&(&located.path, &secret.digest)) {
+            if is_removed && visible.contains(&(&located.path, &secret.digest))
+                || archives.holds(located, &secret.digest)
+            {
                 continue;
             }
             if let Standing::Genuine(owner) = standing {
                 published.entry(owner).or_insert((0, located)).0 += 1;
                 continue;
             }
-            let (most, owner) = owned(image, located, standing);
+            let (most, owner) = owned(image, file, is_removed, standing);
             told.push(Told {
                 shape,
                 severity: shape.severity.min(most),
@@ -117,13 +122,14 @@ pub(super) fn judge(image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
 /// The most severe that a secret in a package's file can be, and words that say whose file it is.
 fn owned(
     image: &ImageInput<'_>,
-    located: &LocatedFact,
+    file: &str,
+    is_removed: bool,
     standing: Standing<'_>,
 ) -> (Severity, Option<String>) {
-    let is_config = image.ownership.file(&located.path).is_some_and(|file| file.config);
+    let is_config = image.ownership.file(file).is_some_and(|file| file.config);
     match standing {
         // The database speaks of the file that took its place.
-        Standing::Changed(owner) if located.removed_by.is_some() && !is_config => {
+        Standing::Changed(owner) if is_removed && !is_config => {
             (Severity::Low, Some(format!(" in a file of {owner} of which another version followed")))
         }
         Standing::Owned(owner) if !is_config => {

@@ -2,9 +2,11 @@
 //!
 //! - [`shapes`], [`checks`]: what they look like, and what of that a pattern cannot tell
 //! - [`finder`]: looking for all of them at once
+//! - [`archive`]: files in archives, and whose they are
 //! - [`notes`]: what is noted of a file, and [`config`] of the image's config
 //! - [`judge`]: from there to findings, with what packages say of their files
 
+mod archive;
 mod checks;
 mod config;
 mod finder;
@@ -108,8 +110,12 @@ impl Detector for Secrets {
         FileReport::default()
     }
 
-    fn stream(&self, _file: &FileInput<'_>) -> Option<Box<dyn Stream>> {
-        Some(Box::new(notes::Search::default()))
+    fn stream(&self, file: &FileInput<'_>) -> Option<Box<dyn Stream>> {
+        Some(Box::new(notes::Search::new(file)))
+    }
+
+    fn looks_into_archives(&self) -> bool {
+        true
     }
 
     fn judges_removed(&self) -> bool {

@@ -9,19 +9,22 @@ use pratique_core::mask::mask;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::archive;
 use super::finder::{Finder, Match};
-use crate::sums::Sums;
-use crate::{Fact, FileReport, Stream};
+use crate::sums::{Hasher, Sums};
+use crate::{Fact, FileInput, FileReport, Stream};
 
 /// Different secrets that are noted of one file.
 const MAX_SECRETS: usize = 100;
 /// Bytes of a file's start in which a zero tells that it is no text (git looks at as many).
 const TEXT_HEAD: usize = 8000;
 
-/// A file with secrets. Holds none of them.
+/// A file with secrets, or an archive, whose checksums tell whose its files are. Holds none of the secrets.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Noted {
-    /// Its checksums, if it is not longer than one piece: what packages bring as samples seldom is.
+    /// Whether it lies in an archive. Its checksums are nobody's then.
+    pub(super) is_member: bool,
+    /// Its checksums, if it is an archive or not longer than one piece: what packages bring as samples seldom is.
     pub(super) sums: Option<Sums>,
     /// In the file's order.
     pub(super) secrets: Vec<Secret>,
@@ -71,6 +74,9 @@ pub(super) fn best(mut matches: Vec<Match>) -> Vec<Match> {
 pub(super) struct Search {
     finder: Finder,
     secrets: BTreeMap<String, Secret>,
+    is_member: bool,
+    /// Of an archive.
+    hasher: Option<Hasher>,
     is_text: bool,
     /// Lines that end before the piece.
     lines: u64,
@@ -79,6 +85,11 @@ pub(super) struct Search {
 }
 
 impl Search {
+    /// For a file of the image, or one in an archive.
+    pub(super) fn new(file: &FileInput<'_>) -> Self {
+        Self { is_member: archive::is_member(file), ..Self::default() }
+    }
+
     /// The secrets of a text that is in memory, and why not all of it was looked at, if so.
     pub(super) fn of(bytes: &[u8]) -> (Vec<Secret>, Option<String>) {
         let mut search = Self::default();
@@ -121,10 +132,16 @@ impl Search {
 
 impl Stream for Search {
     fn take(&mut self, piece: &Piece<'_>) {
+        let bytes = piece.bytes;
+        if piece.offset == 0 && !self.is_member && archive::is_archive(bytes) {
+            self.hasher = Some(Hasher::default());
+        }
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&bytes[piece.seen..]);
+        }
         if self.stopped.is_some() {
             return;
         }
-        let bytes = piece.bytes;
         if piece.offset == 0 {
             self.is_text = !bytes[..bytes.len().min(TEXT_HEAD)].contains(&0);
         }
@@ -138,7 +155,8 @@ impl Stream for Search {
         for found in best(matches) {
             self.note(piece, &found);
         }
-        if piece.last && piece.offset == 0 && !self.secrets.is_empty() {
+        let is_small = piece.last && piece.offset == 0;
+        if is_small && !self.is_member && self.hasher.is_none() && !self.secrets.is_empty() {
             self.sums = Some(Sums::of(bytes));
         }
         if self.is_text && !piece.last {
@@ -146,13 +164,16 @@ impl Stream for Search {
         }
     }
 
-    fn finish(self: Box<Self>) -> FileReport {
-        let sums = self.sums;
+    fn finish(mut self: Box<Self>) -> FileReport {
+        let is_member = self.is_member;
+        let archive = self.hasher.take().map(Hasher::finish);
+        let is_archive = archive.is_some();
+        let sums = archive.or(self.sums);
         let (secrets, stopped) = self.secrets();
         let mut report = FileReport::default();
         report.problems.extend(stopped.map(|reason| (GapKind::Limit, reason)));
-        if !secrets.is_empty() {
-            match serde_json::to_vec(&Noted { sums, secrets }) {
+        if is_archive || !secrets.is_empty() {
+            match serde_json::to_vec(&Noted { is_member, sums, secrets }) {
                 Ok(json) => report.facts.push(Fact(json)),
                 Err(error) => {
                     report
