@@ -30,6 +30,52 @@ fn an_exception_accepts_what_it_names(#[case] exception: Exception, #[case] refu
     assert_eq!(decision.suppressed.len(), usize::from(!refused));
 }
 
+/// An exception for a flaw.
+fn of_flaws(names: &[&str]) -> Exception {
+    let vulnerabilities = names.iter().map(|name| (*name).to_owned()).collect();
+    Exception { findings: FindingSelector { vulnerabilities, ..Default::default() }, ..exception() }
+}
+
+fn narrowed(findings: FindingSelector) -> Exception {
+    let vulnerabilities = vec!["CVE-2026-1".to_owned()];
+    Exception { findings: FindingSelector { vulnerabilities, ..findings }, ..exception() }
+}
+
+/// The image has CVE-2026-1, which is GHSA-1 too, in dash and in libdash, and CVE-2026-11 in dash.
+#[rstest]
+#[case::by_its_name(of_flaws(&["CVE-2026-1"]), 2)]
+#[case::by_another_of_its_names(of_flaws(&["GHSA-1"]), 2)]
+#[case::by_two_of_its_names(of_flaws(&["CVE-2026-1", "GHSA-1"]), 2)]
+#[case::all_of_them(of_flaws(&["CVE-2026-1", "CVE-2026-11"]), 3)]
+#[case::a_name_that_begins_so(of_flaws(&["CVE-2026-"]), 0)]
+#[case::a_pattern_is_no_name(of_flaws(&["CVE-2026-*"]), 0)]
+#[case::ended(Exception { expires: now(), ..of_flaws(&["CVE-2026-1"]) }, 0)]
+#[case::another_image(Exception { images: vec!["quay.io/**".into()], ..of_flaws(&["CVE-2026-1"]) }, 0)]
+#[case::another_namespace(Exception { namespaces: vec!["bank".into()], ..of_flaws(&["CVE-2026-1"]) }, 0)]
+#[case::this_namespace(Exception { namespaces: vec!["shop".into()], ..of_flaws(&["CVE-2026-1"]) }, 2)]
+#[case::where_it_lies(narrowed(FindingSelector { paths: vec!["/opt/**".into()], ..Default::default() }), 1)]
+#[case::where_it_does_not(narrowed(FindingSelector { paths: vec!["/srv/**".into()], ..Default::default() }), 0)]
+#[case::as_severe(narrowed(FindingSelector { min_severity: Some(Severity::High), ..Default::default() }), 2)]
+#[case::not_so_severe(narrowed(FindingSelector { min_severity: Some(Severity::Critical), ..Default::default() }), 0)]
+#[case::its_rule(narrowed(FindingSelector { rules: vec!["vulnerability/package".into()], ..Default::default() }), 2)]
+#[case::a_rule_for_other_flaws(narrowed(FindingSelector { rules: vec!["vulnerability/end-of-life".into()], ..Default::default() }), 0)]
+#[case::all_flaws(Exception { findings: FindingSelector { categories: vec![Category::Vulnerability], ..Default::default() }, ..exception() }, 3)]
+#[case::another_category(Exception { findings: FindingSelector { categories: vec![Category::Malware], ..Default::default() }, ..exception() }, 0)]
+fn an_exception_accepts_the_flaws_that_it_names(#[case] exception: Exception, #[case] accepted: usize) {
+    let mut elsewhere = flaw("CVE-2026-1", &[("package", "libdash")]);
+    elsewhere.path = Some("/opt/libdash/meta.json".into());
+    let found =
+        flaws(vec![flaw("CVE-2026-1", &[]), elsewhere, flaw("CVE-2026-11", &[("aliases", "GHSA-11")])]);
+    // So many different flaws of packages refuse; the rule takes fewer.
+    for min_count in 1..=4 {
+        let rule = VulnerabilityRule { min_count: Some(min_count), ..Default::default() };
+        let spec = PolicySpec { exceptions: vec![exception.clone()], ..spec(Body::Vulnerability(rule)) };
+        let decision = judge(&spec, &found);
+        assert_eq!(decision.is_denied(), 3 - accepted >= min_count as usize, "{min_count}: {decision:?}");
+        assert_eq!(decision.suppressed.iter().map(|one| one.findings).sum::<usize>(), accepted);
+    }
+}
+
 #[test]
 fn what_is_accepted_stays_visible_and_the_rest_refuses() {
     let group = Finding { rule: "linux-group".into(), ..finding(Severity::Low) };

@@ -119,6 +119,32 @@ fn held(decision: &Decision) -> Vec<(&str, Effect)> {
     decision.violations.iter().map(|violation| (violation.rule.as_str(), violation.effect)).collect()
 }
 
+/// A flaw of dash, known for a month, which goes by two other names; `more` adds attributes or replaces them.
+fn flaw(id: &str, more: &[(&str, &str)]) -> Finding {
+    let attributes = [
+        ("id", id),
+        ("aliases", "GHSA-1 DSA-1-1"),
+        ("package", "dash"),
+        ("published", "2026-05-01T00:00:00Z"),
+    ];
+    let attributes =
+        attributes.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Finding {
+        detector: "vulnerability".into(),
+        rule: "package".into(),
+        category: Category::Vulnerability,
+        attributes: attributes.collect(),
+        ..finding(Severity::High)
+    }
+}
+
+/// What a scan with advisories gave.
+fn flaws(findings: Vec<Finding>) -> ImageFacts {
+    let mut facts = facts(findings);
+    facts.detectors.insert("vulnerability".into(), "advisories of 2026-05-31".into());
+    facts
+}
+
 #[test]
 fn a_clean_image_passes_and_a_finding_refuses_it() {
     assert_eq!(judge(&weak_passwords(), &facts(vec![])), Decision::default());

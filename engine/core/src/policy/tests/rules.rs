@@ -217,32 +217,8 @@ fn a_selector_needs_values_where_its_operator_does() {
     }
 }
 
-fn flaw(id: &str, more: &[(&str, &str)]) -> Finding {
-    let attributes = [
-        ("id", id),
-        ("aliases", "GHSA-1 DSA-1-1"),
-        ("package", "dash"),
-        ("published", "2026-05-01T00:00:00Z"),
-    ];
-    let attributes =
-        attributes.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Finding {
-        detector: "vulnerability".into(),
-        rule: "package".into(),
-        category: Category::Vulnerability,
-        attributes: attributes.collect(),
-        ..finding(Severity::High)
-    }
-}
-
 fn any() -> VulnerabilityRule {
     VulnerabilityRule::default()
-}
-
-fn flaws(findings: Vec<Finding>) -> ImageFacts {
-    let mut facts = facts(findings);
-    facts.detectors.insert("vulnerability".into(), "advisories of 2026-05-31".into());
-    facts
 }
 
 #[rstest]
@@ -317,24 +293,6 @@ fn old_advisories_are_none_for_rules_on_flaws_and_nobodys_business_else() {
     assert_eq!(old[0].rule, "unscanned");
     assert!(old[0].reason.contains("its advisories are of"), "{}", old[0].reason);
     assert_eq!(judge(&on_findings, &with(73)).violations, []);
-}
-
-#[test]
-fn an_exception_can_name_the_flaws_that_it_accepts() {
-    let mut spec = spec(Body::Vulnerability(VulnerabilityRule { min_count: Some(2), ..any() }));
-    let facts = flaws(vec![flaw("CVE-2026-1", &[]), flaw("CVE-2026-2", &[])]);
-    assert!(judge(&spec, &facts).is_denied());
-    spec.exceptions.push(Exception {
-        name: "known".into(),
-        findings: FindingSelector { vulnerabilities: strings(&["CVE-2026-2"]), ..selector() },
-        images: strings(&["**"]),
-        namespaces: vec![],
-        expires: now() + SignedDuration::from_hours(1),
-        reason: "not reachable".into(),
-    });
-    let decision = judge(&spec, &facts);
-    assert!(!decision.is_denied());
-    assert_eq!((decision.suppressed[0].exception.as_str(), decision.suppressed[0].findings), ("known", 1));
 }
 
 #[test]
