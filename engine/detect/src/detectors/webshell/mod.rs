@@ -13,6 +13,7 @@ mod page;
 mod parser;
 mod paths;
 mod php;
+mod python;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,9 @@ const INTERESTS: &[Interest] = &[
             // Programs of Node.js.
             "**/*.[cm]js",
             "**/*.js",
+            // Programs of Python.
+            "**/*.py",
+            "**/cgi-bin/**",
         ],
         WINDOW,
     ),

@@ -163,3 +163,35 @@ fn pages_that_run_without_end_end() {
         inspect_as("a.js", &format!("eval; {source}"));
     }
 }
+
+#[test]
+fn python_that_nests_or_runs_without_end_is_a_gap_or_read() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+    let beside = decoded("rkrp(erdhrfg.qngn)");
+    for nested in [
+        deep("(", ")"),
+        deep("[", "]"),
+        deep("{1: ", "}"),
+        deep("f(", ")"),
+        deep("lambda: ", ""),
+        deep("1 if a else ", ""),
+        deep("a = ", ""),
+    ] {
+        let report = inspect_as("a.py", &format!("x = {nested}\n{beside}\n"));
+        assert!(is_limited(&report), "{}", &nested[..40]);
+    }
+    let blocks: String = (0..1_000).map(|depth| format!("{}if a:\n", " ".repeat(depth))).collect();
+    assert!(is_limited(&inspect_as("a.py", &format!("request\n{blocks}{}exec(b)\n", " ".repeat(1_000)))));
+    for source in [
+        &deep("f'{", "}'"),
+        "while True: a += 'x'",
+        "def f(x): return f(x + 'a') + f(x + 'b')\nf('')",
+        "a = 'exec(a)'\nexec(a)",
+        "f = lambda g: g(g)\nf(f)",
+        "class A(B): pass\nclass B(A):\n  def f(self): exec(self.path)",
+        "'''",
+        "\\",
+    ] {
+        inspect_as("a.py", &format!("# request\n{source}\nexec(a)"));
+    }
+}

@@ -222,6 +222,11 @@ impl Flow<'_> {
         }
     }
 
+    /// Whether a class of the program has a method of this name.
+    pub(in crate::detectors::webshell) fn has_method(&self, name: &str) -> bool {
+        self.methods.contains_key(&format!("::{name}"))
+    }
+
     fn find_method(&self, base: &Value, name: &str) -> Option<(usize, usize)> {
         let name = self.language.function_name(name);
         let Some(path) = &base.path else {

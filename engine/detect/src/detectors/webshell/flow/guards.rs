@@ -54,6 +54,10 @@ impl Flow<'_> {
                             checked.push(*right);
                         }
                     }
+                    // `x in ("start", "stop")`.
+                    ("in", true) | ("not in", false) if run.value(*right).taint.is_none() => {
+                        checked.push(*left);
+                    }
                     _ => {}
                 },
                 NodeKind::Call { callee, args } if holds => {

@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
+use super::Paths;
 use super::fold;
 use super::names::Names;
-use super::{Dialect, Paths};
 use crate::detectors::webshell::command;
 use crate::detectors::webshell::flow::{Call, Flow, Hit, Language, Sink};
 use crate::detectors::webshell::value::{Key, Known, Origin, Taint, Value, worse};
@@ -14,8 +14,10 @@ const MIN_HIDDEN: usize = 16;
 /// Items of a list that a function is called with one by one.
 const MAX_ITEMS: usize = 64;
 /// Ends of files that servers run.
-const PROGRAMS: [&str; 12] =
-    [".jsp", ".jspx", ".jspf", ".war", ".class", ".aspx", ".ashx", ".asmx", ".asp", ".asa", ".cer", ".php"];
+const PROGRAMS: [&str; 13] = [
+    ".jsp", ".jspx", ".jspf", ".war", ".class", ".aspx", ".ashx", ".asmx", ".asp", ".asa", ".cer", ".php",
+    ".py",
+];
 /// In a path: a file that is written, and how its name ends.
 const FILE: &str = "file:";
 
@@ -30,7 +32,7 @@ impl Paths {
         if matches!(base.known, Known::Function(_)) {
             // `f.call(this, a)`, `f.apply(this, [a])`, and the one method of a lambda.
             let args = match (name, call.args) {
-                ("call", [_, args @ ..]) if self.dialect == Dialect::Script => args.to_vec(),
+                ("call", [_, args @ ..]) if self.names.packages.is_empty() => args.to_vec(),
                 ("apply", [_, list]) => match list.items() {
                     Some(list) => list.items().iter().map(|(_, item)| item.clone()).collect(),
                     None => vec![list.derived()],
@@ -58,6 +60,9 @@ impl Paths {
             if base.path.is_none() || taint.origin == Origin::Upload {
                 return self.member(base, name, call.line);
             }
+        }
+        if matches!(base.path.as_deref(), Some("self" | "handler")) && flow.has_method(name) {
+            return flow.call_method(&Value::default(), name, call.args, call.line);
         }
         let path = self.path(base.path.as_deref().unwrap_or("?"), name);
         // What reads what it was made of runs that.
@@ -158,15 +163,20 @@ impl Paths {
         let (base, last) = path.rsplit_once('.').unwrap_or(("", path));
         if Names::has(self.names.modules, path) {
             let name = call.arg(0);
-            if name.taint.is_some() && name.start().is_empty() && self.dialect == Dialect::Script {
+            if name.taint.is_some() && name.start().is_empty() && self.names.packages.is_empty() {
                 flow.reach(Sink::Include, last, call.line, &name, !name.end().is_empty());
             }
             let text = String::from_utf8_lossy(&name.as_text()?).into_owned();
             let text = text.strip_prefix("node:").unwrap_or(&text);
-            return Some(match text.rsplit_once('.').filter(|_| self.dialect != Dialect::Script) {
+            return Some(match text.rsplit_once('.').filter(|_| !self.names.packages.is_empty()) {
                 Some((package, class)) => Value::path(self.path(package, class)),
                 None => Value::path(text),
             });
+        }
+        if path == "getattr" {
+            let object = call.arg(0);
+            let name = call.text(1)?;
+            return Some(self.member(&object, &String::from_utf8_lossy(&name), call.line));
         }
         match last {
             "getMethod" | "getDeclaredMethod" | "GetMethod" | "getDeclaredField" | "getField"
@@ -228,6 +238,10 @@ impl Paths {
         }
         if let Some(place) = Names::place(self.names.shell, path) {
             let told = call.arg(place);
+            if told.items().is_some() {
+                self.program(flow, last, call, place);
+                return Some(Value::path(path));
+            }
             if told.taint.as_ref().is_some_and(|taint| taint.origin != Origin::Upload) {
                 flow.reach(Sink::Command, last, call.line, &told, !command::is_free(&told.start()));
             }

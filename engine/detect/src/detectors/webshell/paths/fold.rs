@@ -18,6 +18,12 @@ pub(super) fn binary(sign: &str, left: &Value, right: &Value) -> Value {
     }
     match sign {
         "+" => left.join(right),
+        // What is made of one by one, in ways that are not followed.
+        "made of" => left.derived().or(&right.derived()),
+        "%" => match left.as_text() {
+            Some(format) => filled(&format, b'%', right),
+            None => left.derived().or(&right.derived()),
+        },
         "??" | "||" | "&&" => match left.as_bool() {
             Some(true) if sign == "&&" => right.clone(),
             Some(false) if sign == "||" => right.clone(),
@@ -204,7 +210,9 @@ pub(super) fn method(base: &Value, name: &str, call: &Call<'_>) -> Option<Value>
         "replace" | "replaceAll" | "Replace" => {
             let (from, to) = (call.text(0)?, call.text(1)?);
             let from = literal(&from);
-            replaced(text, from, &to).and_then(hidden)
+            // Where it is still there, it was escaped.
+            let is_escaped = memchr::memmem::find(&to, from).is_some();
+            replaced(text, from, &to).and_then(|bytes| if is_escaped { made(bytes) } else { hidden(bytes) })
         }
         "split" | "Split" => {
             let by = call.args.first().and_then(Value::as_text).unwrap_or_else(|| b" "[..].into());
@@ -223,8 +231,24 @@ pub(super) fn method(base: &Value, name: &str, call: &Call<'_>) -> Option<Value>
             };
             Some(parts.into_iter().map(Value::text).collect())
         }
+        "format" => Some(filled(text, b'{', &call.derived())),
         "decode" => decoded(text, &call.text(0).unwrap_or_else(|| b""[..].into())).and_then(hidden),
         _ => None,
+    }
+}
+
+/// A text with a value where its first mark is.
+fn filled(format: &[u8], mark: u8, value: &Value) -> Value {
+    let value = match value.items() {
+        Some(_) => value.derived(),
+        None => value.clone(),
+    };
+    match memchr::memchr(mark, format) {
+        Some(place) => {
+            let rest = format.get(place + 2..).unwrap_or_default();
+            Value::text(&format[..place]).join(&value).join(&Value::text(rest))
+        }
+        None => Value::text(format),
     }
 }
 

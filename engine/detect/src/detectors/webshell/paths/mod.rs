@@ -7,9 +7,10 @@ mod names;
 
 use std::rc::Rc;
 
-use super::braces::Dialect;
+use super::braces::{self, Dialect};
 use super::flow::{Call, Flow, Language};
 use super::page::Part;
+use super::python;
 use super::syntax::Unit;
 use super::value::{Known, Origin, Taint, Value};
 use names::Names;
@@ -20,26 +21,31 @@ const MAX_PATH: usize = 160;
 /// A language of this kind.
 pub(super) struct Paths {
     names: &'static Names,
-    dialect: Dialect,
+    read: fn(&[Part<'_>]) -> Unit,
 }
 
 /// Pages and servlets.
-pub(super) static JAVA: Paths = Paths { names: &names::JAVA, dialect: Dialect::Java };
+pub(super) static JAVA: Paths =
+    Paths { names: &names::JAVA, read: |parts| braces::unit(parts, Dialect::Java) };
 /// ASP.NET.
-pub(super) static CSHARP: Paths = Paths { names: &names::CSHARP, dialect: Dialect::CSharp };
+pub(super) static CSHARP: Paths =
+    Paths { names: &names::CSHARP, read: |parts| braces::unit(parts, Dialect::CSharp) };
 /// Node.js, and the scripts of ASP.NET.
-pub(super) static SCRIPT: Paths = Paths { names: &names::SCRIPT, dialect: Dialect::Script };
+pub(super) static SCRIPT: Paths =
+    Paths { names: &names::SCRIPT, read: |parts| braces::unit(parts, Dialect::Script) };
+/// Python.
+pub(super) static PYTHON: Paths = Paths { names: &names::PYTHON, read: python::unit };
 
 impl Paths {
     /// Reads the programs of a file.
     pub(super) fn read(&self, parts: &[Part<'_>]) -> Unit {
-        super::braces::unit(parts, self.dialect)
+        (self.read)(parts)
     }
 
     /// A member of what a path stands for; packages and what is around everything are left out.
     fn path(&self, base: &str, name: &str) -> Rc<str> {
         let last = base.rsplit('.').next().unwrap_or(base);
-        let is_package = self.dialect != Dialect::Script
+        let is_package = !self.names.packages.is_empty()
             && name.starts_with(|first: char| first.is_ascii_uppercase())
             && (self.names.roots.contains(&last)
                 || base
