@@ -63,6 +63,16 @@ fn a_statement_speaks_of_its_flaw_in_its_package() {
         ("pkg:rpm/redhat/openssl@3.0.7-25.el9?arch=src", openssl, false),
         ("pkg:rpm/redhat/openssl-libs?epoch=1", openssl, true),
         ("pkg:rpm/centos/openssl-libs", openssl, false),
+        // Of a range of versions (VERS).
+        ("pkg:npm/a?vers=vers:npm%2F%3E%3D1.0.0%7C%3C2.0.0", "pkg:npm/a@1.9.0", true),
+        ("pkg:npm/a?vers=vers:npm%2F%3E%3D1.0.0%7C%3C2.0.0", "pkg:npm/a@2.0.0", false),
+        ("pkg:npm/a?vers=vers:npm/>=1.0.0|<2.0.0", "pkg:npm/a@1.0.0-rc.1", false),
+        ("pkg:npm/a?vers=vers:npm/>=1.0.0|<2.0.0", "pkg:npm/b@1.0.0", false),
+        ("pkg:npm/a@1.0.0?vers=vers:npm/<1.0.0", "pkg:npm/a@0.9.0", false),
+        ("pkg:rpm/redhat/openssl-libs?vers=vers:rpm/<1:3.0.7-26.el9", openssl, true),
+        ("pkg:rpm/redhat/openssl-libs?vers=vers:rpm/<3.0.7-26.el9", openssl, false),
+        ("pkg:deb/debian/util-linux?arch=source&vers=vers:deb/<1:2.38.1", utils, true),
+        ("pkg:deb/debian/bsdutils?vers=vers:deb/<1:2.38.1", utils, false),
     ] {
         let out = suppressed(&open("not_affected", product), finding("CVE-2024-1", "", purl));
         assert_eq!(out.is_some(), expected, "{product} on {purl}");
@@ -144,6 +154,40 @@ fn csaf_speaks_of_products_within_their_release() {
     assert_eq!(investigated.flaws, ["CVE-2024-3", "V-3"]);
 }
 
+/// A product of a branch for a range of versions, which is not affected.
+fn of_range(name: &str, purl: &str) -> String {
+    format!(
+        r#"{{"document":{{"publisher":{{"name":"Vendor"}}}},
+        "product_tree":{{"branches":[{{"category":"product_name","name":"a","branches":[{{"category":"product_version_range","name":"{name}",
+          "product":{{"name":"a","product_id":"a","product_identification_helper":{{"purl":"{purl}"}}}}}}]}}]}},
+        "vulnerabilities":[{{"cve":"CVE-2024-1","product_status":{{"known_not_affected":["a"]}},
+          "flags":[{{"label":"component_not_present","product_ids":["a"]}}]}}]}}"#
+    )
+}
+
+#[test]
+fn a_range_of_csaf_speaks_of_no_version_outside_of_it() {
+    for (name, purl, found, expected) in [
+        ("vers:npm/<1.2.0|>=2.0.0|<2.1.0", "pkg:npm/a", "pkg:npm/a@2.0.5", true),
+        ("vers:npm/<1.2.0|>=2.0.0|<2.1.0", "pkg:npm/a", "pkg:npm/a@1.2.0", false),
+        ("<2.1.0", "pkg:npm/a", "pkg:npm/a@2.0.5", true),
+        ("<2.1.0", "pkg:npm/a", "pkg:npm/a@2.1.0", false),
+        ("<2.36-9+deb12u10", "pkg:deb/debian/a?distro=debian-12", "pkg:deb/debian/a@2.36-9%2Bdeb12u9", true),
+        (
+            "<2.36-9+deb12u10",
+            "pkg:deb/debian/a?distro=debian-12",
+            "pkg:deb/debian/a@2.36-9%2Bdeb12u10",
+            false,
+        ),
+        // The version that a package URL has counts, and so does a range of its own.
+        ("<2.1.0", "pkg:npm/a@1.0.0", "pkg:npm/a@1.0.1", false),
+        ("<2.1.0", "pkg:npm/a?vers=vers:npm%2F%3C1.0.0", "pkg:npm/a@1.0.1", false),
+    ] {
+        let out = suppressed(&of_range(name, purl), finding("CVE-2024-1", "", found));
+        assert_eq!(out.is_some(), expected, "{name} of {purl} on {found}");
+    }
+}
+
 #[test]
 fn a_document_that_says_not_why_or_not_of_what_is_refused() {
     let unflagged =
@@ -155,6 +199,8 @@ fn a_document_that_says_not_why_or_not_of_what_is_refused() {
             r#"{"statements":[{"vulnerability":"CVE-1","products":["pkg:npm/a"],"status":"not_affected"}]}"#,
             "statement 1",
         ),
+        (&of_range("all before 2.1", "pkg:npm/a"), "`all before 2.1` is no constraint"),
+        (&open("not_affected", "pkg:npm/a?vers=^1.2"), "vers:TYPE/CONSTRAINTS"),
         (r#"{"document":{"title":"t"}}"#, "publisher"),
         (r#"{"bomFormat":"CycloneDX"}"#, "statements"),
         ("[]", "neither an OpenVEX nor a CSAF"),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pratique_http::encode;
 use serde::Deserialize;
 
 use super::{Statement, Status, VexError};
@@ -39,6 +40,10 @@ struct Tree {
 
 #[derive(Deserialize)]
 struct Branch {
+    #[serde(default)]
+    category: String,
+    #[serde(default)]
+    name: String,
     #[serde(default)]
     branches: Vec<Branch>,
     product: Option<Product>,
@@ -183,14 +188,19 @@ pub(super) fn read(bytes: &[u8]) -> Result<Vec<Statement>, VexError> {
 /// Every product of the tree by its identifier.
 fn products(tree: &Tree) -> BTreeMap<String, Known> {
     let mut products = BTreeMap::new();
-    let mut put = |product: &Product| {
+    for product in &tree.full_product_names {
         products.insert(product.product_id.clone(), known(&product.product_identification_helper));
-    };
-    tree.full_product_names.iter().for_each(&mut put);
+    }
     // The reader of JSON bounds how deep this can go.
     let mut branches: Vec<&Branch> = tree.branches.iter().collect();
     while let Some(branch) = branches.pop() {
-        branch.product.iter().for_each(&mut put);
+        if let Some(product) = &branch.product {
+            let mut known = known(&product.product_identification_helper);
+            if branch.category == "product_version_range" {
+                known.purls.iter_mut().for_each(|purl| *purl = ranged(purl, &branch.name));
+            }
+            products.insert(product.product_id.clone(), known);
+        }
         branches.extend(&branch.branches);
     }
     // A part may itself be made of parts named further down: as many rounds as there are relationships would be enough,
@@ -210,6 +220,20 @@ fn products(tree: &Tree) -> BTreeMap<String, Known> {
         }
     }
     products
+}
+
+/// A package URL with the range that a branch is called by, whole (`vers:`) or its constraints alone (`vls`), unless it has
+/// a version or a range already.
+fn ranged(purl: &str, range: &str) -> String {
+    let read = super::Purl::read(purl);
+    if !read.version.is_empty() || read.qualifier("vers").is_some() {
+        return purl.to_owned();
+    }
+    let kind = read.name.trim_start_matches("pkg:").split('/').next().unwrap_or_default();
+    let whole = if range.starts_with("vers:") { range.to_owned() } else { format!("vers:{kind}/{range}") };
+    let bare = purl.split('#').next().unwrap_or_default();
+    let joint = if bare.contains('?') { '&' } else { '?' };
+    format!("{bare}{joint}vers={}", encode(&whole))
 }
 
 /// Whether the packages tell by their versions alone where they belong.

@@ -3,16 +3,18 @@
 
 mod csaf;
 mod openvex;
+mod vers;
 
 use pratique_core::{Finding, Suppressed};
 use serde::Deserialize;
+use vers::Vers;
 
 /// What a document says of flaws in products.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {
     /// Names of the flaw.
     pub flaws: Vec<String>,
-    /// Package URLs; without a version: every version.
+    /// Package URLs; without a version: those of the range that the qualifier `vers` has, or else every version.
     pub packages: Vec<String>,
     /// The only release of a distribution that it speaks of, as `distro` of a package URL names it: `rhel-9`.
     pub release: Option<String>,
@@ -62,6 +64,16 @@ pub enum VexError {
         /// The product's identifier.
         product: String,
     },
+    /// A range of versions cannot be read.
+    #[error(
+        "`{package}`: its range of versions cannot be read: {reason}; VERS demands vers:TYPE/CONSTRAINTS"
+    )]
+    Range {
+        /// The package URL, with the range as `vers`.
+        package: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A product is not in the document's tree.
     #[error("`{product}` is not in the document's product tree")]
     UnknownProduct {
@@ -73,14 +85,21 @@ pub enum VexError {
 /// Reads a document: CSAF if it has a `document`, else OpenVEX.
 ///
 /// # Errors
-/// If it is not of the form, or says `not_affected` without a reason.
+/// If it is not of the form, says `not_affected` without a reason, or has a range of versions that cannot be read.
 pub fn read(bytes: &[u8]) -> Result<Vec<Statement>, VexError> {
     #[derive(Deserialize)]
     struct Shape {
         document: Option<serde::de::IgnoredAny>,
     }
     let shape: Shape = serde_json::from_slice(bytes)?;
-    if shape.document.is_some() { csaf::read(bytes) } else { openvex::read(bytes) }
+    let statements = if shape.document.is_some() { csaf::read(bytes) } else { openvex::read(bytes) }?;
+    for package in statements.iter().flat_map(|statement| &statement.packages) {
+        Purl::read(package)
+            .range()
+            .transpose()
+            .map_err(|reason| VexError::Range { package: package.clone(), reason })?;
+    }
+    Ok(statements)
 }
 
 /// Parts findings into those that stay and those that a statement takes out. Of several statements on one flaw and package
@@ -169,11 +188,23 @@ impl Purl {
         distro.strip_prefix(release).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     }
 
-    /// Whether what is stated of it holds for a package: a missing version means every version, a missing epoch none.
+    /// The range that it stands for, if it has no version.
+    fn range(&self) -> Option<Result<Vers, String>> {
+        self.qualifier("vers").filter(|_| self.version.is_empty()).map(Vers::parse)
+    }
+
+    /// Whether what is stated of it holds for a package: a missing version means every version or those of a range, a
+    /// missing epoch none.
     fn covers(&self, found: &Self) -> bool {
         let epoch = |purl: &Self| purl.qualifier("epoch").unwrap_or("0").to_owned();
-        self.name == found.name
-            && (self.version.is_empty() || self.version == found.version && epoch(self) == epoch(found))
+        let covers_version = || match self.range() {
+            Some(range) => range.is_ok_and(|range| match found.qualifier("epoch") {
+                Some(epoch) => range.has(&format!("{epoch}:{}", found.version)),
+                None => range.has(&found.version),
+            }),
+            None => self.version.is_empty() || self.version == found.version && epoch(self) == epoch(found),
+        };
+        self.name == found.name && covers_version()
     }
 }
 
