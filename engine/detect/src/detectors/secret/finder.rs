@@ -67,22 +67,33 @@ impl Scanner {
 pub(super) struct Finder {
     /// Bytes that were tried with patterns.
     tried: usize,
-    /// Bytes of the file so far.
+    /// Bytes that were searched so far.
     length: usize,
 }
 
+/// Places in a piece that are its own: what begins at others is the piece's before, or the next one's.
+pub(super) fn own_places(piece: &Piece<'_>) -> Range<usize> {
+    let length = piece.bytes.len();
+    let first = if piece.offset == 0 { 0 } else { LEAD };
+    first..if piece.last { length } else { length.saturating_sub(OVERLAP) + LEAD }
+}
+
 impl Finder {
+    /// The same as [`Self::search`], of a text that is not the file's own.
+    pub(super) fn search_text(&mut self, bytes: &[u8], found: impl FnMut(Match)) -> bool {
+        self.search(&Piece { bytes, offset: 0, seen: 0, last: true }, found)
+    }
+
     /// Hands every match that begins in this piece, and not in the part that the next one brings again, to `found`.
     /// False once the file has cost as much as one of its size may: from there on nothing is looked for.
     pub(super) fn search(&mut self, piece: &Piece<'_>, mut found: impl FnMut(Match)) -> bool {
         let bytes = piece.bytes;
         self.length += bytes.len() - piece.seen;
         let work = self.length.saturating_mul(WORK);
-        let first = if piece.offset == 0 { 0 } else { LEAD };
-        let end = if piece.last { bytes.len() } else { bytes.len().saturating_sub(OVERLAP) + LEAD };
+        let own = own_places(piece);
         for hit in SCANNER.literals.find_overlapping_iter(bytes) {
             let start = hit.start();
-            if start < first || start >= end {
+            if !own.contains(&start) {
                 continue;
             }
             let shape = SCANNER.shape_of[hit.pattern().as_usize()];

@@ -150,6 +150,9 @@ fn finding(told: Told, fingerprints: &BTreeMap<String, String>) -> Finding {
         "private-key" => format!("{}{place}", shape.what),
         _ => format!("{} ({}){place}", shape.what, secret.masked),
     };
+    if let Some(encoding) = &secret.encoding {
+        message += &format!(", in {encoding}");
+    }
     if secret.times > 1 {
         message += &format!(", in {} places of the file", secret.times);
     }

@@ -1,6 +1,7 @@
 //! Secrets that were left in an image: tokens, keys and logins, by their documented shapes.
 //!
 //! - [`shapes`], [`checks`]: what they look like, and what of that a pattern cannot tell
+//! - [`encoded`]: what is encoded and says a text
 //! - [`finder`]: looking for all of them at once
 //! - [`archive`]: files in archives, and whose they are
 //! - [`notes`]: what is noted of a file, and [`config`] of the image's config
@@ -9,6 +10,7 @@
 mod archive;
 mod checks;
 mod config;
+mod encoded;
 mod finder;
 mod judge;
 mod notes;

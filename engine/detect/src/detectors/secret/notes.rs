@@ -1,6 +1,7 @@
 //! What is noted of a file: its secrets, masked, and what tells them again.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use memchr::memchr_iter;
 use pratique_core::GapKind;
@@ -10,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::archive;
-use super::finder::{Finder, Match};
+use super::encoded::{self, Encoding};
+use super::finder::{Finder, Match, own_places};
+use super::shapes::Shape;
 use crate::sums::{Hasher, Sums};
 use crate::{Fact, FileInput, FileReport, Stream};
 
@@ -18,6 +21,11 @@ use crate::{Fact, FileInput, FileReport, Stream};
 const MAX_SECRETS: usize = 100;
 /// Bytes of a file's start in which a zero tells that it is no text (git looks at as many).
 const TEXT_HEAD: usize = 8000;
+/// Encodings within each other that are undone.
+const MAX_ENCODINGS: usize = 2;
+/// Bytes that encoded text may say, for each byte of a file, and of a file that is shorter than `SHORT`, of that.
+const DECODED: u64 = 2;
+const SHORT: u64 = 64 << 10;
 
 /// A file with secrets, or an archive, whose checksums tell whose its files are. Holds none of the secrets.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,6 +53,8 @@ pub(super) struct Secret {
     pub(super) offset: u64,
     /// In how many places of the file it stands.
     pub(super) times: u32,
+    /// How it is encoded in its first place, in words.
+    pub(super) encoding: Option<String>,
 }
 
 /// What tells whether two secrets are the same: the start of the SHA-256, 32 hexadecimal digits. It is compared, and
@@ -81,6 +91,12 @@ pub(super) struct Search {
     /// Lines that end before the piece.
     lines: u64,
     sums: Option<Sums>,
+    /// Bytes of the file so far.
+    length: u64,
+    /// Bytes that encoded text said.
+    decoded: u64,
+    /// Whether there is text that is encoded more often than is undone.
+    is_deep: bool,
     stopped: Option<String>,
 }
 
@@ -100,34 +116,114 @@ impl Search {
     fn secrets(self) -> (Vec<Secret>, Option<String>) {
         let mut secrets: Vec<Secret> = self.secrets.into_values().collect();
         secrets.sort_by_key(|secret| secret.offset);
-        (secrets, self.stopped)
+        let deep = self.is_deep.then(|| {
+            format!(
+                "it holds text that is encoded more than {MAX_ENCODINGS} times over, which was not decoded"
+            )
+        });
+        (secrets, self.stopped.or(deep))
     }
 
-    fn note(&mut self, piece: &Piece<'_>, found: &Match) {
-        let secret = &piece.bytes[found.secret.clone()];
+    fn stop(&mut self, reason: String) {
+        self.stopped.get_or_insert(reason);
+    }
+
+    /// Notes a secret that begins at `place` in the piece.
+    fn note(
+        &mut self,
+        piece: &Piece<'_>,
+        place: usize,
+        shape: &Shape,
+        secret: &[u8],
+        encoding: Option<String>,
+    ) {
         let digest = digest(secret);
+        let offset = piece.offset + place as u64;
         if let Some(known) = self.secrets.get_mut(&digest) {
             known.times += 1;
             return;
         }
         if self.secrets.len() == MAX_SECRETS {
-            self.stopped = Some(format!(
-                "it holds more than {MAX_SECRETS} secrets; from byte {} on it was not looked at",
-                piece.offset + found.secret.start as u64
+            self.stop(format!(
+                "it holds more than {MAX_SECRETS} secrets; from byte {offset} on it was not looked at"
             ));
             return;
         }
-        let before = &piece.bytes[..found.secret.start];
+        let before = &piece.bytes[..place];
         let noted = Secret {
-            shape: found.shape().id.to_owned(),
+            shape: shape.id.to_owned(),
             masked: mask(&String::from_utf8_lossy(secret)),
             digest: digest.clone(),
             line: self.is_text.then(|| self.lines + memchr_iter(b'\n', before).count() as u64 + 1),
-            offset: piece.offset + found.secret.start as u64,
+            offset,
             times: 1,
+            encoding,
         };
         self.secrets.insert(digest, noted);
     }
+
+    /// Looks for secrets in what is encoded in the piece. `plain` are the places of those that are not, in their order.
+    fn take_encoded(&mut self, piece: &Piece<'_>, plain: &[Range<usize>]) {
+        let mut all = BTreeMap::new();
+        self.decode(piece.bytes, 0, "", &|place| place, &mut all);
+        let own = own_places(piece);
+        for (place, hidden) in all {
+            let next = plain.partition_point(|range| range.end <= place);
+            let is_known = plain.get(next).is_some_and(|range| range.start <= place);
+            if own.contains(&place) && !is_known {
+                self.note(piece, place, hidden.shape, &hidden.secret, Some(hidden.encoding));
+            }
+        }
+    }
+
+    /// Adds the secrets that are encoded in these bytes to `all`, by their places in the piece, which `place` knows.
+    fn decode(
+        &mut self,
+        bytes: &[u8],
+        depth: usize,
+        around: &str,
+        place: &dyn Fn(usize) -> usize,
+        all: &mut BTreeMap<usize, Hidden>,
+    ) {
+        encoded::each(bytes, |decoded| {
+            if depth == MAX_ENCODINGS {
+                // An address in a text is no text of its own.
+                if decoded.encoding != Encoding::Percent {
+                    self.is_deep = true;
+                }
+                return;
+            }
+            self.decoded += decoded.bytes.len() as u64;
+            if self.decoded > DECODED * self.length.max(SHORT) {
+                self.stop("so much of it is encoded that not all of that was decoded".to_owned());
+            }
+            if self.stopped.is_some() {
+                return;
+            }
+            let encoding = match around {
+                "" => decoded.encoding.in_words().to_owned(),
+                around => format!("{} in {around}", decoded.encoding.in_words()),
+            };
+            let place = |at: usize| place(decoded.place(at));
+            let mut matches = Vec::new();
+            if !self.finder.search_text(&decoded.bytes, |found| matches.push(found)) {
+                self.stop("what is encoded in it looks like secrets in too many places".to_owned());
+            }
+            for found in best(matches) {
+                let secret = decoded.bytes[found.secret.clone()].to_vec();
+                let hidden = Hidden { shape: found.shape(), secret, encoding: encoding.clone() };
+                all.entry(place(found.secret.start)).or_insert(hidden);
+            }
+            self.decode(&decoded.bytes, depth + 1, &encoding, &place, all);
+        });
+    }
+}
+
+/// A secret that is encoded.
+struct Hidden {
+    shape: &'static Shape,
+    secret: Vec<u8>,
+    encoding: String,
 }
 
 impl Stream for Search {
@@ -142,19 +238,24 @@ impl Stream for Search {
         if self.stopped.is_some() {
             return;
         }
+        self.length = piece.offset + bytes.len() as u64;
         if piece.offset == 0 {
             self.is_text = !bytes[..bytes.len().min(TEXT_HEAD)].contains(&0);
         }
         let mut matches = Vec::new();
         if !self.finder.search(piece, |found| matches.push(found)) {
-            self.stopped = Some(format!(
+            self.stop(format!(
                 "it looks like secrets in too many places; from byte {} on it was not wholly looked at",
                 piece.offset
             ));
         }
-        for found in best(matches) {
-            self.note(piece, &found);
+        let matches = best(matches);
+        for found in &matches {
+            let secret = &bytes[found.secret.clone()];
+            self.note(piece, found.secret.start, found.shape(), secret, None);
         }
+        let plain: Vec<Range<usize>> = matches.into_iter().map(|found| found.secret).collect();
+        self.take_encoded(piece, &plain);
         let is_small = piece.last && piece.offset == 0;
         if is_small && !self.is_member && self.hasher.is_none() && !self.secrets.is_empty() {
             self.sums = Some(Sums::of(bytes));

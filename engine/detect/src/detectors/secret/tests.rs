@@ -15,6 +15,7 @@ use super::notes::{Noted, Search, Secret, best};
 use super::shapes::SHAPES;
 use crate::{Detector, FileInput, FileMode, ImageInput, LocatedFact};
 
+mod encoded;
 mod samples;
 
 use samples::samples;
