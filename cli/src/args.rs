@@ -238,6 +238,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", env = "PRATIQUE_HASH_LIST", value_delimiter = ',')]
     pub(crate) hash_list: Vec<PathBuf>,
 
+    /// Files of your own rules for secrets, and of what you allow (docs/detectors/secret.md has their form).
+    #[arg(long, value_name = "FILE", env = "PRATIQUE_SECRET_RULES", value_delimiter = ',')]
+    pub(crate) secret_rules: Vec<PathBuf>,
+
     /// ClamAV's daemon, asked about every file: the path of its socket, or HOST:PORT. What it does not answer for is a gap.
     #[arg(long, value_name = "ADDRESS", env = "PRATIQUE_CLAMD")]
     pub(crate) clamd: Option<String>,

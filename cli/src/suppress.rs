@@ -54,8 +54,8 @@ impl Suppression {
     pub(crate) fn apply(&self, report: &mut Report) {
         let (kept, by_statement) = vex::apply(std::mem::take(&mut report.findings), &self.statements);
         report.suppressed.extend(by_statement);
-        for finding in kept {
-            match self.why(&finding) {
+        for mut finding in kept {
+            match allowed(&mut finding).or_else(|| self.why(&finding)) {
                 Some((by, reason)) => report.suppressed.push(Suppressed { finding, by, reason }),
                 None => report.findings.push(finding),
             }
@@ -72,6 +72,15 @@ impl Suppression {
         (self.only_fixed && is_flaw && !has_fix)
             .then(|| ("--only-fixed".to_owned(), "there is no fix".to_owned()))
     }
+}
+
+/// Who allows a secret and why, which the detector took from the user's list and says in attributes.
+fn allowed(finding: &mut Finding) -> Option<(String, String)> {
+    if finding.category != Category::Secret {
+        return None;
+    }
+    let by = finding.attributes.remove("allowed-by")?;
+    Some((by, finding.attributes.remove("allowed-because")?))
 }
 
 fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {

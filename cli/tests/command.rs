@@ -406,6 +406,70 @@ fn a_file_on_a_hash_list_is_found_and_a_broken_list_is_refused_with_its_line() {
 }
 
 #[test]
+fn secrets_are_found_by_own_rules_and_allowed_ones_are_told_beside_them() {
+    let home = tempfile::tempdir().unwrap();
+    let secret = "shop_51e7c0d42a9b8f36e10d74c5";
+    let config = |text: &str| format!("key: {text}\n");
+    let files =
+        LayerBuilder::new().file("etc/shop.yaml", config(secret)).file("srv/test.yaml", config(secret));
+    layout(&home.path().join("image"), &[debian(), files]);
+    let rules = "rules:\n- id: shop-key\n  description: key of the shop\n  regex: 'shop_([0-9a-f]{24})'\n  keywords: [shop_]\n  severity: Medium\n";
+    let scan = |code, rules: &str| {
+        fs::write(home.path().join("own.yaml"), rules).unwrap();
+        ends_with(code, home.path(), &["scan", "oci:image", "--secret-rules", "own.yaml", "-f", "json"])
+    };
+    ends_with(0, home.path(), &["scan", "oci:image"]);
+    // The layers of the first scan are in the cache, but made without the rules.
+    let (out, _) = scan(1, rules);
+    assert!(!out.contains(&secret[10..]), "secrets are masked: {out}");
+    let result: Value = serde_json::from_str(&out).unwrap();
+    let findings = result["reports"][0]["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 2, "{out}");
+    assert_eq!((&findings[0]["rule"], &findings[0]["severity"]), (&"custom-rule".into(), &"Medium".into()));
+    assert_eq!(findings[0]["message"], "key of the shop (51e7****)");
+    assert_eq!(findings[0]["attributes"]["type"], "shop-key");
+    let print = findings[0]["attributes"]["fingerprint"].as_str().unwrap();
+
+    for (entry, allowed) in [
+        (format!("fingerprints: ['{print}']"), 2),
+        ("paths: ['/srv/**']".to_owned(), 1),
+        ("regexes: ['^51e7']".to_owned(), 2),
+        ("paths: ['/srv/**']\n  regexes: ['^0000']".to_owned(), 0),
+    ] {
+        let rules = format!("{rules}allow:\n- {entry}\n  reason: of the tests\n");
+        let (out, _) = scan(i32::from(allowed < 2), &rules);
+        let result: Value = serde_json::from_str(&out).unwrap();
+        let report = &result["reports"][0];
+        let suppressed = report["suppressed"].as_array().unwrap();
+        assert_eq!((suppressed.len(), report["findings"].as_array().unwrap().len()), (allowed, 2 - allowed));
+        for one in suppressed {
+            assert_eq!((&one["by"], &one["reason"]), (&"own.yaml".into(), &"of the tests".into()), "{out}");
+        }
+    }
+}
+
+#[test]
+fn a_broken_file_of_secret_rules_is_refused_with_its_line() {
+    let home = tempfile::tempdir().unwrap();
+    layout(&home.path().join("image"), &[debian()]);
+    let rule = "rules:\n- id: one\n  description: one\n  severity: Low\n  regex: ";
+    fs::write(home.path().join("good.yaml"), format!("{rule}'one_[0-9]{{9}}'\n")).unwrap();
+    for (text, parts) in [
+        (format!("{rule}'(['\n").replace("id: one", "id: two"), ["line 5", "unclosed"]),
+        (format!("{rule}x\n"), ["line 2", "good.yaml"]),
+        (format!("{rule}x\n  entropy: 3\n"), ["line 6", "`entropy`"]),
+    ] {
+        fs::write(home.path().join("bad.yaml"), text).unwrap();
+        let files = ["scan", "oci:image", "--secret-rules", "good.yaml,bad.yaml"];
+        let (_, err) = ends_with(3, home.path(), &files);
+        assert!(err.contains("bad.yaml") && parts.iter().all(|part| err.contains(part)), "{err}");
+    }
+    fs::write(home.path().join(".pratique.yaml"), "secret-rules: [absent.yaml]\n").unwrap();
+    let (_, err) = ends_with(3, home.path(), &["scan", "oci:image"]);
+    assert!(err.contains("absent.yaml"), "{err}");
+}
+
+#[test]
 fn a_scan_that_clamavs_daemon_was_to_help_with_is_incomplete_without_it() {
     let home = tempfile::tempdir().unwrap();
     layout(&home.path().join("image"), &[debian()]);

@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 
 use anyhow::Context;
 use jiff::Timestamp;
 use pratique_core::facts::Platform;
 use pratique_core::policy::{Detail, Effect};
-use pratique_detect::{HashList, HashListError};
+use pratique_detect::{HashList, HashListError, SecretRules, SecretRulesError};
 use pratique_fs::find::is_pattern;
 use pratique_fs::listing::RUNTIMES;
 use pratique_fs::registry::{Mirror, Registries};
@@ -229,6 +229,10 @@ pub(super) fn engine(options: &Options, what: What) -> anyhow::Result<Engine> {
         // The engine lasts as long as the command.
         engine = engine.with(Box::leak(Box::new(pratique_detect::detectors::malware(lists, daemon))))?;
     }
+    if !options.secret_rules.is_empty() {
+        let rules = secret_rules(&options.secret_rules)?;
+        engine = engine.with(Box::leak(Box::new(pratique_detect::detectors::secret(rules))))?;
+    }
     engine = engine.excluding(&options.exclude)?;
     Ok(if options.timings { engine.timed() } else { engine })
 }
@@ -240,6 +244,19 @@ fn hash_list(path: &Path) -> anyhow::Result<HashList> {
         .map_err(HashListError::from)
         .and_then(|file| HashList::read(name, &mut BufReader::new(file)));
     list.with_context(|| format!("hash list {}", path.display()))
+}
+
+/// The rules for secrets of these files.
+fn secret_rules(paths: &[PathBuf]) -> anyhow::Result<SecretRules> {
+    let mut rules = SecretRules::default();
+    for path in paths {
+        let shown = path.display().to_string();
+        let added = File::open(path)
+            .map_err(SecretRulesError::from)
+            .and_then(|mut file| rules.add(&shown, &mut file));
+        added.with_context(|| format!("secret rules {shown}"))?;
+    }
+    Ok(rules)
 }
 
 /// What a report means for whoever started the command.

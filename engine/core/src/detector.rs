@@ -151,6 +151,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
             "private-key",
             "stored-login",
             "published-sample",
+            "custom-rule",
         ],
         summary: "tokens, keys and logins that were left in files, deleted ones too, and in the image's config",
     },

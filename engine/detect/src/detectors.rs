@@ -38,6 +38,16 @@ pub fn malware(
     malware::Malware::with(lists, other)
 }
 
+/// The detector `secret` with a user's own rules, and lists of what the user allows.
+pub fn secret(rules: crate::SecretRules) -> impl Detector + use<> {
+    secret::Secrets::with(rules)
+}
+
+/// Whether the detector `secret` has a kind of this id itself.
+pub(crate) fn is_kind_of_secret(id: &str) -> bool {
+    secret::is_kind(id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! Files that users write: ignore files and policies.
+//! Files that users write: ignore files, policies and rules for secrets.
 #![no_main]
 
 #[path = "../../../cli/src/ignore.rs"]
@@ -11,6 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use pratique_core::policy::{Policy, contradictions};
 use pratique_core::{Category, Finding, Severity};
 use pratique_crds::ScanPolicy;
+use pratique_detect::SecretRules;
 use serde::Deserialize;
 
 fuzz_target!(|text: &str| {
@@ -29,6 +30,7 @@ fuzz_target!(|text: &str| {
         let _ = (entry.holds(&finding), entry.holds_at(now), entry.by());
         assert!(!entry.reason().trim().is_empty());
     }
+    let _ = SecretRules::default().add("file", &mut text.as_bytes());
     for document in serde_yaml::Deserializer::from_str(text) {
         let Ok(Some(object)) = Option::<ScanPolicy>::deserialize(document) else { return };
         let Ok(spec) = object.to_policy() else { continue };

@@ -1,16 +1,22 @@
 //! Secrets in an image's config: whoever may pull the image reads it, and a step that unsets a variable takes nothing
 //! back.
 
+use std::sync::Arc;
+
 use pratique_core::ImageConfig;
 
 use super::notes::{Search, Secret};
+use crate::SecretRules;
 use crate::signs::word;
 
 /// Bytes of one value that are looked at.
 const MAX_VALUE: usize = 1 << 20;
 
 /// The secrets of a config, each with the words that say where it stands; and what was not looked at, and why.
-pub(super) fn secrets(config: &ImageConfig) -> (Vec<(String, Secret)>, Vec<String>) {
+pub(super) fn secrets(
+    config: &ImageConfig,
+    rules: Option<&Arc<SecretRules>>,
+) -> (Vec<(String, Secret)>, Vec<String>) {
     let mut texts: Vec<(String, &str)> = Vec::new();
     for variable in &config.env {
         let name = variable.split('=').next().unwrap_or_default();
@@ -30,7 +36,7 @@ pub(super) fn secrets(config: &ImageConfig) -> (Vec<(String, Secret)>, Vec<Strin
     let (mut secrets, mut missed) = (Vec::new(), Vec::new());
     for (place, text) in texts {
         let bytes = &text.as_bytes()[..text.len().min(MAX_VALUE)];
-        let (found, stopped) = Search::of(bytes);
+        let (found, stopped) = Search::of(bytes, rules);
         secrets.extend(found.into_iter().map(|secret| (place.clone(), secret)));
         let cut = (bytes.len() < text.len()).then(|| format!("it has more than {MAX_VALUE} bytes"));
         missed.extend(stopped.or(cut).map(|reason| format!("{place}: {reason}")));

@@ -10,21 +10,15 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use pratique_core::inspect::{OVERLAP, Piece};
 use regex::bytes::Regex;
 
-use super::shapes::{SHAPES, Shape};
+use super::shapes::SHAPES;
 
 /// Something that has a shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Match {
-    /// Place of its shape in [`SHAPES`].
+    /// Place of its shape in [`SHAPES`]; behind them, of a user's rule.
     pub(super) shape: usize,
     /// Where in the piece the secret itself lies.
     pub(super) secret: Range<usize>,
-}
-
-impl Match {
-    pub(super) fn shape(&self) -> &'static Shape {
-        &SHAPES[self.shape]
-    }
 }
 
 /// Bytes that are tried with patterns, for each byte of a file.

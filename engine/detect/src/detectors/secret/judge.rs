@@ -1,23 +1,44 @@
 //! From what was noted of files to findings.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use pratique_core::{Digest, Finding, Gap, GapKind, Severity};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::Archives;
 use super::notes::{Noted, Secret};
-use super::shapes::{SHAPES, Shape};
+use super::shapes::SHAPES;
 use super::{INFO, config};
 use crate::sums::Standing;
-use crate::{ImageInput, LocatedFact, Outcome};
+use crate::{ImageInput, LocatedFact, Outcome, SecretRules};
 
 /// Findings of one image; the worst are kept.
 const MAX_FINDINGS: usize = 2000;
 
+/// A kind of secret: built in, or the user's.
+#[derive(Clone, Copy)]
+struct Kind<'a> {
+    id: &'a str,
+    what: &'a str,
+    rule: &'static str,
+    severity: Severity,
+}
+
+impl<'a> Kind<'a> {
+    fn of(id: &str, rules: Option<&'a SecretRules>) -> Option<Self> {
+        if let Some(shape) = SHAPES.iter().find(|shape| shape.id == id) {
+            let (id, what, rule, severity) = (shape.id, shape.what, shape.rule, shape.severity);
+            return Some(Self { id, what, rule, severity });
+        }
+        let own = rules?.rules.iter().find(|rule| rule.id == id)?;
+        Some(Self { id: &own.id, what: &own.description, rule: "custom-rule", severity: own.severity })
+    }
+}
+
 /// A secret at one place of the image.
-struct Told {
-    shape: &'static Shape,
+struct Told<'a> {
+    kind: Kind<'a>,
     severity: Severity,
     secret: Secret,
     /// What the message says behind the secret's name.
@@ -30,7 +51,12 @@ struct Told {
 /// What packages brought, by package: how many secrets, and the first file.
 type Published<'a> = BTreeMap<&'a str, (usize, &'a LocatedFact)>;
 
-pub(super) fn judge(image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
+/// Findings that the user allows are among them, and say so in their attributes `allowed-by` and `allowed-because`.
+pub(super) fn judge(
+    image: &ImageInput<'_>,
+    facts: &[LocatedFact],
+    rules: Option<&Arc<SecretRules>>,
+) -> Outcome {
     let mut outcome = Outcome::default();
     let noted: Vec<(&LocatedFact, Noted)> = facts
         .iter()
@@ -49,7 +75,7 @@ pub(super) fn judge(image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
         let standing = Standing::of(image.ownership, file, sums);
         let is_removed = located.removed_by.is_some();
         for secret in &noted.secrets {
-            let Some(shape) = SHAPES.iter().find(|shape| shape.id == secret.shape) else { continue };
+            let Some(kind) = Kind::of(&secret.shape, rules.map(AsRef::as_ref)) else { continue };
             if is_removed && visible.contains(&(&located.path, &secret.digest))
                 || archives.holds(located, &secret.digest)
             {
@@ -61,8 +87,8 @@ pub(super) fn judge(image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
             }
             let (most, owner) = owned(image, file, is_removed, standing);
             told.push(Told {
-                shape,
-                severity: shape.severity.min(most),
+                kind,
+                severity: kind.severity.min(most),
                 secret: secret.clone(),
                 place: owner.unwrap_or_default(),
                 path: Some(located.path.clone()),
@@ -72,13 +98,13 @@ pub(super) fn judge(image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
         }
     }
     if let Some(config) = image.config {
-        let (secrets, missed) = config::secrets(config);
+        let (secrets, missed) = config::secrets(config, rules);
         outcome.gaps.extend(missed.iter().map(|reason| gap(reason)));
         for (place, secret) in secrets {
-            let Some(shape) = SHAPES.iter().find(|shape| shape.id == secret.shape) else { continue };
+            let Some(kind) = Kind::of(&secret.shape, rules.map(AsRef::as_ref)) else { continue };
             told.push(Told {
-                shape,
-                severity: shape.severity,
+                kind,
+                severity: kind.severity,
                 secret,
                 place: format!(" {place}"),
                 path: None,
@@ -99,7 +125,14 @@ pub(super) fn judge(image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
     for one in &told {
         fingerprints.entry(one.secret.digest.clone()).or_insert_with(|| fingerprint(&one.secret.digest));
     }
-    outcome.findings.extend(told.into_iter().map(|one| finding(one, &fingerprints)));
+    outcome.findings.extend(told.into_iter().map(|one| {
+        let named = one.secret.allowed.clone();
+        let mut finding = finding(one, &fingerprints);
+        if let Some(rules) = rules {
+            allow(&mut finding, rules, &named);
+        }
+        finding
+    }));
     outcome.findings.extend(published.into_iter().map(|(owner, (count, located))| {
         let what = match count {
             1 => format!("a sample that {owner} brought, and that everybody has"),
@@ -143,12 +176,24 @@ fn gap(reason: &str) -> Gap {
     Gap { detector: Some(INFO.id.to_owned()), ..Gap::of_image(GapKind::Limit, reason) }
 }
 
-fn finding(told: Told, fingerprints: &BTreeMap<String, String>) -> Finding {
-    let Told { shape, severity, secret, place, path, layer, removed_by } = told;
+/// Says in a finding who allows it, if somebody does; `named` are the entries that speak of the secret itself.
+fn allow(finding: &mut Finding, rules: &SecretRules, named: &[usize]) {
+    let fingerprint = finding.attributes.get("fingerprint").map_or("", String::as_str);
+    let mut entries = rules.allowed.iter().enumerate();
+    let holds = |place: usize| named.contains(&place);
+    let entry = entries.find(|(place, one)| one.holds(fingerprint, finding.path.as_deref(), holds(*place)));
+    if let Some((_, entry)) = entry {
+        let who = [("allowed-by", &entry.by), ("allowed-because", &entry.reason)];
+        finding.attributes.extend(who.map(|(name, value)| (name.to_owned(), value.clone())));
+    }
+}
+
+fn finding(told: Told<'_>, fingerprints: &BTreeMap<String, String>) -> Finding {
+    let Told { kind, severity, secret, place, path, layer, removed_by } = told;
     // Of a key the first characters say nothing.
-    let mut message = match shape.rule {
-        "private-key" => format!("{}{place}", shape.what),
-        _ => format!("{} ({}){place}", shape.what, secret.masked),
+    let mut message = match kind.rule {
+        "private-key" => format!("{}{place}", kind.what),
+        _ => format!("{} ({}){place}", kind.what, secret.masked),
     };
     if let Some(encoding) = &secret.encoding {
         message += &format!(", in {encoding}");
@@ -156,7 +201,7 @@ fn finding(told: Told, fingerprints: &BTreeMap<String, String>) -> Finding {
     if secret.times > 1 {
         message += &format!(", in {} places of the file", secret.times);
     }
-    let mut attributes = BTreeMap::from([("type".to_owned(), shape.id.to_owned())]);
+    let mut attributes = BTreeMap::from([("type".to_owned(), kind.id.to_owned())]);
     if let Some(layer) = &removed_by {
         message += &format!("; deleted in layer {}, still readable by anyone who pulls", layer.short());
         attributes.insert("removed-by".to_owned(), layer.to_string());
@@ -168,7 +213,7 @@ fn finding(told: Told, fingerprints: &BTreeMap<String, String>) -> Finding {
         let (name, number) = secret.line.map_or(("offset", secret.offset), |line| ("line", line));
         attributes.insert(name.to_owned(), number.to_string());
     }
-    Finding { path, layer, attributes, ..INFO.finding(shape.rule, severity, message) }
+    Finding { path, layer, attributes, ..INFO.finding(kind.rule, severity, message) }
 }
 
 /// Rounds of SHA-256 that a guess at a secret costs whoever knows its fingerprint; about a millisecond.

@@ -3,6 +3,7 @@
 //! - [`shapes`], [`checks`]: what they look like, and what of that a pattern cannot tell
 //! - [`encoded`]: what is encoded and says a text
 //! - [`finder`]: looking for all of them at once
+//! - [`custom`]: looking for what a user's rules describe
 //! - [`archive`]: files in archives, and whose they are
 //! - [`notes`]: what is noted of a file, and [`config`] of the image's config
 //! - [`judge`]: from there to findings, with what packages say of their files
@@ -10,6 +11,7 @@
 mod archive;
 mod checks;
 mod config;
+mod custom;
 mod encoded;
 mod finder;
 mod judge;
@@ -19,18 +21,35 @@ mod shapes;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
 use pratique_core::DetectorInfo;
 use pratique_core::detector::described;
 
 use crate::{
-    Detector, Extent, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule, Stream,
+    Detector, Extent, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule, SecretRules,
+    Stream,
 };
 
 /// The detector `secret`.
-pub(super) static DETECTOR: Secrets = Secrets;
+pub(super) static DETECTOR: Secrets = Secrets { rules: None };
 
 /// See the module.
-pub(super) struct Secrets;
+pub(super) struct Secrets {
+    /// The user's own.
+    rules: Option<Arc<SecretRules>>,
+}
+
+impl Secrets {
+    pub(super) fn with(rules: SecretRules) -> Self {
+        Self { rules: Some(Arc::new(rules)) }
+    }
+}
+
+/// Whether there is a built-in kind of this id.
+pub(super) fn is_kind(id: &str) -> bool {
+    shapes::SHAPES.iter().any(|shape| shape.id == id)
+}
 
 const INFO: &DetectorInfo = described("secret");
 
@@ -93,11 +112,23 @@ const RULES: &[Rule] = &[
         why: "it is no secret: everybody has it; but nothing may be protected by such a key",
         remedy: "nothing, unless your service uses it",
     },
+    Rule {
+        id: "custom-rule",
+        severity: "as the rule says",
+        reference: "CWE-798, ATT&CK T1552.001",
+        what: "what a rule of yours describes, if you gave any",
+        why: LEFT,
+        remedy: REVOKE,
+    },
 ];
 
 impl Detector for Secrets {
     fn info(&self) -> &'static DetectorInfo {
         INFO
+    }
+
+    fn revision(&self) -> Option<String> {
+        self.rules.as_ref().map(|rules| rules.revision().to_owned())
     }
 
     fn interests(&self) -> &'static [Interest] {
@@ -113,7 +144,7 @@ impl Detector for Secrets {
     }
 
     fn stream(&self, file: &FileInput<'_>) -> Option<Box<dyn Stream>> {
-        Some(Box::new(notes::Search::new(file)))
+        Some(Box::new(notes::Search::new(file, self.rules.clone())))
     }
 
     fn looks_into_archives(&self) -> bool {
@@ -125,6 +156,6 @@ impl Detector for Secrets {
     }
 
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
-        judge::judge(image, facts)
+        judge::judge(image, facts, self.rules.as_ref())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use memchr::memchr_iter;
 use pratique_core::GapKind;
@@ -11,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::archive;
+use super::custom::CustomFinder;
 use super::encoded::{self, Encoding};
 use super::finder::{Finder, Match, own_places};
-use super::shapes::Shape;
+use super::shapes::SHAPES;
 use crate::sums::{Hasher, Sums};
-use crate::{Fact, FileInput, FileReport, Stream};
+use crate::{Fact, FileInput, FileReport, SecretRules, Stream};
 
 /// Different secrets that are noted of one file.
 const MAX_SECRETS: usize = 100;
@@ -55,6 +57,9 @@ pub(super) struct Secret {
     pub(super) times: u32,
     /// How it is encoded in its first place, in words.
     pub(super) encoding: Option<String>,
+    /// Places of the user's entries that allow it by what it is, as far as that goes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) allowed: Vec<usize>,
 }
 
 /// What tells whether two secrets are the same: the start of the SHA-256, 32 hexadecimal digits. It is compared, and
@@ -83,6 +88,7 @@ pub(super) fn best(mut matches: Vec<Match>) -> Vec<Match> {
 #[derive(Default)]
 pub(super) struct Search {
     finder: Finder,
+    custom: Option<CustomFinder>,
     secrets: BTreeMap<String, Secret>,
     is_member: bool,
     /// Of an archive.
@@ -102,13 +108,15 @@ pub(super) struct Search {
 
 impl Search {
     /// For a file of the image, or one in an archive.
-    pub(super) fn new(file: &FileInput<'_>) -> Self {
-        Self { is_member: archive::is_member(file), ..Self::default() }
+    pub(super) fn new(file: &FileInput<'_>, rules: Option<Arc<SecretRules>>) -> Self {
+        let custom = rules.map(CustomFinder::new);
+        Self { is_member: archive::is_member(file), custom, ..Self::default() }
     }
 
     /// The secrets of a text that is in memory, and why not all of it was looked at, if so.
-    pub(super) fn of(bytes: &[u8]) -> (Vec<Secret>, Option<String>) {
-        let mut search = Self::default();
+    pub(super) fn of(bytes: &[u8], rules: Option<&Arc<SecretRules>>) -> (Vec<Secret>, Option<String>) {
+        let custom = rules.cloned().map(CustomFinder::new);
+        let mut search = Self { custom, ..Self::default() };
         search.take(&Piece { bytes, offset: 0, seen: 0, last: true });
         search.secrets()
     }
@@ -128,12 +136,26 @@ impl Search {
         self.stopped.get_or_insert(reason);
     }
 
+    /// Id of a match's shape: a built-in one, or the user's rule.
+    fn kind(&self, shape: usize) -> &str {
+        let custom = || self.custom.as_ref()?.rules().rules.get(shape - SHAPES.len());
+        match SHAPES.get(shape) {
+            Some(shape) => shape.id,
+            None => custom().map_or("", |rule| &rule.id),
+        }
+    }
+
+    fn allowed(&self, secret: &[u8]) -> Vec<usize> {
+        let entries = self.custom.iter().flat_map(|custom| custom.rules().allowed.iter().enumerate());
+        entries.filter(|(_, entry)| entry.names(secret)).map(|(place, _)| place).collect()
+    }
+
     /// Notes a secret that begins at `place` in the piece.
     fn note(
         &mut self,
         piece: &Piece<'_>,
         place: usize,
-        shape: &Shape,
+        shape: usize,
         secret: &[u8],
         encoding: Option<String>,
     ) {
@@ -151,13 +173,14 @@ impl Search {
         }
         let before = &piece.bytes[..place];
         let noted = Secret {
-            shape: shape.id.to_owned(),
+            shape: self.kind(shape).to_owned(),
             masked: mask(&String::from_utf8_lossy(secret)),
             digest: digest.clone(),
             line: self.is_text.then(|| self.lines + memchr_iter(b'\n', before).count() as u64 + 1),
             offset,
             times: 1,
             encoding,
+            allowed: self.allowed(secret),
         };
         self.secrets.insert(digest, noted);
     }
@@ -209,9 +232,14 @@ impl Search {
             if !self.finder.search_text(&decoded.bytes, |found| matches.push(found)) {
                 self.stop("what is encoded in it looks like secrets in too many places".to_owned());
             }
+            if let Some(custom) = &mut self.custom
+                && let Err(rule) = custom.search_text(&decoded.bytes, |found| matches.push(found))
+            {
+                self.stop(format!("your rule `{rule}` speaks of too many places of what is encoded in it"));
+            }
             for found in best(matches) {
                 let secret = decoded.bytes[found.secret.clone()].to_vec();
-                let hidden = Hidden { shape: found.shape(), secret, encoding: encoding.clone() };
+                let hidden = Hidden { shape: found.shape, secret, encoding: encoding.clone() };
                 all.entry(place(found.secret.start)).or_insert(hidden);
             }
             self.decode(&decoded.bytes, depth + 1, &encoding, &place, all);
@@ -221,7 +249,8 @@ impl Search {
 
 /// A secret that is encoded.
 struct Hidden {
-    shape: &'static Shape,
+    /// As in [`Match`].
+    shape: usize,
     secret: Vec<u8>,
     encoding: String,
 }
@@ -249,10 +278,18 @@ impl Stream for Search {
                 piece.offset
             ));
         }
+        if let Some(custom) = &mut self.custom
+            && let Err(rule) = custom.search(piece, |found| matches.push(found))
+        {
+            self.stop(format!(
+                "your rule `{rule}` speaks of too many places; from byte {} on it was not wholly looked at",
+                piece.offset
+            ));
+        }
         let matches = best(matches);
         for found in &matches {
             let secret = &bytes[found.secret.clone()];
-            self.note(piece, found.secret.start, found.shape(), secret, None);
+            self.note(piece, found.secret.start, found.shape, secret, None);
         }
         let plain: Vec<Range<usize>> = matches.into_iter().map(|found| found.secret).collect();
         self.take_encoded(piece, &plain);

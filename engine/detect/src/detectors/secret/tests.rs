@@ -8,12 +8,12 @@ use pratique_core::GapKind;
 use pratique_core::inspect::{OVERLAP, PIECE, Piece};
 use pratique_core::package::Ownership;
 
-use super::DETECTOR;
 use super::checks::{BECH32, base62, bech32, crc32, is_bech32};
 use super::finder::{Finder, LEAD};
 use super::notes::{Noted, Search, Secret, best};
 use super::shapes::SHAPES;
-use crate::{Detector, FileInput, FileMode, ImageInput, LocatedFact};
+use super::{DETECTOR, Secrets};
+use crate::{Detector, FileInput, FileMode, ImageInput, LocatedFact, SecretRules};
 
 mod encoded;
 mod samples;
@@ -85,7 +85,7 @@ fn found(text: &[u8]) -> Vec<(&'static str, u64)> {
     let mut all = Vec::new();
     let whole = Piece { bytes: text, offset: 0, seen: 0, last: true };
     assert!(Finder::default().search(&whole, |found| all.push(found)));
-    best(all).into_iter().map(|found| (found.shape().id, found.secret.start as u64)).collect()
+    best(all).into_iter().map(|found| (SHAPES[found.shape].id, found.secret.start as u64)).collect()
 }
 
 #[test]
@@ -192,9 +192,25 @@ fn checksums_are_the_standards() {
     assert!(is_bech32(b"A12UEL5L") && !is_bech32(b"A12UEL5M") && !is_bech32(b"A12UEL5"));
 }
 
+/// A user's rule, for the golden cases.
+const RULES: &str = r"
+rules:
+- id: shop-key
+  description: key of the shop
+  regex: 'shop_([0-9a-f]{24})\b'
+  keywords: [shop_]
+  min-entropy: 3
+  severity: High
+allow:
+- paths: ['/usr/share/shop/**']
+  reason: the shop's own tests
+";
+
 #[test]
 fn golden_cases() {
-    crate::golden::check(&DETECTOR);
+    let mut rules = SecretRules::default();
+    rules.add("rules.yaml", &mut RULES.as_bytes()).unwrap();
+    crate::golden::check(&Secrets::with(rules));
 }
 
 /// What is noted of a file, handed over as the walk would.
