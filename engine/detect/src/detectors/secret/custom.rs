@@ -76,7 +76,7 @@ impl CustomFinder {
     fn near(&self, bytes: &[u8]) -> Vec<Vec<Range<usize>>> {
         let mut near: Vec<Vec<Range<usize>>> = Vec::new();
         for rule in &self.rules.rules {
-            let all = rule.keywords.is_empty().then(|| 0..bytes.len());
+            let all = rule.keywords.is_empty().then_some(0..bytes.len());
             near.push(all.into_iter().collect());
         }
         let Some((keywords, rule_of)) = &self.rules.keywords else { return near };

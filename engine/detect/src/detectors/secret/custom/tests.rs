@@ -58,7 +58,7 @@ fn a_keyword_has_to_be_near() {
 #[test]
 fn a_secret_has_the_entropy_that_is_asked_for() {
     let rules = rules("[0-9a-f]{16}", "min-entropy: 3.5");
-    assert_eq!(found(&rules, b"0123456789abcdef 00001111222233334").unwrap(), [0..16]);
+    assert!(found(&rules, b"0123456789abcdef 00001111222233334").unwrap().iter().eq([&(0..16)]));
     for (bytes, bits) in [(b"aaaa".as_slice(), 0.0), (b"abab", 1.0), (b"abcd", 2.0)] {
         assert!((entropy(bytes) - bits).abs() < 1e-9, "{bits}");
     }
