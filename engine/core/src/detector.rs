@@ -128,7 +128,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "webshell",
-        version: 3,
+        version: 4,
         category: Category::Webshell,
         rules: &[
             "request-to-code",

@@ -48,6 +48,13 @@ pub(super) fn is_free(start: &[u8]) -> bool {
         && words[program + 1..].iter().all(|word| word.starts_with(['-', '/', '"', '\'']))
 }
 
+/// Whether this begins a script that a shell reads: `cmd /c ping `.
+pub(super) fn is_script(start: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(start);
+    let second = text.split_whitespace().nth(1).unwrap_or_default();
+    is_shell(start) && ["-c", "/c", "/k", "-command"].iter().any(|option| second.eq_ignore_ascii_case(option))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +69,7 @@ mod tests {
         for start in ["ping -c 1 ", "\0", "python script.py ", "/usr/bin/convert "] {
             assert!(!is_free(start.as_bytes()), "{start}");
         }
+        assert!(is_script(b"cmd.exe /C ping "));
+        assert!(!is_script(b"python script.py ") && !is_script(b"ping -c "));
     }
 }

@@ -1,7 +1,7 @@
 //! Which language a file is of, and following it.
 
 use super::flow::Flow;
-use super::page::{self, Part};
+use super::page::{self, Kind, Part};
 use super::{paths, php};
 
 /// Words of which a program of Node.js has one that runs something: without one there is nothing to follow.
@@ -41,43 +41,57 @@ const PYTHON_BRINGS: [&[u8]; 14] = [
     b"[::-1]",
 ];
 
-/// Follows a file; none if it is no program.
-pub(super) fn follow<'s>(path: &[u8], source: &'s [u8]) -> Option<Flow<'s>> {
+/// Follows a file: once for each language that it is written in, none if it is no program.
+pub(super) fn follow<'s>(path: &[u8], source: &'s [u8]) -> Vec<Flow<'s>> {
     let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path).to_ascii_lowercase();
     let end = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
-    let whole = || vec![Part { source: source.into(), line: 1 }];
-    Some(match end {
+    let whole = || vec![Part { source: source.into(), line: 1, tag: None }];
+    let flow = match end {
         b"jsp" | b"jspx" | b"jspf" | b"jspa" | b"tag" => {
-            Flow::of(&paths::JAVA, paths::JAVA.read(&page::parts(source)), source)
+            Flow::of(&paths::JAVA, paths::JAVA.read(&page::parts(source, Kind::Java)), source)
         }
         b"aspx" | b"ascx" | b"ashx" | b"asmx" => {
-            let language = if is_script(source) { &paths::SCRIPT } else { &paths::CSHARP };
+            let programs = page::parts(source, Kind::Asp);
+            let mut tags = programs.iter().filter_map(|part| part.tag).chain(page::directives(source));
+            let language = if tags.any(is_script) { &paths::SCRIPT } else { &paths::CSHARP };
             let mut parts = page::controls(source);
             // Of handlers all behind the directive is program.
             match source.starts_with(b"<%@") && matches!(end, b"ashx" | b"asmx") {
                 true => {
                     let start = memchr::memmem::find(source, b"%>").map_or(0, |found| found + 2);
                     let line = 1 + source[..start].iter().filter(|byte| **byte == b'\n').count() as u32;
-                    parts.push(Part { source: source[start..].into(), line });
+                    parts.push(Part { source: source[start..].into(), line, tag: None });
                 }
-                false => parts.extend(page::parts(source)),
+                false => parts.extend(programs),
             }
             Flow::of(language, language.read(&parts), source)
         }
         b"js" | b"mjs" | b"cjs" => {
             if !may_run(source) {
-                return None;
+                return Vec::new();
             }
             Flow::of(&paths::SCRIPT, paths::SCRIPT.read(&whole()), source)
         }
         _ if matches!(end, b"py" | b"pyw") || is_run_by_python(source) => {
             if !may_run_python(source) {
-                return None;
+                return Vec::new();
             }
             Flow::of(&paths::PYTHON, paths::PYTHON.read(&whole()), source)
         }
+        b"asp" | b"asa" | b"cer" | b"cdx" => {
+            let of_page = page::directives(source).any(is_script);
+            let (script, mut basic): (Vec<Part<'_>>, Vec<Part<'_>>) = page::parts(source, Kind::Asp)
+                .into_iter()
+                .partition(|part| part.tag.map_or(of_page, is_script));
+            basic.splice(0..0, page::objects(source));
+            return vec![
+                Flow::of(&paths::JSCRIPT, paths::JSCRIPT.read(&script), source),
+                Flow::of(&paths::VBSCRIPT, paths::VBSCRIPT.read(&basic), source),
+            ];
+        }
         _ => Flow::of(&php::Php, php::read(source), source),
-    })
+    };
+    vec![flow]
 }
 
 /// Whether a program of Node.js names something that runs code or commands, or a module by something else than a text.
@@ -99,10 +113,11 @@ fn is_run_by_python(source: &[u8]) -> bool {
     line.starts_with(b"#!") && memchr::memmem::find(&line[..line.len().min(256)], b"python").is_some()
 }
 
-/// Whether a page's directive says that it is written in JScript.
-fn is_script(source: &[u8]) -> bool {
-    let head = source[..source.len().min(4096)].to_ascii_lowercase();
-    [&b"language=\"jscript\""[..], b"language='jscript'", b"language=jscript", b"language=\"javascript\""]
+/// Whether a page's directive, or a tag, says that what it speaks of is written in JScript.
+fn is_script(tag: &[u8]) -> bool {
+    let plain = |byte: &u8| !byte.is_ascii_whitespace() && !matches!(byte, b'"' | b'\'');
+    let tag: Vec<u8> = tag.iter().copied().filter(plain).map(|byte| byte.to_ascii_lowercase()).collect();
+    [&b"language=jscript"[..], b"language=javascript"]
         .iter()
-        .any(|word| memchr::memmem::find(&head, word).is_some())
+        .any(|word| memchr::memmem::find(&tag, word).is_some())
 }

@@ -18,6 +18,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod value;
+mod vbscript;
 
 use std::fmt::Write as _;
 
@@ -59,6 +60,10 @@ const INTERESTS: &[Interest] = &[
             // Pages of ASP.NET.
             "**/*.[aA][sS][pP][xX]",
             "**/*.[aA][sS][hHmMcC][xX]",
+            // Pages of classic ASP.
+            "**/*.[aA][sS][pPaA]",
+            "**/*.[cC][eE][rR]",
+            "**/*.[cC][dD][xX]",
             // Programs of Node.js.
             "**/*.[cm]js",
             "**/*.js",
@@ -144,11 +149,11 @@ impl Detector for Webshell {
 
     fn inspect(&self, file: &FileInput<'_>) -> FileReport {
         let mut notes = Notes::new(INFO.rules[0]);
-        let Some(flow) = languages::follow(file.path, file.bytes) else { return notes.finish(file) };
-        for hit in &flow.hits {
+        let flows = languages::follow(file.path, file.bytes);
+        for hit in flows.iter().flat_map(|flow| &flow.hits) {
             note(hit, &mut notes);
         }
-        if let Some(reason) = flow.cut {
+        if let Some(reason) = flows.iter().find_map(|flow| flow.cut) {
             notes.problem(GapKind::Limit, format!("not all of the program was followed: {reason}"));
         }
         notes.finish(file)

@@ -2,21 +2,34 @@
 
 /// Bytes of a tag before and behind what is looked for in it.
 const MAX_TAG: usize = 1024;
+/// Controls and objects of a page.
+const MAX_CONTROLS: usize = 256;
 
 /// A part of a page that is program, and the line it begins on.
 pub(super) struct Part<'s> {
     pub(super) source: std::borrow::Cow<'s, [u8]>,
     pub(super) line: u32,
+    /// The tag of a script that runs on the server.
+    pub(super) tag: Option<&'s [u8]>,
+}
+
+/// Whose pages they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Jakarta's, where expressions may stand in the text: `${…}`.
+    Java,
+    /// Microsoft's.
+    Asp,
 }
 
 /// The programs of a page in their order.
-pub(super) fn parts(page: &[u8]) -> Vec<Part<'_>> {
+pub(super) fn parts(page: &[u8], kind: Kind) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
     let (mut at, mut counted, mut line) = (0, 0, 1);
     while let Some(found) = memchr::memchr3(b'<', b'$', b'#', &page[at..]) {
         at += found;
         let rest = &page[at..];
-        let Some((head, end)) = opened(rest) else {
+        let Some((head, end)) = opened(rest, kind) else {
             at += 1;
             continue;
         };
@@ -61,17 +74,60 @@ pub(super) fn controls(page: &[u8]) -> Vec<Part<'static>> {
             .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
             .copied()
             .collect();
-        if !name.is_empty() && parts.len() < 256 {
+        if !name.is_empty() && parts.len() < MAX_CONTROLS {
             let line = 1 + page[..start].iter().filter(|byte| **byte == b'\n').count() as u32;
             let source = [b"var ", &name[..], b" = ", class.as_bytes(), b";"].concat();
-            parts.push(Part { source: source.into(), line });
+            parts.push(Part { source: source.into(), line, tag: None });
         }
     }
     parts
 }
 
+/// What the page says of itself: `<%@ … %>`.
+pub(super) fn directives(page: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memchr::memmem::find_iter(page, b"<%@").take(MAX_CONTROLS).map(|start| {
+        let rest = &page[start + 3..];
+        let rest = &rest[..rest.len().min(MAX_TAG)];
+        &rest[..memchr::memmem::find(rest, b"%>").unwrap_or(rest.len())]
+    })
+}
+
+/// The objects of a page of classic ASP, made by their names.
+pub(super) fn objects(page: &[u8]) -> Vec<Part<'static>> {
+    let mut parts = Vec::new();
+    let lower = page.to_ascii_lowercase();
+    for start in memchr::memmem::find_iter(&lower, b"<object").take(MAX_CONTROLS) {
+        let tag = &lower[start..(start + MAX_TAG).min(lower.len())];
+        let tag = &tag[..memchr::memchr(b'>', tag).unwrap_or(tag.len())];
+        let class = attribute(tag, b"progid").or_else(|| attribute(tag, b"classid"));
+        let (Some(id), Some(class), Some(_)) = (attribute(tag, b"id"), class, attribute(tag, b"runat"))
+        else {
+            continue;
+        };
+        let line = 1 + page[..start].iter().filter(|byte| **byte == b'\n').count() as u32;
+        let source = [id, b" = CreateObject(\"", class, b"\")"].concat();
+        parts.push(Part { source: source.into(), line, tag: None });
+    }
+    parts
+}
+
+/// The value of a tag's attribute, with quotes or without.
+fn attribute<'t>(tag: &'t [u8], name: &[u8]) -> Option<&'t [u8]> {
+    let is_it = |place: &usize| {
+        tag.get(place.wrapping_sub(1)).is_some_and(u8::is_ascii_whitespace)
+            && tag[place + name.len()..].trim_ascii_start().starts_with(b"=")
+    };
+    let place = memchr::memmem::find_iter(tag, name).find(is_it)?;
+    let value = tag[place + name.len()..].trim_ascii_start()[1..].trim_ascii_start();
+    let (value, end) = match value.first()? {
+        quote @ (b'"' | b'\'') => (&value[1..], memchr::memchr(*quote, &value[1..])),
+        _ => (value, value.iter().position(u8::is_ascii_whitespace)),
+    };
+    Some(&value[..end.unwrap_or(value.len())])
+}
+
 /// How long what opens a program here is, and what closes it.
-fn opened(rest: &[u8]) -> Option<(usize, &'static [u8])> {
+fn opened(rest: &[u8], kind: Kind) -> Option<(usize, &'static [u8])> {
     if rest.starts_with(b"<%--") {
         return Some((4, b"--%>"));
     }
@@ -79,7 +135,7 @@ fn opened(rest: &[u8]) -> Option<(usize, &'static [u8])> {
         let more = rest.get(2).is_some_and(|byte| matches!(byte, b'=' | b'!' | b'@' | b'#' | b':'));
         return Some((2 + usize::from(more), b"%>"));
     }
-    if rest.starts_with(b"${") || rest.starts_with(b"#{") {
+    if kind == Kind::Java && (rest.starts_with(b"${") || rest.starts_with(b"#{")) {
         return Some((2, b"}"));
     }
     // `<jsp:scriptlet>`, whatever its prefix is.
@@ -99,15 +155,19 @@ fn opened(rest: &[u8]) -> Option<(usize, &'static [u8])> {
     is_server.then_some((close + 1, b"</script>"))
 }
 
-fn part<'s>(head: &[u8], body: &'s [u8], line: u32) -> Option<Part<'s>> {
+fn begins_script(tag: &[u8]) -> bool {
+    tag.get(..7).is_some_and(|name| name.eq_ignore_ascii_case(b"<script"))
+}
+
+fn part<'s>(head: &'s [u8], body: &'s [u8], line: u32) -> Option<Part<'s>> {
     let source: std::borrow::Cow<'s, [u8]> = match head {
         b"<%--" | b"<%@" => return None,
         b"<%=" | b"<%:" | b"<%#" | b"${" | b"#{" => [b"(", body, b");"].concat().into(),
         _ if head.ends_with(b"expression>") => [b"(", &unescaped(body)[..], b");"].concat().into(),
-        _ if head.ends_with(b">") && !head.starts_with(b"<script") => unescaped(body).into(),
+        _ if head.ends_with(b">") && !begins_script(head) => unescaped(body).into(),
         _ => body.into(),
     };
-    Some(Part { source, line })
+    Some(Part { source, line, tag: begins_script(head).then_some(head) })
 }
 
 /// The text of XML: what is in `<![CDATA[…]]>` as it is, entities as what they stand for.
@@ -159,7 +219,7 @@ mod tests {
     #[test]
     fn the_programs_of_a_page_are_read_with_their_lines() {
         let page = b"<%-- a(); --%><html>\n<%@ page x %><% b(); %>\n<%= c %>${d}<jsp:scriptlet><![CDATA[e<f]]>&#103;&lt;</jsp:scriptlet>\n<script runat=server>h()</script>";
-        let parts: Vec<(String, u32)> = parts(page)
+        let parts: Vec<(String, u32)> = parts(page, Kind::Java)
             .iter()
             .map(|part| (String::from_utf8_lossy(&part.source).into_owned(), part.line))
             .collect();
@@ -169,7 +229,19 @@ mod tests {
 
     #[test]
     fn what_is_not_closed_is_read_to_the_end() {
-        assert_eq!(parts(b"<% a").len(), 1);
-        assert_eq!(parts(&b"<%".repeat(10_000)).len(), 1);
+        assert_eq!(parts(b"<% a", Kind::Java).len(), 1);
+        assert_eq!(parts(&b"<%".repeat(10_000), Kind::Java).len(), 1);
+    }
+
+    #[test]
+    fn pages_of_asp_have_no_expressions_in_their_text_but_objects_and_scripts() {
+        let page = b"${<%@ Language=JScript %><% a %>}<SCRIPT RunAt=server Language=VBScript>b</script>\n<object runat=\"server\" classid='clsid:1' id=x>";
+        let parts = parts(page, Kind::Asp);
+        assert_eq!(parts.iter().map(|part| &part.source[..]).collect::<Vec<_>>(), [&b" a "[..], b"b"]);
+        assert!(parts[0].tag.is_none() && parts[1].tag.is_some());
+        assert_eq!(directives(page).collect::<Vec<_>>(), [b" Language=JScript "]);
+        let objects = objects(page);
+        assert_eq!((&objects[0].source[..], objects[0].line), (&b"x = CreateObject(\"clsid:1\")"[..], 2));
+        assert!(super::objects(&b"<object runat=server id= classid=\"".repeat(1_000)).len() <= MAX_CONTROLS);
     }
 }

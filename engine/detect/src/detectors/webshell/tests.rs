@@ -195,3 +195,36 @@ fn python_that_nests_or_runs_without_end_is_a_gap_or_read() {
         inspect_as("a.py", &format!("# request\n{source}\nexec(a)"));
     }
 }
+
+#[test]
+fn vbscript_that_nests_or_runs_without_end_is_a_gap_or_read() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+    let beside = decoded("rkrphgr erdhrfg(1)");
+    for nested in [deep("(", ")"), deep("f(", ")"), deep("a ^ ", ""), deep("not ", "")] {
+        let report = inspect_as("a.asp", &format!("<% x = {nested}\n{beside} %>"));
+        assert!(report.facts.len() == 1, "{}", &nested[..40]);
+    }
+    assert!(is_limited(&inspect_as("a.asp", &format!("<% x = {} %>", deep("(", ")")))));
+    for source in [
+        deep("if a then ", ""),
+        deep("if a then\n", "\nend if"),
+        deep("do\n", "\nloop"),
+        deep("for i = 1 to 3\n", "\nnext"),
+        deep("select case a\ncase ", ""),
+        deep("function f(a)\n", "\nend function"),
+        deep("class a\n", ""),
+        deep("with a\n", ""),
+        "end if\nelse\nelseif\ncase 1\nnext\nloop\nwend\nend function\nend".into(),
+        "do while true\na = a & \"x\"\nloop".into(),
+        "function f(x)\nf = f(x & 1) & f(x & 2)\nend function\nf 1".into(),
+        "sub f(x)\nx = x & x\nf x\nend sub\nf \"a\"".into(),
+        "a = \"execute a\"\nexecute a".into(),
+        "a = string(1000000000, \"x\") & space(-1) & left(\"a\", -1) & mid(\"a\", 0)".into(),
+        "x = \"".into(),
+        "x = _".into(),
+        "[".into(),
+        "#".into(),
+    ] {
+        inspect_as("a.asp", &format!("<% {source} %>"));
+    }
+}

@@ -92,6 +92,12 @@ impl Flow<'_> {
         args: &[Value],
         line: u32,
     ) -> Value {
+        let is_item = self.language.takes_items_by_calls()
+            && !matches!(callee.known, Known::Function(_))
+            && (callee.path.is_none() || callee.items().is_some());
+        if is_item && let [key, ..] = args {
+            return self.index(callee, key, line);
+        }
         match &callee.known {
             Known::Function(closure) => {
                 let closure = Rc::clone(closure);

@@ -49,7 +49,11 @@ impl Flow<'_> {
                     None => base.derived(),
                 }
             }
-            NodeKind::Call { callee, args } => self.call_node(run, line, *callee, args),
+            NodeKind::Call { callee, args } => {
+                let is_item = self.language.takes_items_by_calls();
+                let checked = if is_item { self.checked_place(run, run.at()) } else { None };
+                checked.unwrap_or_else(|| self.call_node(run, line, *callee, args))
+            }
             NodeKind::New { class, args } => self.new_node(run, line, *class, args),
             NodeKind::Binary { sign, left, right } => {
                 let value = self.language.binary(sign, &run.value(*left), &run.value(*right));
@@ -104,7 +108,7 @@ impl Flow<'_> {
         self.get(name).unwrap_or_else(|| self.language.variable(&self.language.shown(name), line))
     }
 
-    fn index(&mut self, base: &Value, key: &Value, line: u32) -> Value {
+    pub(super) fn index(&mut self, base: &Value, key: &Value, line: u32) -> Value {
         if base.path.as_deref() == Some("$GLOBALS") {
             return match key.as_text() {
                 Some(name) => {

@@ -65,6 +65,12 @@ impl Flow<'_> {
                         NodeKind::Name(name) | NodeKind::Member { name, .. } => {
                             self.language.function_name(name)
                         }
+                        // A function of the language, not of the program.
+                        NodeKind::Variable(name)
+                            if self.language.has_scopes() && !self.functions.contains_key(&**name) =>
+                        {
+                            name.to_string()
+                        }
                         _ => continue,
                     };
                     if let ("isset", Some(arg)) = (name.as_str(), args.first()) {

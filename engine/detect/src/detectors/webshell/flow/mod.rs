@@ -41,6 +41,11 @@ pub(super) trait Language {
         false
     }
 
+    /// Whether items of lists are taken as functions are called: `a(1)`.
+    fn takes_items_by_calls(&self) -> bool {
+        false
+    }
+
     /// What a parameter is that nobody here gives.
     fn parameter(&self, _name: &str) -> Value {
         Value::default()

@@ -96,19 +96,22 @@ impl Flow<'_> {
                     if parts.is_empty() {
                         return Some(Rc::clone(name));
                     }
+                    // A function may give another value each time.
+                    if self.language.takes_items_by_calls() && self.functions.contains_key(&**name) {
+                        return None;
+                    }
                     parts.push(name.to_string());
                     parts.reverse();
                     return Some(parts.concat().into());
                 }
                 NodeKind::Index { base, key: Some(key) } => {
-                    let key = match run.kind(*key) {
-                        NodeKind::Text(text) => String::from_utf8_lossy(text).into_owned(),
-                        NodeKind::Number(number) => number.to_string(),
-                        NodeKind::Variable(name) => format!("${name}"),
-                        _ => return None,
-                    };
-                    parts.push(format!("[{key}]"));
+                    parts.push(shown(run.kind(*key))?);
                     at = *base;
+                }
+                NodeKind::Call { callee, args } if self.language.takes_items_by_calls() => {
+                    let [key] = args[..] else { return None };
+                    parts.push(shown(run.kind(key))?);
+                    at = *callee;
                 }
                 NodeKind::Member { base, name } => {
                     parts.push(format!(".{name}"));
@@ -223,6 +226,16 @@ impl Flow<'_> {
             _ => run.value(id),
         }
     }
+}
+
+/// A key in the name of a place.
+fn shown(key: &NodeKind) -> Option<String> {
+    Some(match key {
+        NodeKind::Text(text) => format!("[{}]", String::from_utf8_lossy(text)),
+        NodeKind::Number(number) => format!("[{number}]"),
+        NodeKind::Variable(name) => format!("[${name}]"),
+        _ => return None,
+    })
 }
 
 /// Whether `checked` is an item or member of what this variable holds.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::Paths;
 use super::fold;
 use super::names::Names;
+use super::{asp, basic, com};
 use crate::detectors::webshell::command;
 use crate::detectors::webshell::flow::{Call, Flow, Hit, Language, Sink};
 use crate::detectors::webshell::value::{Key, Known, Origin, Taint, Value, worse};
@@ -14,9 +15,9 @@ const MIN_HIDDEN: usize = 16;
 /// Items of a list that a function is called with one by one.
 const MAX_ITEMS: usize = 64;
 /// Ends of files that servers run.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 14] = [
     ".jsp", ".jspx", ".jspf", ".war", ".class", ".aspx", ".ashx", ".asmx", ".asp", ".asa", ".cer", ".php",
-    ".py",
+    ".py", ".cdx",
 ];
 /// In a path: a file that is written, and how its name ends.
 const FILE: &str = "file:";
@@ -48,6 +49,9 @@ impl Paths {
         }
         if let Some(file) = base.path.as_deref().and_then(|path| path.strip_prefix(FILE)) {
             return self.write_file(flow, base, file, name, call);
+        }
+        if let Some(path) = base.path.as_ref().filter(|path| path.starts_with(com::OBJECT)) {
+            return self.call_object(flow, path, name, call);
         }
         if let Some(value) = changed(flow, base, name, call) {
             return value;
@@ -112,6 +116,22 @@ impl Paths {
     /// Calls what a path stands for.
     pub(super) fn call_path(&self, flow: &mut Flow<'_>, path: &str, call: &Call<'_>) -> Value {
         if let Some(value) = self.reflected(flow, path, call).or_else(|| self.sink(flow, path, call)) {
+            return value;
+        }
+        if com::makes(path) {
+            return com::object(&call.arg(0));
+        }
+        if Names::has(self.names.indexed, path)
+            && let Some(value) = self.index(&Value::path(path), &call.arg(0), call.line)
+        {
+            return value;
+        }
+        if path == "request.servervariables" && call.text(0).is_some_and(|name| asp::is_of_server(&name)) {
+            return Value::default();
+        }
+        if self.names.is_basic
+            && let Some(value) = basic::function(path, call)
+        {
             return value;
         }
         let last = path.rsplit('.').next().unwrap_or(path);
@@ -298,7 +318,7 @@ impl Paths {
     }
 
     /// Runs a program with arguments, which no shell reads: a list, or a text that is split at blanks.
-    fn program(&self, flow: &mut Flow<'_>, by: &str, call: &Call<'_>, place: usize) {
+    pub(super) fn program(&self, flow: &mut Flow<'_>, by: &str, call: &Call<'_>, place: usize) {
         let told = call.arg(place);
         let rest = call.args.get(place + 1..).unwrap_or_default();
         let first = told.items().and_then(|list| list.get(&Key::Number(0)).cloned());
@@ -317,6 +337,8 @@ impl Paths {
         };
         if runs_shell && all.taint.as_ref().is_some_and(|taint| taint.origin != Origin::Upload) {
             flow.reach(Sink::Command, by, call.line, &all, false);
+        } else if first.is_none() && command::is_script(&told.start()) {
+            flow.reach(Sink::Command, by, call.line, &told, true);
         }
     }
 
@@ -368,6 +390,7 @@ impl Paths {
                 return Value::path(path);
             }
             // A folder and a name in it.
+            "ActiveXObject" => return com::object(&first),
             "File" if call.args.len() > 1 => return first.join(&Value::text(&b"/"[..])).join(&call.arg(1)),
             "File" => return first,
             // Where it leads is known by what is read from it.
@@ -457,6 +480,7 @@ impl Paths {
                 | "writeBytes"
                 | "Write"
                 | "WriteLine"
+                | "writeline"
                 | "end"
                 | "writelines"
         ) {
@@ -477,7 +501,9 @@ fn changed(flow: &mut Flow<'_>, base: &Value, name: &str, call: &Call<'_>) -> Op
         _ if is_outside => return None,
         (Known::Text(_) | Known::Nothing, "append" | "Append" | "AppendLine") => base.join(&value),
         (Known::Text(_), "insert") => call.arg(1).join(base),
-        (Known::List(_), "put" | "set" | "setProperty" | "addAttribute") if call.args.len() > 1 => {
+        (Known::List(_), "put" | "set" | "setProperty" | "addAttribute" | "add" | "Add")
+            if call.args.len() > 1 =>
+        {
             base.with(value.as_key(), call.arg(1))
         }
         (Known::List(_), "push" | "add" | "append" | "Add" | "addElement" | "offer") => {
@@ -498,13 +524,13 @@ fn is_program(end: &[u8]) -> bool {
 }
 
 /// A file that is opened to be written.
-fn opened(name: &Value) -> Value {
+pub(super) fn opened(name: &Value) -> Value {
     // Who names its end decides what it is.
     let taint = if name.end().is_empty() { name.last() } else { None };
     Value { taint, ..Value::path(format!("{FILE}{}", String::from_utf8_lossy(&name.end()))) }
 }
 
-fn write(flow: &mut Flow<'_>, by: &str, file: &Value, data: &Value, line: u32) {
+pub(super) fn write(flow: &mut Flow<'_>, by: &str, file: &Value, data: &Value, line: u32) {
     let is_content = data.taint.as_ref().is_some_and(|taint| taint.origin != Origin::Upload);
     let names_it =
         file.taint.is_some() && (file.end().is_empty() || file.as_text().is_some_and(|end| end.is_empty()));

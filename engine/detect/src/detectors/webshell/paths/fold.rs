@@ -156,7 +156,9 @@ pub(super) fn method(base: &Value, name: &str, call: &Call<'_>) -> Option<Value>
                     }))
                     .collect(),
             ),
-            "get" | "at" | "elementAt" => call.arg(0).as_key().and_then(|key| list.get(&key).cloned()),
+            "get" | "at" | "elementAt" | "item" | "Item" => {
+                call.arg(0).as_key().and_then(|key| list.get(&key).cloned())
+            }
             "toString" if call.args.is_empty() => Some(joined(texts(), &Value::text(&b","[..]))),
             _ => None,
         };

@@ -1,7 +1,10 @@
-//! Languages in which everything outside of the program is known by a path of names, such as `child_process.exec`: Java, C#, JavaScript
-//! and Python. What a path stands for is in tables ([`names`]), and what texts become in [`fold`].
+//! Languages in which everything outside of the program is known by a path of names, such as `child_process.exec`: Java, C#, JavaScript,
+//! Python and VBScript. What a path stands for is in tables ([`names`], [`asp`]), and what texts become in [`fold`].
 
+mod asp;
+mod basic;
 mod calls;
+mod com;
 mod fold;
 mod names;
 
@@ -13,6 +16,7 @@ use super::page::Part;
 use super::python;
 use super::syntax::Unit;
 use super::value::{Known, Origin, Taint, Value};
+use super::vbscript;
 use names::Names;
 
 /// Bytes of a path; a longer one stands for nothing.
@@ -33,6 +37,11 @@ pub(super) static CSHARP: Paths =
 /// Node.js, and the scripts of ASP.NET.
 pub(super) static SCRIPT: Paths =
     Paths { names: &names::SCRIPT, read: |parts| braces::unit(parts, Dialect::Script) };
+/// Scripts of classic ASP.
+pub(super) static JSCRIPT: Paths =
+    Paths { names: &asp::JSCRIPT, read: |parts| braces::unit(parts, Dialect::Script) };
+/// The other language of classic ASP.
+pub(super) static VBSCRIPT: Paths = Paths { names: &asp::VBSCRIPT, read: vbscript::unit };
 /// Python.
 pub(super) static PYTHON: Paths = Paths { names: &names::PYTHON, read: python::unit };
 
@@ -55,7 +64,10 @@ impl Paths {
         if is_package || self.names.roots.contains(&base) || self.names.requests.contains(&name) {
             return self.names.alias(name).into();
         }
-        if base.len() + name.len() > MAX_PATH { base.into() } else { format!("{base}.{name}").into() }
+        if base == "request" && self.names.indexed.contains(&"=request") {
+            return longer(base, &name.to_ascii_lowercase());
+        }
+        longer(base, name)
     }
 
     /// What a path gives: itself, or what comes from outside.
@@ -73,9 +85,14 @@ impl Paths {
     }
 }
 
+/// A path with one name more.
+fn longer(base: &str, name: &str) -> Rc<str> {
+    if base.len() + name.len() > MAX_PATH { base.into() } else { format!("{base}.{name}").into() }
+}
+
 impl Language for Paths {
     fn unit(&self, source: &[u8]) -> Unit {
-        self.read(&[Part { source: source.into(), line: 1 }])
+        self.read(&[Part { source: source.into(), line: 1, tag: None }])
     }
 
     fn is_shared(&self, _name: &str) -> bool {
@@ -84,6 +101,10 @@ impl Language for Paths {
 
     fn has_scopes(&self) -> bool {
         true
+    }
+
+    fn takes_items_by_calls(&self) -> bool {
+        self.names.is_basic
     }
 
     fn parameter(&self, name: &str) -> Value {
@@ -107,6 +128,10 @@ impl Language for Paths {
     }
 
     fn variable(&self, name: &str, line: u32) -> Value {
+        // What lasts from one page to the next is kept in lists.
+        if self.names.is_basic && matches!(name, "session" | "application") {
+            return Value::default();
+        }
         self.value(self.names.alias(name).into(), line)
     }
 
@@ -158,6 +183,7 @@ impl Language for Paths {
             };
         }
         match &base.path {
+            Some(path) if path.starts_with(com::OBJECT) => com::member(path, name, line),
             Some(path) => self.value(self.path(path, name), line),
             None => Value::path(self.names.alias(name)),
         }
@@ -176,7 +202,8 @@ impl Language for Paths {
     }
 
     fn binary(&self, sign: &str, left: &Value, right: &Value) -> Value {
-        fold::binary(sign, left, right)
+        let basic = if self.names.is_basic { basic::binary(sign, left, right) } else { None };
+        basic.unwrap_or_else(|| fold::binary(sign, left, right))
     }
 
     fn unary(&self, sign: &str, operand: &Value) -> Value {
@@ -196,6 +223,7 @@ impl Language for Paths {
                 | "has"
                 | "equals"
                 | "Equals"
+                | "isnumeric"
         ) && is_own
             && args.len() == 1)
             .then_some(0)

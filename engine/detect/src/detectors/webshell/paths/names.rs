@@ -34,6 +34,8 @@ pub(super) struct Names {
     pub(super) opens: &'static [&'static str],
     /// Gives what is made of its arguments.
     pub(super) derives: &'static [&'static str],
+    /// Whether items are taken in round brackets, as arguments are given, and functions are those of [`super::basic`].
+    pub(super) is_basic: bool,
     /// Whether a text that is run as code is of the same language.
     pub(super) runs_own: bool,
 }
@@ -190,6 +192,7 @@ pub(super) static JAVA: Names = Names {
         "getRealPath",
         "List.of",
     ],
+    is_basic: false,
     runs_own: false,
 };
 
@@ -276,10 +279,13 @@ pub(super) static CSHARP: Names = Names {
         "String.Join",
         "string.Join",
     ],
+    is_basic: false,
     runs_own: true,
 };
 
-pub(super) static SCRIPT: Names = Names {
+pub(super) static SCRIPT: Names = SCRIPT_NAMES;
+
+pub(super) const SCRIPT_NAMES: Names = Names {
     roots: &[
         "global",
         "globalThis",
@@ -376,6 +382,7 @@ pub(super) static SCRIPT: Names = Names {
         "GetString",
         "FromBase64String",
     ],
+    is_basic: false,
     runs_own: true,
 };
 
@@ -488,5 +495,6 @@ pub(super) static PYTHON: Names = Names {
         "BytesIO",
         "TextIOWrapper",
     ],
+    is_basic: false,
     runs_own: true,
 };
