@@ -150,6 +150,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
             "service-token",
             "private-key",
             "stored-login",
+            "assigned-secret",
             "published-sample",
             "custom-rule",
         ],

@@ -154,3 +154,11 @@ pub(super) fn is_bech32(text: &[u8]) -> bool {
     let digits: Option<Vec<u8>> = text[place + 1..].iter().map(value).collect();
     digits.is_some_and(|digits| bech32(&text[..place].to_ascii_lowercase(), &digits) == 1)
 }
+
+/// Bits of information in a byte (Shannon), by how often each byte occurs in it.
+pub(super) fn entropy(bytes: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    let share = |count: u32| f64::from(count) / bytes.len() as f64;
+    counts.into_iter().filter(|count| *count > 0).map(|count| -share(count) * share(count).log2()).sum()
+}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use pratique_core::inspect::{OVERLAP, Piece};
 
+use super::checks::entropy;
 use super::finder::Match;
 use super::shapes::SHAPES;
 use crate::SecretRules;
@@ -133,14 +134,6 @@ impl CustomFinder {
         }
         Ok(())
     }
-}
-
-/// Bits of information in a byte (Shannon), by how often each byte occurs in it.
-fn entropy(bytes: &[u8]) -> f64 {
-    let mut counts = [0_u32; 256];
-    bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
-    let share = |count: u32| f64::from(count) / bytes.len() as f64;
-    counts.into_iter().filter(|count| *count > 0).map(|count| -share(count) * share(count).log2()).sum()
 }
 
 #[cfg(test)]

@@ -105,7 +105,8 @@ impl Finder {
                 return false;
             }
             let Some(groups) = SCANNER.patterns[shape].captures(stretch) else { continue };
-            let Some(secret) = groups.get(1).or_else(|| groups.get(0)) else { continue };
+            let secret = groups.iter().skip(1).flatten().next().or_else(|| groups.get(0));
+            let Some(secret) = secret else { continue };
             let ends = !secret.as_bytes().last().is_some_and(is_word)
                 || !stretch[secret.end()..].first().is_some_and(is_word);
             let range = start + secret.start()..start + secret.end();

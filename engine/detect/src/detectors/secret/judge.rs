@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::archive::Archives;
 use super::notes::{Noted, Secret};
 use super::shapes::SHAPES;
-use super::{INFO, config};
+use super::{INFO, assigned, config};
 use crate::sums::Standing;
 use crate::{ImageInput, LocatedFact, Outcome, SecretRules};
 
@@ -82,6 +82,10 @@ pub(super) fn judge(
                 continue;
             }
             if let Standing::Genuine(owner) = standing {
+                // It is the package's own affair, and nobody's sample.
+                if kind.rule == assigned::RULE {
+                    continue;
+                }
                 published.entry(owner).or_insert((0, located)).0 += 1;
                 continue;
             }

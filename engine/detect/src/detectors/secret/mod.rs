@@ -4,11 +4,13 @@
 //! - [`encoded`]: what is encoded and says a text
 //! - [`finder`]: looking for all of them at once
 //! - [`custom`]: looking for what a user's rules describe
+//! - [`assigned`]: what has no shape, but a name that tells
 //! - [`archive`]: files in archives, and whose they are
 //! - [`notes`]: what is noted of a file, and [`config`] of the image's config
 //! - [`judge`]: from there to findings, with what packages say of their files
 
 mod archive;
+mod assigned;
 mod checks;
 mod config;
 mod custom;
@@ -103,6 +105,14 @@ const RULES: &[Rule] = &[
         what: "passwords in URLs, and logins that programs keep: of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig",
         why: LEFT,
         remedy: REVOKE,
+    },
+    Rule {
+        id: "assigned-secret",
+        severity: "Low",
+        reference: "CWE-798, ATT&CK T1552.001",
+        what: "values that look random and are assigned to a name like password, secret, token or api_key; no issuer's shape tells what they are for",
+        why: LEFT,
+        remedy: "look at it; if it opens something, revoke it, and hand its successor over as a Secret that is mounted",
     },
     Rule {
         id: "published-sample",

@@ -1,7 +1,6 @@
 //! What is noted of a file: its secrets, masked, and what tells them again.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::sync::Arc;
 
 use memchr::memchr_iter;
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::archive;
+use super::assigned;
 use super::custom::CustomFinder;
 use super::encoded::{self, Encoding};
 use super::finder::{Finder, Match, own_places};
@@ -21,6 +21,8 @@ use crate::{Fact, FileInput, FileReport, SecretRules, Stream};
 
 /// Different secrets that are noted of one file.
 const MAX_SECRETS: usize = 100;
+/// Of which so many may be told by a name alone, so that they leave room to others.
+const MAX_ASSIGNED: usize = 20;
 /// Bytes of a file's start in which a zero tells that it is no text (git looks at as many).
 const TEXT_HEAD: usize = 8000;
 /// Encodings within each other that are undone.
@@ -68,13 +70,14 @@ pub(super) fn digest(secret: &[u8]) -> String {
     Sha256::digest(secret)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Those of `matches` that do not overlap one of an earlier shape.
+/// Those of `matches` that do not overlap one of an earlier shape. What a name alone tells comes last.
 pub(super) fn best(mut matches: Vec<Match>) -> Vec<Match> {
-    matches.sort_by_key(|found| (found.secret.start, found.shape));
+    let rank = |found: &Match| (assigned::is(found.shape), found.shape);
+    matches.sort_by_key(|found| (found.secret.start, rank(found)));
     let mut kept: Vec<Match> = Vec::new();
     'matches: for found in matches {
         while let Some(last) = kept.last().filter(|last| found.secret.start < last.secret.end) {
-            if last.shape <= found.shape {
+            if rank(last) <= rank(&found) {
                 continue 'matches;
             }
             kept.pop();
@@ -101,6 +104,8 @@ pub(super) struct Search {
     length: u64,
     /// Bytes that encoded text said.
     decoded: u64,
+    /// Different secrets that a name alone tells.
+    assigned: usize,
     /// Whether there is text that is encoded more often than is undone.
     is_deep: bool,
     stopped: Option<String>,
@@ -129,7 +134,12 @@ impl Search {
                 "it holds text that is encoded more than {MAX_ENCODINGS} times over, which was not decoded"
             )
         });
-        (secrets, self.stopped.or(deep))
+        let more = (self.assigned > MAX_ASSIGNED).then(|| {
+            format!(
+                "it assigns more than {MAX_ASSIGNED} values to names like password; the rest are not listed"
+            )
+        });
+        (secrets, self.stopped.or(deep).or(more))
     }
 
     fn stop(&mut self, reason: String) {
@@ -165,6 +175,12 @@ impl Search {
             known.times += 1;
             return;
         }
+        if assigned::is(shape) {
+            self.assigned += 1;
+            if self.assigned > MAX_ASSIGNED {
+                return;
+            }
+        }
         if self.secrets.len() == MAX_SECRETS {
             self.stop(format!(
                 "it holds more than {MAX_SECRETS} secrets; from byte {offset} on it was not looked at"
@@ -185,18 +201,13 @@ impl Search {
         self.secrets.insert(digest, noted);
     }
 
-    /// Looks for secrets in what is encoded in the piece. `plain` are the places of those that are not, in their order.
-    fn take_encoded(&mut self, piece: &Piece<'_>, plain: &[Range<usize>]) {
+    /// The secrets that are encoded in the piece, by their places in it.
+    fn hidden(&mut self, piece: &Piece<'_>) -> BTreeMap<usize, Hidden> {
         let mut all = BTreeMap::new();
         self.decode(piece.bytes, 0, "", &|place| place, &mut all);
         let own = own_places(piece);
-        for (place, hidden) in all {
-            let next = plain.partition_point(|range| range.end <= place);
-            let is_known = plain.get(next).is_some_and(|range| range.start <= place);
-            if own.contains(&place) && !is_known {
-                self.note(piece, place, hidden.shape, &hidden.secret, Some(hidden.encoding));
-            }
-        }
+        all.retain(|place, _| own.contains(place));
+        all
     }
 
     /// Adds the secrets that are encoded in these bytes to `all`, by their places in the piece, which `place` knows.
@@ -286,13 +297,24 @@ impl Stream for Search {
                 piece.offset
             ));
         }
-        let matches = best(matches);
-        for found in &matches {
+        let mut plain = best(matches);
+        let mut hidden = self.hidden(piece);
+        // What a value says tells more than its name, and what it is for more than what else it says.
+        plain.retain(|found| {
+            let mut within = hidden.range(found.secret.clone());
+            !assigned::is(found.shape) || within.all(|(_, one)| assigned::is(one.shape))
+        });
+        hidden.retain(|place, _| {
+            let next = plain.partition_point(|found| found.secret.end <= *place);
+            plain.get(next).is_none_or(|found| found.secret.start > *place)
+        });
+        for found in plain {
             let secret = &bytes[found.secret.clone()];
             self.note(piece, found.secret.start, found.shape, secret, None);
         }
-        let plain: Vec<Range<usize>> = matches.into_iter().map(|found| found.secret).collect();
-        self.take_encoded(piece, &plain);
+        for (place, one) in hidden {
+            self.note(piece, place, one.shape, &one.secret, Some(one.encoding));
+        }
         let is_small = piece.last && piece.offset == 0;
         if is_small && !self.is_member && self.hasher.is_none() && !self.secrets.is_empty() {
             self.sums = Some(Sums::of(bytes));

@@ -2,6 +2,7 @@
 
 use pratique_core::Severity;
 
+use super::assigned::{ASSIGNED, ASSIGNED_CAMEL};
 use super::checks::{
     ends_in_crc32, is_bech32, is_common_password, is_encoded_key, is_jwt, is_login, is_open_key,
     is_own_password, is_protected_key, varied,
@@ -22,7 +23,7 @@ pub(super) struct Shape {
     pub(super) literals: &'static [&'static str],
     /// Bytes of a match before its literal. With none, a match does not begin within a word.
     pub(super) lead: usize,
-    /// What a match looks like, from its lead on. The first group is the secret; without one, all of it.
+    /// What a match looks like, from its lead on. The first group that took part is the secret; without one, all of it.
     pub(super) pattern: &'static str,
     /// Bytes from the lead on that the pattern is tried on; fewer than [`pratique_core::inspect::OVERLAP`] by far.
     pub(super) reach: usize,
@@ -31,7 +32,7 @@ pub(super) struct Shape {
 }
 
 /// What gives access to a cloud.
-const CLOUD: Shape = Shape {
+pub(super) const CLOUD: Shape = Shape {
     id: "",
     what: "",
     rule: "cloud-key",
@@ -561,6 +562,8 @@ pub(super) const SHAPES: &[Shape] = &[
         check: is_common_password,
         ..shape(LOGIN, "url-common-password", "password in a URL that stands in many examples", &["://"], URL)
     },
+    ASSIGNED,
+    ASSIGNED_CAMEL,
 ];
 
 const URL: &str = "://[0-9A-Za-z._~%+-]{1,64}:([^\\s:/@\"'<>${}\\x00-\\x20]{6,100})@[0-9A-Za-z\\[]";

@@ -9,7 +9,7 @@ use pratique_core::inspect::{OVERLAP, PIECE, Piece};
 use pratique_core::package::Ownership;
 
 use super::checks::{BECH32, base62, bech32, crc32, is_bech32};
-use super::finder::{Finder, LEAD};
+use super::finder::{Finder, LEAD, Match};
 use super::notes::{Noted, Search, Secret, best};
 use super::shapes::SHAPES;
 use super::{DETECTOR, Secrets};
@@ -103,15 +103,21 @@ fn every_rule_finds_its_samples_and_nothing_else_does() {
 /// One character less or more, a wrong checksum, a word that goes on: each rule has a shape that it must not take.
 #[test]
 fn what_merely_looks_like_a_secret_is_none() {
+    // The name before it may still tell that it is one.
+    let of_shapes = |text: &str| {
+        let mut all = found(text.as_bytes());
+        all.retain(|(rule, _)| *rule != "assigned-secret");
+        all
+    };
     for (rule, sample) in samples() {
         let shape = SHAPES.iter().find(|shape| shape.id == rule).unwrap();
         let is_word = |literal: &&&str| literal.starts_with(|c: char| c.is_ascii_alphanumeric());
         let mut words = shape.literals.iter().filter(is_word);
         if shape.lead == 0 && words.any(|literal| sample.starts_with(literal)) {
-            assert_eq!(found(format!("x{sample}").as_bytes()), [], "{sample}");
+            assert_eq!(of_shapes(&format!("x{sample}")), [], "{sample}");
         }
         let half: String = sample.chars().take(sample.len() / 2).collect();
-        assert_eq!(found(half.as_bytes()), [], "{half}");
+        assert_eq!(of_shapes(&half), [], "{half}");
     }
     let mut wrong = checked("ghp_");
     wrong.replace_range(10..11, if &wrong[10..11] == "a" { "b" } else { "a" });
@@ -252,6 +258,28 @@ fn a_file_full_of_secrets_ends_in_a_gap() {
     let same = format!("{}\n", checked("ghp_")).repeat(100_000);
     let (secrets, problems) = noted(same.as_bytes());
     assert_eq!((secrets.len(), secrets[0].times, problems.len()), (1, 100_000, 0));
+}
+
+#[test]
+fn any_other_kind_of_secret_goes_before_one_that_a_name_tells() {
+    let place = |id: &str| SHAPES.iter().position(|shape| shape.id == id).unwrap();
+    let own = SHAPES.len();
+    for other in [place("jwt"), own] {
+        let matches = [place("assigned-secret"), other].map(|shape| Match { shape, secret: 5..20 });
+        let kept: Vec<usize> = best(matches.to_vec()).iter().map(|found| found.shape).collect();
+        assert_eq!(kept, [other]);
+    }
+}
+
+/// What a name alone tells leaves room for what a shape does.
+#[test]
+fn a_file_full_of_assigned_values_ends_in_a_gap_and_hides_no_other() {
+    let value = |n: usize| format!("{}{n:02}", mixed(HEX, 30));
+    let many: String = (0..30).map(|n| format!("password: {}\n", value(n))).collect();
+    let (secrets, problems) = noted(format!("{many}{}", checked("ghp_")).as_bytes());
+    assert_eq!((secrets.len(), secrets[20].shape.as_str()), (21, "github-token"));
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].0 == GapKind::Limit && problems[0].1.contains("more than 20 values"), "{problems:?}");
 }
 
 /// 16 digits that look like no placeholder.

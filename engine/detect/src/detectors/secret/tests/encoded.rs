@@ -30,7 +30,8 @@ fn encoding(content: &[u8]) -> Option<String> {
 fn each_encoding_is_undone_twice_and_said() {
     let text = format!("a token: {}", checked("ghp_")).into_bytes();
     assert_eq!(encoding(&text), None);
-    let encode: [(&str, fn(&[u8]) -> Vec<u8>); 4] = [
+    type Encode = fn(&[u8]) -> Vec<u8>;
+    let encode: [(&str, Encode); 4] = [
         ("base64", |text| base64(text).into_bytes()),
         ("hexadecimal", |text| hex(text).into_bytes()),
         ("percent-encoding", |text| percent(text).into_bytes()),

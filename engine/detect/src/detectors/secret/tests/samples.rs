@@ -11,6 +11,9 @@ pub(super) fn samples() -> Vec<(&'static str, String)> {
     let words = format!("{ALNUM}_-");
     let base32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut samples = vec![
+        ("assigned-secret", format!("password = \"{}\"", mixed(ALNUM, 24))),
+        ("assigned-secret", format!("\"client_secret\": \"{}\"", mixed(HEX, 32))),
+        ("assigned-secret", format!("x.dbPassword => \"{}\"", mixed(ALNUM, 20))),
         ("github-fine-grained", format!("{}_{}", token("github_pat_", ALNUM, 22), mixed(ALNUM, 59))),
         ("npm-token", checked("npm_")),
         ("pypi-token", token(concat!("pypi-", "AgEIcHlwaS5vcmc"), &words, 80)),
