@@ -69,16 +69,28 @@ pub(super) fn judge(
         .flat_map(|(located, noted)| noted.secrets.iter().map(|s| (located.path.as_str(), s.digest.as_str())))
         .collect();
     let archives = Archives::of(&noted);
+    let genuine: BTreeSet<(&str, &str)> = noted
+        .iter()
+        .filter(|(located, noted)| {
+            matches!(Standing::of(image.ownership, &located.path, noted.sums.as_ref()), Standing::Genuine(_))
+        })
+        .flat_map(|(located, noted)| noted.secrets.iter().map(|s| (located.path.as_str(), s.digest.as_str())))
+        .collect();
     let (mut told, mut published) = (Vec::new(), Published::new());
     for (located, noted) in &noted {
         let (file, sums) = archives.file(located, noted);
         let standing = Standing::of(image.ownership, file, sums);
         let is_removed = located.removed_by.is_some();
+        let source = python_source(file).filter(|_| standing == Standing::Unowned);
         for secret in &noted.secrets {
             let Some(kind) = Kind::of(&secret.shape, rules.map(AsRef::as_ref)) else { continue };
             if is_removed && visible.contains(&(&located.path, &secret.digest))
                 || archives.holds(located, &secret.digest)
             {
+                continue;
+            }
+            let is_compiled = |source: &String| genuine.contains(&(source, &secret.digest));
+            if source.as_ref().is_some_and(is_compiled) {
                 continue;
             }
             if let Standing::Genuine(owner) = standing {
@@ -164,6 +176,14 @@ fn owned(
     standing: Standing<'_>,
 ) -> (Severity, Option<String>) {
     let is_config = image.ownership.file(file).is_some_and(|file| file.config);
+    if standing == Standing::Unowned
+        && let Some(owner) = python_source(file).and_then(|source| image.ownership.owner(&source))
+    {
+        return (Severity::Low, Some(format!(" in what was compiled from a file of {owner}")));
+    }
+    if file.starts_with(APT_LISTS) {
+        return (Severity::Low, Some(" in a list of packages that apt fetched".to_owned()));
+    }
     match standing {
         // The database speaks of the file that took its place.
         Standing::Changed(owner) if is_removed && !is_config => {
@@ -174,6 +194,17 @@ fn owned(
         }
         _ => (Severity::Critical, None),
     }
+}
+
+/// What archives publish about their packages, descriptions with examples among it.
+const APT_LISTS: &str = "/var/lib/apt/lists/";
+
+/// The file that Python compiled this one from, as its name says (PEP 3147). Installing a package compiles its files, and
+/// no database knows the outcome.
+fn python_source(path: &str) -> Option<String> {
+    let (folder, name) = path.rsplit_once("/__pycache__/")?;
+    let module = name.strip_suffix(".pyc")?.split('.').next()?;
+    Some(format!("{folder}/{module}.py"))
 }
 
 fn gap(reason: &str) -> Gap {
