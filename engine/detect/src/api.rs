@@ -45,6 +45,12 @@ pub trait Detector: Send + Sync {
         false
     }
 
+    /// Whether what it notes of a file is about the file, by whatever name it is reached: then a link is not followed for it
+    /// if it leads to where the same interest looks anyway. What is wanted as a stream is so always.
+    fn notes_files(&self) -> bool {
+        false
+    }
+
     /// Whether files within archives are handed to [`Detector::stream`], too. Such a file's path is the archive's, `!/` and
     /// its name within; its mode and owner are the archive's, and its size is what the archive says, `u64::MAX` where it
     /// says nothing. What is noted of it is noted of the archive, and [`LocatedFact::path`] names both.

@@ -69,6 +69,14 @@ impl Subject {
         }
     }
 
+    /// Whether what it notes is about a file and not about the name by which it is reached.
+    pub(crate) fn notes_files(&self) -> bool {
+        match self.kind {
+            SubjectKind::Detector(detector) => detector.notes_files(),
+            SubjectKind::Parser(_) => true,
+        }
+    }
+
     pub(crate) fn is_parser(&self) -> bool {
         matches!(self.kind, SubjectKind::Parser(_))
     }

@@ -94,8 +94,8 @@ impl Place {
 /// named before the first wildcard. Links that lead to an exact interest or to a region are followed, as a program would
 /// follow them; links to folders within a region are not, because what they lead to is met where it lies.
 ///
-/// What package parsers read, what is wanted as a stream, and what is noted of every file (`**`) is about the file and not
-/// about its path. So a link is not followed for them if it leads to where the same interest looks anyway
+/// What package parsers read, what is wanted as a stream or by who notes files ([`pratique_detect::Detector::notes_files`]),
+/// and what is noted of every file (`**`) is about the file and not about its path. So a link is not followed for them if it leads to where the same interest looks anyway
 /// (`etc/os-release` to `usr/lib/os-release`). Who wants metadata means the entry itself: links are never followed for
 /// those.
 pub struct Matcher {
@@ -128,7 +128,7 @@ impl Matcher {
                     globs.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(malformed)?);
                     let place = Place::of(glob);
                     // Whoever wants every file meets each where it lies.
-                    let of_file = declared.is_parser()
+                    let of_file = declared.notes_files()
                         || matches!(interest.extent, Extent::Metadata | Extent::Stream(_))
                         || *glob == "**";
                     patterns.push(Pattern { subject, interest, place, of_file });

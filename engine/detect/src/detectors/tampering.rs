@@ -130,6 +130,10 @@ impl Detector for Tampering {
         RULES
     }
 
+    fn notes_files(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, file: &FileInput<'_>) -> FileReport {
         let mut report = FileReport::default();
         if file.path == DIVERSIONS.as_bytes() {

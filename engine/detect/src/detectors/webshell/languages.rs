@@ -4,9 +4,47 @@ use super::flow::Flow;
 use super::page::{self, Kind, Part};
 use super::{paths, php};
 
-/// Words of which a program of Node.js has one that runs something: without one there is nothing to follow.
-const RUNS: [&[u8]; 7] =
-    [b"child_process", b"eval", b"Function(", b"runIn", b"_compile", b"constructor", b"spawn_sync"];
+/// Words of which a program of Node.js has one that runs something: without one there is nothing to follow. A class has a
+/// `constructor(`, too.
+const RUNS: [&[u8]; 11] = [
+    b"child_process",
+    b"eval",
+    b"Function(",
+    b"runIn",
+    b"_compile",
+    b"compileFunction",
+    b"vm.Script",
+    b".constructor",
+    b"'constructor",
+    b"\"constructor",
+    b"spawn_sync",
+];
+/// Words of which it has one that brings something in from outside, or hides something.
+const BRINGS: [&[u8]; 23] = [
+    b"createServer",
+    b"req.",
+    b"req[",
+    b"req)",
+    b"request",
+    b"Request",
+    b"ctx.",
+    b"ctx[",
+    b"event.",
+    b"net.",
+    b"tls.",
+    b"'data'",
+    b"\"data\"",
+    b"Buffer",
+    b"atob",
+    b"unescape",
+    b"decodeURI",
+    b"fromCharCode",
+    b"nflate",
+    b"unzip",
+    b"\\x",
+    b"\\u00",
+    b"reverse()",
+];
 
 /// Words of which a program of Python has one that runs or writes something.
 const PYTHON_RUNS: [&[u8]; 12] = [
@@ -94,11 +132,14 @@ pub(super) fn follow<'s>(path: &[u8], source: &'s [u8]) -> Vec<Flow<'s>> {
     vec![flow]
 }
 
-/// Whether a program of Node.js names something that runs code or commands, or a module by something else than a text.
+/// Whether a program of Node.js names something that runs code or commands, or a module by something else than a text, and
+/// something that comes from outside or hides it.
 fn may_run(source: &[u8]) -> bool {
-    RUNS.iter().any(|word| memchr::memmem::find(source, word).is_some())
+    let has = |words: &[&[u8]]| words.iter().any(|word| memchr::memmem::find(source, word).is_some());
+    let runs = has(&RUNS)
         || memchr::memmem::find_iter(source, b"require(")
-            .any(|found| source.get(found + 8).is_some_and(|next| !matches!(next, b'"' | b'\'' | b'`')))
+            .any(|found| source.get(found + 8).is_some_and(|next| !matches!(next, b'"' | b'\'' | b'`')));
+    runs && has(&BRINGS)
 }
 
 /// Whether a program of Python has something that runs or writes, and something that comes from outside or hides it.

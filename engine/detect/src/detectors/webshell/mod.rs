@@ -147,6 +147,10 @@ impl Detector for Webshell {
         RULES
     }
 
+    fn notes_files(&self) -> bool {
+        true
+    }
+
     fn inspect(&self, file: &FileInput<'_>) -> FileReport {
         let mut notes = Notes::new(INFO.rules[0]);
         let flows = languages::follow(file.path, file.bytes);

@@ -184,6 +184,7 @@ impl Flow<'_> {
         }
         let named = callee.taint.as_ref().filter(|taint| taint.origin != Origin::Upload);
         if let (Some(named), Some(_)) = (named, &taint)
+            && self.language.calls_texts()
             && callee.start().is_empty()
             && callee.end().is_empty()
         {

@@ -46,6 +46,12 @@ pub(super) trait Language {
         false
     }
 
+    /// Whether a text can be called: then it names a function. Elsewhere a value that comes from outside is called only because
+    /// more was taken to come from there than does.
+    fn calls_texts(&self) -> bool {
+        false
+    }
+
     /// What a parameter is that nobody here gives.
     fn parameter(&self, _name: &str) -> Value {
         Value::default()

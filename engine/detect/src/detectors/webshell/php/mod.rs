@@ -67,6 +67,10 @@ impl Language for Php {
         name == "_SESSION" || name == "_SERVER" || name == "_ENV" || REQUEST.contains(&name)
     }
 
+    fn calls_texts(&self) -> bool {
+        true
+    }
+
     fn kept(&self) -> &'static [&'static str] {
         &["_SESSION"]
     }
