@@ -45,10 +45,9 @@ pub trait Detector: Send + Sync {
         false
     }
 
-    /// Whether what it notes of a file is about the file, by whatever name it is reached: then a link is not followed for it
-    /// if it leads to where the same interest looks anyway. What is wanted as a stream is so always.
-    fn notes_files(&self) -> bool {
-        false
+    /// What links mean to its interests. What is wanted as a stream counts where it lies, if the same interest looks there.
+    fn links(&self) -> Links {
+        Links::Followed
     }
 
     /// Whether files within archives are handed to [`Detector::stream`], too. Such a file's path is the archive's, `!/` and
@@ -60,6 +59,18 @@ pub trait Detector: Send + Sync {
 
     /// Findings of an image, from the facts of the files that are visible in it after merging its layers.
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome;
+}
+
+/// What a link means to a detector that wants the path at which it lies. In a compressed layer each link that is followed may
+/// cost another reading of the layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// The name counts: what is reached by it is read, though it is read where it lies, too.
+    Followed,
+    /// The file counts: a link is followed only to where the same interest does not look.
+    FollowedElsewhere,
+    /// The file counts, and where it lies: links are not followed.
+    NotFollowed,
 }
 
 /// Takes one file piece by piece. Several share one reading of it.

@@ -25,7 +25,7 @@ mod shell;
 mod signs;
 mod sums;
 
-pub use api::{Detector, Fact, FileReport, ImageInput, LocatedFact, Outcome, Stream};
+pub use api::{Detector, Fact, FileReport, ImageInput, Links, LocatedFact, Outcome, Stream};
 pub use hash_list::{HashList, HashListError};
 pub use opinion::{Opinion, OtherScanner};
 pub use pratique_core::inspect::{Extent, FileInput, FileMode, Interest, Kind, Piece};

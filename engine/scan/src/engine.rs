@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pratique_core::GapKind;
 use pratique_core::inspect::{Extent, FileInput, Interest};
-use pratique_detect::{Detector, Fact, FileReport, Stream};
+use pratique_detect::{Detector, Fact, FileReport, Links, Stream};
 use pratique_inventory::Parser;
 
 use crate::timings::{Timings, Work};
@@ -69,11 +69,10 @@ impl Subject {
         }
     }
 
-    /// Whether what it notes is about a file and not about the name by which it is reached.
-    pub(crate) fn notes_files(&self) -> bool {
+    pub(crate) fn links(&self) -> Links {
         match self.kind {
-            SubjectKind::Detector(detector) => detector.notes_files(),
-            SubjectKind::Parser(_) => true,
+            SubjectKind::Detector(detector) => detector.links(),
+            SubjectKind::Parser(_) => Links::FollowedElsewhere,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use globset::{Candidate as PathCandidate, GlobBuilder, GlobSet, GlobSetBuilder};
 use pratique_core::inspect::{Extent, HEAD, Interest};
+use pratique_detect::Links;
 use pratique_fs::FsPath;
 
 use crate::EngineError;
@@ -50,13 +51,8 @@ struct Pattern {
     place: Place,
     /// Facts of it speak of the file, wherever it lies: one that a link leads to is enough where it lies.
     of_file: bool,
-}
-
-impl Pattern {
     /// Whether links are followed for it.
-    fn follows(&self) -> bool {
-        self.interest.extent != Extent::Metadata
-    }
+    follows: bool,
 }
 
 /// Where a glob looks.
@@ -94,8 +90,7 @@ impl Place {
 /// named before the first wildcard. Links that lead to an exact interest or to a region are followed, as a program would
 /// follow them; links to folders within a region are not, because what they lead to is met where it lies.
 ///
-/// What package parsers read, what is wanted as a stream or by who notes files ([`pratique_detect::Detector::notes_files`]),
-/// and what is noted of every file (`**`) is about the file and not about its path. So a link is not followed for them if it leads to where the same interest looks anyway
+/// What package parsers read, what is wanted as a stream or by who says so ([`Links`]), and what is noted of every file (`**`) is about the file and not about its path. So a link is not followed for them if it leads to where the same interest looks anyway
 /// (`etc/os-release` to `usr/lib/os-release`). Who wants metadata means the entry itself: links are never followed for
 /// those.
 pub struct Matcher {
@@ -128,10 +123,12 @@ impl Matcher {
                     globs.add(GlobBuilder::new(glob).literal_separator(true).build().map_err(malformed)?);
                     let place = Place::of(glob);
                     // Whoever wants every file meets each where it lies.
-                    let of_file = declared.notes_files()
+                    let of_file = declared.links() != Links::Followed
                         || matches!(interest.extent, Extent::Metadata | Extent::Stream(_))
                         || *glob == "**";
-                    patterns.push(Pattern { subject, interest, place, of_file });
+                    let follows =
+                        declared.links() != Links::NotFollowed && interest.extent != Extent::Metadata;
+                    patterns.push(Pattern { subject, interest, place, of_file, follows });
                 }
             }
         }
@@ -144,8 +141,8 @@ impl Matcher {
         for pattern in &patterns {
             let path = pattern.place.path();
             let is_exact = matches!(pattern.place, Place::Exact(_));
-            if is_exact && pattern.follows() { &mut exact } else { &mut regions }.insert(path.clone());
-            if pattern.follows() {
+            if is_exact && pattern.follows { &mut exact } else { &mut regions }.insert(path.clone());
+            if pattern.follows {
                 gates.extend(folders_above(path));
                 gates.extend((!is_exact && !path.is_root()).then(|| path.clone()));
             }
@@ -222,7 +219,7 @@ impl Matcher {
     pub(crate) fn redirected_by(&self, path: &FsPath, target: Option<&[u8]>) -> BTreeSet<FsPath> {
         let led = target.map(|target| follow(path, target));
         let mut redirected = BTreeSet::new();
-        for pattern in self.matches(path).filter(|pattern| pattern.follows()) {
+        for pattern in self.matches(path).filter(|pattern| pattern.follows) {
             if !led.as_ref().is_some_and(|led| self.is_met_at(pattern, led)) {
                 redirected.insert(path.clone());
             }
@@ -230,7 +227,7 @@ impl Matcher {
         if !path.is_root() && !self.leads_to_interest(path) {
             return redirected;
         }
-        for pattern in self.patterns.iter().filter(|pattern| pattern.follows()) {
+        for pattern in self.patterns.iter().filter(|pattern| pattern.follows) {
             let place = pattern.place.path();
             if !place.is_within(path) || (place == path && matches!(pattern.place, Place::Exact(_))) {
                 continue;
@@ -263,10 +260,12 @@ impl Matcher {
         pattern.of_file && self.matches(moved).any(|other| std::ptr::eq(other.interest, pattern.interest))
     }
 
-    /// Drops the candidates that are met at `met` as well, which is where a path leads.
+    /// Drops the candidates that are met at `met` as well, which is where a path leads, and those that follow no links.
     pub(crate) fn drop_met(&self, met: &FsPath, candidates: &mut Vec<Candidate>) {
         candidates.retain(|candidate| {
-            !self.matches(met).any(|other| other.of_file && std::ptr::eq(other.interest, candidate.interest))
+            let same = |pattern: &&Pattern| std::ptr::eq(pattern.interest, candidate.interest);
+            let is_met = self.matches(met).any(|other| other.of_file && same(&other));
+            !is_met && self.patterns.iter().find(same).is_some_and(|pattern| pattern.follows)
         });
     }
 

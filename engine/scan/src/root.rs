@@ -5,7 +5,7 @@ use std::fs::File as DiskFile;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 
-use pratique_core::inspect::{Extent, ReadAt};
+use pratique_core::inspect::ReadAt;
 use pratique_core::{Digest, Gap, GapKind};
 use pratique_fs::{Content, EntryKind, Error, File, FileSystem, FsPath, WalkEntry};
 
@@ -145,7 +145,6 @@ impl<'a> RootReader<'a> {
         matcher.candidates(path, size, &mut self.candidates);
         if let Some(met) = met {
             matcher.drop_met(met, &mut self.candidates);
-            self.candidates.retain(|candidate| candidate.interest.extent != Extent::Metadata);
         }
         !self.candidates.is_empty()
     }

@@ -10,7 +10,7 @@ use pratique_core::{DetectorInfo, Finding, GapKind, Severity};
 
 use crate::shell::hidden_place;
 use crate::sums::{Hasher, Standing, Sums};
-use crate::{Detector, Fact, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule};
+use crate::{Detector, Fact, FileInput, FileReport, ImageInput, Interest, Links, LocatedFact, Outcome, Rule};
 
 /// The detector `tampering`.
 pub(super) static DETECTOR: Tampering = Tampering;
@@ -130,8 +130,8 @@ impl Detector for Tampering {
         RULES
     }
 
-    fn notes_files(&self) -> bool {
-        true
+    fn links(&self) -> Links {
+        Links::NotFollowed
     }
 
     fn inspect(&self, file: &FileInput<'_>) -> FileReport {

@@ -28,7 +28,7 @@ use pratique_core::{DetectorInfo, GapKind, Severity};
 use self::flow::{Hit, Sink};
 use self::value::Origin;
 use crate::signs::{self, Excuse, Notes};
-use crate::{Detector, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule};
+use crate::{Detector, FileInput, FileReport, ImageInput, Interest, Links, LocatedFact, Outcome, Rule};
 
 /// The detector `webshell`.
 pub(super) static DETECTOR: Webshell = Webshell;
@@ -147,8 +147,8 @@ impl Detector for Webshell {
         RULES
     }
 
-    fn notes_files(&self) -> bool {
-        true
+    fn links(&self) -> Links {
+        Links::FollowedElsewhere
     }
 
     fn inspect(&self, file: &FileInput<'_>) -> FileReport {
