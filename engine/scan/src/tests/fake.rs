@@ -5,7 +5,9 @@ use std::io::{self, Cursor, Read};
 use std::ops::ControlFlow;
 
 use pratique_core::{Category, DetectorInfo, Digest, Finding, Gap, GapKind, Severity};
-use pratique_detect::{Detector, Fact, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome};
+use pratique_detect::{
+    Detector, Fact, FileInput, FileReport, ImageInput, Interest, Links, LocatedFact, Outcome,
+};
 use pratique_fs::{
     Change, Content, DirEntry, EntryKind, Error, File, FileSystem, FsPath, Layer, LayerEntry, LayerVisitor,
     Metadata, Opacity, Result, Stream,
@@ -22,17 +24,25 @@ pub(crate) struct Fake {
     pub(crate) window: usize,
     /// Whether it judges removed files.
     pub(crate) removed: bool,
+    pub(crate) links: Links,
 }
 
 impl Fake {
-    pub(crate) const DEFAULT: Self =
-        Self { id: "fake", version: 1, globs: &["etc/shadow"], window: 100, removed: false };
+    pub(crate) const DEFAULT: Self = Self {
+        id: "fake",
+        version: 1,
+        globs: &["etc/shadow"],
+        window: 100,
+        removed: false,
+        links: Links::Followed,
+    };
 }
 
 struct FakeDetector {
     info: &'static DetectorInfo,
     interests: &'static [Interest],
     removed: bool,
+    links: Links,
 }
 
 /// A detector that lives as long as the test process. Each file gives one fact, its bytes, and each fact one finding
@@ -51,6 +61,7 @@ pub(crate) fn detector(fake: Fake) -> &'static dyn Detector {
         info: Box::leak(Box::new(info)),
         interests: interests.leak(),
         removed: fake.removed,
+        links: fake.links,
     }))
 }
 
@@ -98,6 +109,10 @@ impl Detector for FakeDetector {
 
     fn judges_removed(&self) -> bool {
         self.removed
+    }
+
+    fn links(&self) -> Links {
+        self.links
     }
 
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pratique_core::facts::Trust;
 use pratique_core::{Digest, Gap, GapKind, ImageConfig, ImageFacts, Platform, Verdict};
+use pratique_detect::Links;
 use pratique_fs::{FileSystem, FsPath, Opacity};
 use proptest::prelude::*;
 
@@ -105,6 +106,26 @@ fn problems_become_gaps_only_where_their_file_is_visible() {
     assert_eq!(facts.gaps[0].detector.as_deref(), Some("fake"));
     let facts = judge(&engine, &read(&engine, &["f etc/shadow=odd", "w etc/shadow"]), None);
     assert_eq!(Verdict::of(&facts), Verdict::Clean);
+}
+
+#[test]
+fn a_link_means_to_a_detector_what_it_says() {
+    const GLOBS: &[&str] = &["bin/**", "usr/bin/**", "etc/*"];
+    for (links, lines, redirected) in [
+        (Links::Followed, "f usr/bin/x=a 1; l bin>usr/bin", &["/bin"][..]),
+        (Links::FollowedElsewhere, "f usr/bin/x=a 1; l bin>usr/bin", &[]),
+        (Links::NotFollowed, "f usr/bin/x=a 1; l bin>usr/bin", &[]),
+        (Links::Followed, "f usr/bin/x=a 1; l etc/x>../usr/bin/x", &["/etc/x"]),
+        (Links::FollowedElsewhere, "f usr/bin/x=a 1; l etc/x>../usr/bin/x", &[]),
+        (Links::FollowedElsewhere, "f opt/x=a 1; l etc/x>../opt/x", &["/etc/x"]),
+        (Links::NotFollowed, "f opt/x=a 1; l etc/x>../opt/x", &[]),
+    ] {
+        let engine = Engine::of(vec![detector(Fake { globs: GLOBS, links, ..Fake::DEFAULT })], &[]).unwrap();
+        let facts = FakeLayer::of(1, lines).facts(&engine);
+        let merged = merge(&engine, &[&facts]);
+        let found: Vec<String> = merged.redirects.iter().map(|redirect| redirect.path.to_string()).collect();
+        assert_eq!(found, redirected, "{links:?} {lines}");
+    }
 }
 
 #[test]
