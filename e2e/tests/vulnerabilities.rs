@@ -18,10 +18,12 @@ impl<'c> Advisories<'c> {
     fn serve(cluster: &'c Cluster, records: &[Value]) -> Self {
         let server = WebServer::on(HOST.into());
         server.put("/Debian/all.zip", osv_archive(records));
-        // The cluster's own DNS is made of modules of Go.
-        let go =
-            osv_record("GO-2026-0001", "CVE-2026-0004", "Go", "shop.example/till", Some("2.0.0"), CVSS_LOW);
-        server.put("/Go/all.zip", osv_archive(&[go]));
+        // The cluster's own DNS is made of modules of Go, and images of other tests are made of Python.
+        for (id, ecosystem) in [("GO-2026-0001", "Go"), ("PYSEC-2026-1", "PyPI")] {
+            let record =
+                osv_record(id, "CVE-2026-0004", ecosystem, "shop.example/till", Some("2.0.0"), CVSS_LOW);
+            server.put(&format!("/{ecosystem}/all.zip"), osv_archive(&[record]));
+        }
         let values = format!(
             "vulnerabilities.enabled=true,vulnerabilities.source={},vulnerabilities.interval=10s",
             server.address()
