@@ -24,6 +24,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// Time between two looks, and limit of one request.
 const INTERVAL: Duration = Duration::from_secs(2);
 
+/// A replica that knows nothing yet leaves a lease that was given back to those who do for this long: each of them looks
+/// twice meanwhile. In a rollout the newest replica would else lead before it has followed anybody, and admit what the
+/// others would refuse.
+const HESITATION: Duration = Duration::from_secs(6);
+
 /// Who leads, as this replica sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Leadership {
@@ -109,14 +114,17 @@ impl Observed {
         }
     }
 
-    fn next(&self, identity: &str, now: Instant) -> Move {
+    /// `informed`: whether this replica knows what there is, from having followed or led.
+    fn next(&self, identity: &str, informed: bool, now: Instant) -> Move {
         if self.holder == identity {
-            Move::Renew
-        } else if self.holder.is_empty() || now.saturating_duration_since(self.changed) >= self.duration {
-            Move::Acquire
-        } else {
-            Move::Wait
+            return Move::Renew;
         }
+        let patience = match (self.holder.is_empty(), informed) {
+            (true, true) => Duration::ZERO,
+            (true, false) => HESITATION,
+            (false, _) => self.duration,
+        };
+        if now.saturating_duration_since(self.changed) >= patience { Move::Acquire } else { Move::Wait }
     }
 
     /// The holder's endpoint.
@@ -125,10 +133,12 @@ impl Observed {
     }
 }
 
-/// Competes for the lease until `shutdown`, then releases it if held. `leadership` always says how things stand.
+/// Competes for the lease until `shutdown`, then releases it if held. `leadership` always says how things stand, `informed`
+/// whether this replica knows what there is.
 pub async fn run(
     client: Client,
     settings: Settings,
+    informed: impl Fn() -> bool,
     leadership: watch::Sender<Leadership>,
     shutdown: CancellationToken,
 ) {
@@ -139,7 +149,7 @@ pub async fn run(
     loop {
         // The lease runs from before the request that renewed it, however long that took.
         let began = Instant::now();
-        match timeout(INTERVAL * 2, attempt(&api, &settings, &identity, &mut observed)).await {
+        match timeout(INTERVAL * 2, attempt(&api, &settings, &identity, informed(), &mut observed)).await {
             Ok(Ok(true)) => {
                 renewed = Some(began);
                 if leadership.borrow().epoch().is_none() {
@@ -195,6 +205,7 @@ async fn attempt(
     api: &Api<Lease>,
     settings: &Settings,
     identity: &str,
+    informed: bool,
     observed: &mut Option<Observed>,
 ) -> kube::Result<bool> {
     let now = Instant::now();
@@ -204,7 +215,7 @@ async fn attempt(
         return won(api.create(&PostParams::default(), &lease).await);
     };
     let seen = Observed::read(&lease, observed.as_ref(), now);
-    let next = seen.next(identity, now);
+    let next = seen.next(identity, informed, now);
     *observed = Some(seen);
     if next == Move::Wait {
         return Ok(false);
@@ -272,24 +283,40 @@ mod tests {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let first = Observed::read(&lease(OTHER, 100), None, start);
-        assert_eq!(first.next(ME, start), Move::Wait);
-        assert_eq!(first.next(OTHER, start), Move::Renew, "a restarted container takes up its own lease");
+        assert_eq!(first.next(ME, true, start), Move::Wait);
+        assert_eq!(
+            first.next(OTHER, true, start),
+            Move::Renew,
+            "a restarted container takes up its own lease"
+        );
 
         let renewed = Observed::read(&lease(OTHER, 102), Some(&first), after(14));
-        assert_eq!(renewed.next(ME, after(28)), Move::Wait);
+        assert_eq!(renewed.next(ME, true, after(28)), Move::Wait);
 
         let silent = Observed::read(&lease(OTHER, 102), Some(&renewed), after(29));
-        assert_eq!(silent.next(ME, after(29)), Move::Acquire);
+        assert_eq!(silent.next(ME, true, after(29)), Move::Acquire);
 
         let free = Observed::read(&lease("", 102), Some(&silent), after(30));
-        assert_eq!(free.next(ME, after(30)), Move::Acquire);
+        assert_eq!(free.next(ME, true, after(30)), Move::Acquire);
+    }
+
+    #[test]
+    fn who_knows_nothing_leaves_a_lease_that_was_given_back_to_others_for_a_while() {
+        let start = Instant::now();
+        let free = Observed::read(&lease("", 100), None, start);
+        let later = start + HESITATION;
+        assert_eq!(free.next(ME, false, later - Duration::from_millis(1)), Move::Wait);
+        assert_eq!(free.next(ME, true, start), Move::Acquire);
+        assert_eq!(free.next(ME, false, later), Move::Acquire, "there is nobody else");
+        let silent = Observed::read(&lease(OTHER, 100), None, start);
+        assert_eq!(silent.next(ME, false, start + DURATION), Move::Acquire);
     }
 
     #[test]
     fn a_clock_elsewhere_that_is_years_off_changes_nothing() {
         let now = Instant::now();
         let seen = Observed::read(&lease(OTHER, 0), None, now);
-        assert_eq!(seen.next(ME, now), Move::Wait);
+        assert_eq!(seen.next(ME, true, now), Move::Wait);
     }
 
     #[test]

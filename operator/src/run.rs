@@ -25,7 +25,7 @@ use crate::admin::Readiness;
 use crate::agents::{AgentAccount, AgentsService, Hub, Limits, ScanSettings};
 use crate::args::{Cli, Command, LogFormat, NameArgs, RunArgs};
 use crate::auth::{Authenticator, TokenReviewer};
-use crate::index::SharedIndex;
+use crate::index::{Freshness, SharedIndex};
 use crate::lease::{self, Leadership};
 use crate::metrics::Metrics;
 use crate::replicas::{ReplicasService, Trust};
@@ -271,7 +271,11 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         pod: pod_name.clone(),
         address: std::net::SocketAddr::new(pod_ip, agents_listen.port()).to_string(),
     };
-    tasks.spawn("lease", lease::run(client.clone(), lease_settings, leadership, shutdown.clone()));
+    let informed = {
+        let index = index.clone();
+        move || index.read().freshness() != Freshness::Never
+    };
+    tasks.spawn("lease", lease::run(client.clone(), lease_settings, informed, leadership, shutdown.clone()));
 
     // Agents and followers.
     let settings = watch::Sender::new(ScanSettings { dictionary, ..ScanSettings::default() });
