@@ -182,6 +182,9 @@ impl Flow<'_> {
     fn closure(&mut self, unit: usize, function: usize) -> Value {
         let captured = match &self.function(unit, function).captures {
             Some(names) => names.clone(),
+            // The program's own variables are there as long as it runs; copying them for each function would take more time than
+            // all else in a file of thousands.
+            None if self.frames.len() == 1 && self.language.has_scopes() => Vec::new(),
             // Whatever its maker has.
             None => self.frame().variables.keys().cloned().collect(),
         };
