@@ -19,7 +19,7 @@ pub use workload_report::{WorkloadReport, WorkloadReportSpec, WorkloadReportStat
 
 /// Version of the schemas, raised with every change of them. Every CRD carries it as the annotation
 /// [`SCHEMA_VERSION_ANNOTATION`]: an operator refuses to run against an older one than its own.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// The annotation that carries [`SCHEMA_VERSION`].
 pub const SCHEMA_VERSION_ANNOTATION: &str = "pratique.dev/schema-version";

@@ -394,8 +394,8 @@ pub struct PolicyExplanation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 5), inner(length(max = 512)), extend("x-kubernetes-list-type" = "atomic"))]
     pub reasons: Vec<String>,
-    /// Exceptions that accept findings of the image.
+    /// Exceptions that accept findings of the image: name, last day, reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 10), inner(length(max = 63)), extend("x-kubernetes-list-type" = "atomic"))]
+    #[schemars(length(max = 10), inner(length(max = 512)), extend("x-kubernetes-list-type" = "atomic"))]
     pub exceptions: Vec<String>,
 }

@@ -95,7 +95,7 @@ fn kinds_have_their_names_columns_and_status() {
             let version = &definition.spec.versions[0];
             assert_eq!(names.categories, Some(vec!["pratique".to_owned()]));
             assert!(version.subresources.as_ref().is_some_and(|sub| sub.status.is_some()));
-            assert_eq!(definition.metadata.annotations.as_ref().unwrap()["pratique.dev/schema-version"], "3");
+            assert_eq!(definition.metadata.annotations.as_ref().unwrap()["pratique.dev/schema-version"], "4");
             let columns: Vec<&str> = version
                 .additional_printer_columns
                 .iter()

@@ -5,7 +5,9 @@ use pratique_e2e::cluster::{ForNow, HOST, NAMESPACE};
 use pratique_e2e::images::base;
 use pratique_e2e::reports::report;
 use pratique_e2e::{Cluster, Image, Namespace, Pushed, eventually, pod, stock};
-use pratique_testkit::{CVSS_CRITICAL, CVSS_LOW, LayerBuilder, Spoil, WebServer, osv_archive, osv_record};
+use pratique_testkit::{
+    Asked, CVSS_CRITICAL, CVSS_LOW, LayerBuilder, Spoil, WebServer, osv_archive, osv_record,
+};
 use serde_json::{Value, json};
 
 /// A server of advisories that the operator asks every ten seconds, until this is dropped.
@@ -164,13 +166,11 @@ fn new_advisories_are_in_force_without_reading_a_layer_and_a_cut_download_leaves
         "it says the same: {now}"
     );
 
-    let running_it = || -> f64 {
-        let metric = "pratique_workloads_with_fixable_criticals";
-        cluster.pods("operator").iter().map(|pod| cluster.metric(pod, metric)).sum()
-    };
-    eventually(60, "the workload is counted", || match running_it() {
-        1.0 => Ok(()),
-        other => Err(format!("{other} are")),
+    eventually(60, "the workload is counted", || {
+        match operators(&cluster, "pratique_workloads_with_fixable_criticals") {
+            1.0 => Ok(()),
+            other => Err(format!("{other} are")),
+        }
     });
 
     // Every replica decides by what the leader matched.
@@ -198,9 +198,7 @@ fn new_advisories_are_in_force_without_reading_a_layer_and_a_cut_download_leaves
         false => Spoil::Nothing,
     });
     advisories.server.put("/Debian/all.zip", next);
-    let failing = || -> f64 {
-        cluster.pods("operator").iter().map(|pod| cluster.metric(pod, "pratique_advisories_failing")).sum()
-    };
+    let failing = || operators(&cluster, "pratique_advisories_failing");
     eventually(120, "the operator says that it fails", || {
         if failing() == 1.0 { Ok(()) } else { Err("it does not".to_owned()) }
     });
@@ -212,6 +210,119 @@ fn new_advisories_are_in_force_without_reading_a_layer_and_a_cut_download_leaves
         if failing() == 0.0 { Ok(()) } else { Err("it still fails".to_owned()) }
     });
 
+    assert_eq!(layers_read(&cluster), read, "no layer was read again");
+}
+
+/// What the operators count under `metric`, all replicas together.
+fn operators(cluster: &Cluster, metric: &str) -> f64 {
+    cluster.pods("operator").iter().map(|pod| cluster.metric(pod, metric)).sum()
+}
+
+fn refreshes(cluster: &Cluster) -> f64 {
+    operators(cluster, "pratique_advisories_refreshes_total")
+}
+
+/// Where the content begins that is asked for.
+fn first_byte(asked: &Asked) -> usize {
+    let range = asked.headers.get("range").and_then(|range| range.strip_prefix("bytes="));
+    range.and_then(|range| range.trim_end_matches('-').parse().ok()).unwrap_or(0)
+}
+
+/// Kills the processes of the only operator; its pod and the pod's volumes stay. Waits until it serves again.
+fn crash_operator(cluster: &Cluster) {
+    let pods = cluster.pods("operator");
+    let [pod] = pods.as_slice() else { panic!("one operator is wanted: {pods:?}") };
+    let restarts = || -> Result<(u64, Value), String> {
+        let pod = cluster.get_json(&["pod", pod, "-n", NAMESPACE])?;
+        let count = pod.pointer("/status/containerStatuses/0/restartCount").and_then(Value::as_u64);
+        Ok((count.ok_or_else(|| pod["status"].to_string())?, pod["spec"]["nodeName"].clone()))
+    };
+    let (before, node) = eventually(30, "the operator's pod is known", restarts);
+    let script = r#"for p in /proc/[0-9]*; do [ "$(tr '\0' ' ' <$p/cmdline 2>/dev/null | cut -d' ' -f1)" = /pratique-operator ] && kill -9 ${p#/proc/}; done; true"#;
+    cluster.ctl(&["node-exec", node.as_str().expect("a node"), "--", "sh", "-c", script]);
+    eventually(60, "the operator starts again", || match restarts()? {
+        (count, _) if count > before => Ok(()),
+        (count, _) => Err(format!("{count} restarts")),
+    });
+    cluster.settle();
+}
+
+#[test]
+fn an_operator_that_starts_with_old_advisories_keeps_them_whatever_breaks_until_new_ones_come() {
+    let Some(cluster) = Cluster::own("an_operator_that_starts_with_old_advisories_keeps_them") else {
+        return;
+    };
+    let old = osv_record("DSA-0005-1", "CVE-2026-0005", "Debian:12", "dash", Some("2"), CVSS_CRITICAL);
+    let advisories = Advisories::serve(&cluster, std::slice::from_ref(&old));
+    // With one replica it is certain who has fetched them.
+    let _one = cluster.upgrade_for_now("operator.replicas=1");
+    let guarded = Namespace::new(&cluster, "old-advisories");
+    let _policy = guarded.policy(
+        "flaws",
+        json!({
+            "enforcement": "Enforce",
+            "deny": [{"name": "critical", "vulnerability": {"minSeverity": "Critical"}}],
+        }),
+    );
+    let known = image(&cluster, "old/known:1", "dash", "1");
+    let node = &cluster.nodes()[..1];
+    stock(&guarded, node, &[&known.reference]);
+    matched(&cluster, &known, "the old flaw", |status| status["summary"]["critical"] == 1);
+
+    advisories.server.spoil(|_| Spoil::Status(503, vec![]));
+    crash_operator(&cluster);
+    let refused = || {
+        let mut object = pod("asked", &known.reference);
+        object["spec"]["nodeName"] = json!(node[0]);
+        eventually(60, "the old advisories are in force", || {
+            guarded.dry_run(&object).err().ok_or("it was let in".to_owned())
+        })
+    };
+    assert!(refused().contains("CVE-2026-0005"));
+    let words = ["503", "the old ones serve on"];
+    wait_for_event(&cluster, NAMESPACE, "pratique-operator", "AdvisoriesNotRefreshed", &words);
+    // What comes while they cannot be renewed is matched with them too.
+    let arrived = image(&cluster, "old/arrived:1", "dash", "1.5");
+    stock(&guarded, node, &[&arrived.reference]);
+    matched(&cluster, &arrived, "the old flaw", |status| status["summary"]["critical"] == 1);
+    let other = image(&cluster, "old/other:1", "zlib", "1");
+    stock(&guarded, node, &[&other.reference]);
+    matched(&cluster, &other, "no flaw is known", |status| status["findings"].is_null());
+    let read = layers_read(&cluster);
+
+    let mut new = osv_record("DSA-0006-1", "CVE-2026-0006", "Debian:12", "zlib", Some("2"), CVSS_LOW);
+    new["modified"] = json!("2026-02-02T00:00:00Z");
+    let fresh = osv_archive(&[old, new]);
+    advisories.server.put("/Debian/all.zip", fresh.clone());
+    let wrong = vec![("x-goog-hash".to_owned(), "md5=AAAAAAAAAAAAAAAAAAAAAA==".to_owned())];
+    let later = vec![("retry-after".to_owned(), "3600".to_owned())];
+    let faults = (0..10)
+        .map(|tenth| Spoil::Cut(fresh.len() * tenth / 10))
+        .chain([Spoil::Headers(wrong), Spoil::Status(429, later)]);
+    for fault in faults {
+        let spoil = fault.clone();
+        advisories.server.spoil(move |asked| match (asked.path.ends_with("all.zip"), &spoil) {
+            (false, _) => Spoil::Nothing,
+            // What is there by now is not sent again: the download ends where the fault says, however often it is taken up.
+            (true, Spoil::Cut(end)) => Spoil::Cut(end.saturating_sub(first_byte(asked))),
+            (true, spoil) => spoil.clone(),
+        });
+        advisories.server.asked();
+        let before = refreshes(&cluster);
+        let mut met = false;
+        eventually(60, &format!("{fault:?} is met"), || {
+            met |= advisories.server.asked().iter().any(|asked| asked.path.ends_with("all.zip"));
+            let more = refreshes(&cluster) - before;
+            if met && more > 0.0 { Ok(()) } else { Err(format!("met: {met}, {more} refreshes")) }
+        });
+        assert_eq!(operators(&cluster, "pratique_advisories_failing"), 1.0, "{fault:?} is told");
+        refused();
+        let still = report(&cluster, other.built.config.as_str());
+        assert!(still["status"]["findings"].is_null(), "{fault:?}: {still}");
+    }
+    advisories.server.spoil(|_| Spoil::Nothing);
+    matched(&cluster, &other, "the new flaw", |status| status["summary"]["low"] == 1);
+    refused();
     assert_eq!(layers_read(&cluster), read, "no layer was read again");
 }
 
@@ -294,6 +405,36 @@ fn each_field_of_a_rule_decides_and_a_vex_document_suppresses_visibly_without_a_
             "{refusal}"
         );
     }
+
+    let excepted = |flaw: &str| {
+        guarded.policy(
+            "excepted",
+            json!({
+                "enforcement": "Enforce",
+                "deny": [rule("critical", json!({"minSeverity": "Critical"}))],
+                "exceptions": [{
+                    "name": "accepted", "findings": {"vulnerabilities": [flaw]}, "expires": "2999-01-01T00:00:00Z",
+                    "reason": "the shell reads nothing from outside",
+                }],
+            }),
+        )
+    };
+    let another = excepted("CVE-2026-9999");
+    guarded.dry_run(&asked).expect_err("the exception is about another flaw");
+    drop(another);
+    let accepted = excepted("CVE-2026-0003");
+    guarded.dry_run(&asked).expect("the flaw is accepted");
+    let listed = eventually(60, "the report says that it is accepted", || {
+        let found = report(&cluster, vulnerable.built.config.as_str());
+        let policies = found["status"]["policies"].to_string();
+        let said = "accepted, until 2999-01-01: the shell reads nothing from outside";
+        if policies.contains(said) { Ok(found) } else { Err(policies) }
+    });
+    assert_eq!(
+        listed["status"]["summary"]["critical"], 1,
+        "an exception of one policy hides nothing: {listed}"
+    );
+    drop(accepted);
 
     let _critical = policy("critical", json!([rule("critical", json!({"minSeverity": "Critical"}))]));
     guarded.dry_run(&asked).expect_err("nobody says yet that it does not matter");

@@ -152,6 +152,7 @@ fn clamp_policy(policy: &mut PolicyExplanation) {
     truncate(&mut policy.reasons, 5);
     truncate(&mut policy.exceptions, 10);
     cut_all(&mut policy.reasons, 512);
+    cut_all(&mut policy.exceptions, 512);
 }
 
 /// Shortens a list and says by how many.

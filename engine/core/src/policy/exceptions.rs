@@ -12,6 +12,7 @@ use crate::reference::{PatternSet, Reference};
 pub(super) struct CompiledException {
     pub(super) name: String,
     pub(super) expires: Timestamp,
+    pub(super) reason: String,
     findings: CompiledSelector,
     images: PatternSet,
     namespaces: Vec<String>,
@@ -23,6 +24,7 @@ impl CompiledException {
         Ok(Self {
             name: exception.name.clone(),
             expires: exception.expires,
+            reason: exception.reason.clone(),
             findings: CompiledSelector::new(&exception.findings, &field("findings"))?,
             images: PatternSet::new(&exception.images)
                 .map_err(|error| InvalidPolicy::new(field("images"), error))?,

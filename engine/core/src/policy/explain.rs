@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::exceptions::CompiledException;
 use super::judge::{Hold, Question};
 use super::{ContainerKind, Detail, Effect, Policy, RunAs, Scanned};
 use crate::reference::Reference;
@@ -16,7 +17,7 @@ pub struct Explanation {
     pub effect: Option<Effect>,
     /// Why, worst first, each a sentence with the rule's name.
     pub reasons: Vec<String>,
-    /// Names of exceptions that accept findings of it.
+    /// Exceptions that accept findings of it, each a sentence: its name, the day on which it ends, why.
     pub exceptions: Vec<String>,
 }
 
@@ -62,8 +63,15 @@ fn explain_reference(
         })
         .collect();
     held.sort_by_key(|(effect, _)| std::cmp::Reverse(*effect));
-    let mut exceptions: Vec<String> = accepted.iter().map(|accepted| accepted.exception.to_owned()).collect();
-    exceptions.dedup();
+    let exceptions = policy
+        .exceptions
+        .iter()
+        .filter(|exception| accepted.iter().any(|accepted| accepted.exception == exception.name))
+        .map(|exception| {
+            let CompiledException { name, expires, reason, .. } = exception;
+            format!("{name}, until {}: {reason}", expires.strftime("%F"))
+        })
+        .collect();
     Explanation {
         policy: policy.name.clone(),
         effect: held.first().map(|(effect, _)| *effect),
