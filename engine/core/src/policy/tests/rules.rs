@@ -234,6 +234,7 @@ fn any() -> VulnerabilityRule {
 #[case::one_is_enough(VulnerabilityRule { min_count: Some(1), ..any() }, true)]
 #[case::two_are_not(VulnerabilityRule { min_count: Some(2), ..any() }, false)]
 #[case::id(VulnerabilityRule { ids: strings(&["CVE-2026-1"]), ..any() }, true)]
+#[case::lower_case(VulnerabilityRule { ids: strings(&["cve-2026-1"]), ..any() }, true)]
 #[case::alias(VulnerabilityRule { ids: strings(&["CVE-1", "GHSA-1"]), ..any() }, true)]
 #[case::another_id(VulnerabilityRule { ids: strings(&["CVE-2026-11", "GHSA"]), ..any() }, false)]
 #[case::package(VulnerabilityRule { packages: strings(&["dash"]), ..any() }, true)]
