@@ -142,7 +142,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "secret",
-        version: 3,
+        version: 4,
         category: Category::Secret,
         rules: &[
             "cloud-key",

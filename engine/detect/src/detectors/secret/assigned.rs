@@ -14,18 +14,24 @@ const OF: Shape = Shape {
     what: "value of a name that is a secret's",
     rule: RULE,
     severity: Severity::Low,
-    reach: 200,
+    reach: 300,
     check: looks_random,
     ..CLOUD
 };
 
-/// What follows the name's main word: the rest of the name, then the value, in quotes or alone on its line.
+/// What follows the name's main word: the rest of the name, then the value. It stands in quotes (whose text may stand in
+/// quotes itself), alone on its line or up to the quotes around both; or name and value are two arguments of a call, or
+/// an attribute and its element's text.
 macro_rules! value {
     ($before:literal) => {
         concat!(
             $before,
-            "(?:[_-]?(?i:key|value|key_base))?[0-9_-]{0,3}[\"']?\\s{0,4}(?:=>|:=|[:=])\\s{0,4}",
-            "(?:[\"']([!#-&(-~]{10,100})[\"']|([0-9A-Za-z+/=_.!@#%^&*~-]{10,100})(?:[\\s\\x00]|\\z))"
+            "(?:[_-]?(?i:key|value|key_base))?[0-9_-]{0,3}(?:",
+            "\\\\?[\"']?\\s{0,4}(?:=>|:=|[:=])\\s{0,4}(?:",
+            "\\\\?[\"']([!#-&(-~]{10,200}?)\\\\?[\"']|",
+            "([0-9A-Za-z+/=_.!@#%^&*~-]{10,200})(?:[\\s\\x00\"'\\\\]|\\z))|",
+            "[\"']\\s{0,4},\\s{0,4}[\"']([!#-&(-~]{10,200})[\"']|",
+            "[\"']>([!#-;=?-~]{10,200})</)"
         )
     };
 }
@@ -53,6 +59,7 @@ pub(super) const ASSIGNED: Shape = Shape {
         "ApiKey",
         "APIKEY",
         "api-key",
+        "Api-Key",
         "access_key",
         "ACCESS_KEY",
         "accessKey",
@@ -124,6 +131,10 @@ const PLACEHOLDERS: &[&str] = &[
     "config",
 ];
 
+/// How hashes of passwords name their functions; in lower case.
+const HASHES: &[&str] =
+    &["pbkdf2", "scrypt", "argon2", "sha256$", "sha512$", "sha1$", "scram-", "{ssha", "{sha"];
+
 /// How templates, references and commands begin, and code goes on.
 const REFERENCES: &[&str] = &[
     "${", "$(", "{{", "#{", "%(", "<", ">", "://", "()", "[", "]", "{%", "@{", "%{", "&&", "||", "::", "->",
@@ -135,6 +146,7 @@ pub(super) fn looks_random(value: &[u8]) -> bool {
     let first = value.first().copied().unwrap_or_default();
     if matches!(first, b'$' | b'{' | b'@' | b'/' | b'.' | b'%' | b'&' | b'*' | b'-' | b'#')
         || PLACEHOLDERS.iter().any(|word| lower.contains(word))
+        || HASHES.iter().any(|function| lower.contains(function))
         || REFERENCES.iter().any(|sign| lower.contains(sign))
         || is_uuid(value)
     {
@@ -145,8 +157,9 @@ pub(super) fn looks_random(value: &[u8]) -> bool {
     if !has(u8::is_ascii_digit) || !has(u8::is_ascii_alphabetic) {
         return false;
     }
-    let changes = changes(value);
-    let enough = if is_mixed_case { changes * 3 >= value.len() } else { changes * 4 >= value.len() };
+    let (changes, letters) = changes(value);
+    // Long names of things have few changes for their length; of short ones some have as many as chance makes.
+    let enough = changes * if is_mixed_case && letters < 28 { 3 } else { 4 } >= letters;
     let least = if value.len() < 20 { 3.0 } else { 3.25 };
     enough && entropy(value) >= least
 }
@@ -158,11 +171,11 @@ fn is_uuid(value: &[u8]) -> bool {
 }
 
 /// How often letters and digits follow each other, or a capital a small letter; words begin with capitals, and signs
-/// stand between them, so neither counts.
-fn changes(value: &[u8]) -> usize {
+/// stand between them, so neither counts. And how many letters and digits there are.
+fn changes(value: &[u8]) -> (usize, usize) {
     let letters: Vec<u8> = value.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
     let is_change = |one: u8, next: u8| {
         one.is_ascii_digit() != next.is_ascii_digit() || one.is_ascii_lowercase() && next.is_ascii_uppercase()
     };
-    letters.windows(2).filter(|two| is_change(two[0], two[1])).count()
+    (letters.windows(2).filter(|two| is_change(two[0], two[1])).count(), letters.len())
 }

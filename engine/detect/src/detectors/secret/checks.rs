@@ -66,6 +66,12 @@ pub(super) fn is_jwt(token: &[u8]) -> bool {
     header.is_some_and(|header| header.contains_key("alg")) && claims.is_some()
 }
 
+/// A bot's token of Discord: its first segment is the bot's number.
+pub(super) fn is_discord_token(token: &[u8]) -> bool {
+    let number = token.split(|byte| *byte == b'.').next().and_then(|part| base64(part.iter().copied()));
+    varied(token) && number.is_some_and(|number| number.iter().all(u8::is_ascii_digit))
+}
+
 /// Whether a PEM private key (RFC 7468; OpenSSH's PROTOCOL.key) needs a passphrase; none if its body is no key.
 pub(super) fn needs_passphrase(pem: &[u8]) -> Option<bool> {
     let text = std::str::from_utf8(pem).ok()?.replace("\\n", "\n").replace("\\r", "");

@@ -17,6 +17,7 @@ mod custom;
 mod encoded;
 mod finder;
 mod judge;
+mod named;
 mod notes;
 mod shapes;
 

@@ -4,8 +4,12 @@ use pratique_core::Severity;
 
 use super::assigned::{ASSIGNED, ASSIGNED_CAMEL};
 use super::checks::{
-    ends_in_crc32, is_bech32, is_common_password, is_encoded_key, is_jwt, is_login, is_open_key,
+    ends_in_crc32, is_bech32, is_common_password, is_discord_token, is_jwt, is_login, is_open_key,
     is_own_password, is_protected_key, varied,
+};
+use super::named::{
+    AZURE_DEVOPS, CONNECTION, KUBECONFIG_KEY, KUBECONFIG_TOKEN, NETRC, NPM_LOGIN, NPM_TOKEN, PGPASS,
+    WIREGUARD, XML_PASSWORD,
 };
 
 /// A kind of secret.
@@ -45,16 +49,16 @@ pub(super) const CLOUD: Shape = Shape {
 };
 
 /// What gives access to code, packages and images.
-const CODE: Shape = Shape { rule: "code-token", ..CLOUD };
+pub(super) const CODE: Shape = Shape { rule: "code-token", ..CLOUD };
 
 /// What gives access to a service.
 const SERVICE: Shape = Shape { rule: "service-token", ..CLOUD };
 
 /// What a machine or a person proves with who it is.
-const KEY: Shape = Shape { rule: "private-key", ..CLOUD };
+pub(super) const KEY: Shape = Shape { rule: "private-key", ..CLOUD };
 
 /// A name's password, where a program keeps it.
-const LOGIN: Shape = Shape { rule: "stored-login", ..CLOUD };
+pub(super) const LOGIN: Shape = Shape { rule: "stored-login", ..CLOUD };
 
 const fn shape(
     of: Shape,
@@ -93,6 +97,7 @@ pub(super) const SHAPES: &[Shape] = &[
             "gh[pousr]_[0-9A-Za-z]{36}",
         )
     },
+    shape(CODE, "github-refresh-token", "GitHub refresh token", &["ghr_"], "ghr_[0-9A-Za-z]{76}"),
     shape(
         CODE,
         "github-fine-grained",
@@ -105,7 +110,7 @@ pub(super) const SHAPES: &[Shape] = &[
         "gitlab-token",
         "GitLab token",
         &["glpat-", "gldt-", "glrt-", "glft-", "glsoat-", "glffct-"],
-        "gl(?:pat|dt|rt|ft|soat|ffct)-(?:[0-9A-Za-z_-]{27,300}\\.[0-9a-z]{9}|[0-9A-Za-z_-]{20})",
+        "gl(?:pat|dt|rt|ft|soat|ffct)-(?:[0-9A-Za-z_-]{27,300}(?:\\.[0-9a-z]{2})?\\.[0-9a-z]{9}|[0-9A-Za-z_-]{20})",
     ),
     shape(CODE, "gitlab-trigger", "GitLab trigger token", &["glptt-"], "glptt-[0-9a-f]{40}"),
     shape(CODE, "gitlab-agent", "GitLab agent token", &["glagent-"], "glagent-[0-9A-Za-z_-]{50}"),
@@ -136,7 +141,14 @@ pub(super) const SHAPES: &[Shape] = &[
         "dckr_(?:pat_[0-9A-Za-z_-]{27}|oat_[0-9A-Za-z_-]{32})",
     ),
     shape(CODE, "bitbucket-password", "Bitbucket app password", &["ATBB"], "ATBB[0-9A-Za-z]{32}"),
-    shape(CODE, "atlassian-token", "Atlassian token", &["ATATT3", "ATCTT3"], "AT[AC]TT3[0-9A-Za-z_=-]{186}"),
+    // "We use a varied API token length": eight digits of a checksum end them.
+    shape(
+        CODE,
+        "atlassian-token",
+        "Atlassian token",
+        &["ATATT3", "ATCTT3"],
+        "AT[AC]TT3[0-9A-Za-z_-]{50,300}=[0-9A-F]{8}",
+    ),
     shape(CODE, "crates-io-token", "crates.io token", &["cio"], "cio[0-9A-Za-z]{32}"),
     shape(CODE, "nuget-key", "NuGet key", &["oy2"], "oy2[0-9a-z]{43}"),
     shape(CODE, "clojars-token", "Clojars token", &["CLOJARS_"], "CLOJARS_[0-9a-z]{60}"),
@@ -218,7 +230,7 @@ pub(super) const SHAPES: &[Shape] = &[
             "azure-shared-access",
             "Azure shared access signature",
             &["sv=20"],
-            "sv=20[0-9]{2}-[0-9]{2}-[0-9]{2}&[0-9A-Za-z=&%:._-]{10,300}?sig=([0-9A-Za-z%+/]{43,110}(?:=|%3[Dd]))",
+            "sv=20[0-9]{2}-[0-9]{2}-[0-9]{2}&[0-9A-Za-z=&;%:._-]{10,300}?sig=([0-9A-Za-z%+/]{43,110}(?:=|%3[Dd]))",
         )
     },
     Shape {
@@ -265,7 +277,7 @@ pub(super) const SHAPES: &[Shape] = &[
     shape(CLOUD, "pulumi-token", "Pulumi token", &["pul-"], "pul-[0-9a-f]{40}"),
     shape(CLOUD, "infracost-key", "Infracost key", &["ico-"], "ico-[0-9A-Za-z]{32}"),
     shape(CLOUD, "scalingo-token", "Scalingo token", &["tk-us-"], "tk-us-[0-9A-Za-z_-]{48}"),
-    shape(CLOUD, "prefect-token", "Prefect token", &["pnu_"], "pnu_[0-9a-z]{36}"),
+    shape(CLOUD, "prefect-token", "Prefect token", &["pnu_"], "pnu_[0-9A-Za-z]{36}"),
     shape(CLOUD, "supabase-token", "Supabase token", &["sbp_"], "sbp_[0-9a-f]{40}"),
     shape(
         CLOUD,
@@ -296,15 +308,15 @@ pub(super) const SHAPES: &[Shape] = &[
         "vault-token",
         "Vault token",
         &["hvs.", "hvb."],
-        "hv(?:s\\.[0-9A-Za-z_-]{90,120}|b\\.[0-9A-Za-z_-]{138,300})",
+        "hv(?:s\\.(?:[0-9A-Za-z_-]{90,120}|[0-9A-Za-z]{24})|b\\.[0-9A-Za-z_-]{138,300})",
     ),
     // Services.
     shape(
         SERVICE,
         "slack-token",
         "Slack token",
-        &["xoxb-", "xoxp-", "xapp-1-"],
-        "(?:xox[bp]-[0-9]{9,14}-[0-9]{9,14}|xapp-1-[0-9A-Z]{9,14}-[0-9]{9,14})-[0-9A-Za-z-]{20,80}",
+        &["xoxb-", "xoxp-", "xapp-1-", "xoxe-", "xoxe."],
+        "(?:(?:xox[bp]-[0-9]{9,14}-[0-9]{9,14}|xapp-1-[0-9A-Z]{9,14}-[0-9]{9,14})-[0-9A-Za-z-]{20,80}|xoxe(?:\\.xox[bp])?-[0-9]-[0-9A-Za-z]{140,180})",
     ),
     shape(
         SERVICE,
@@ -327,7 +339,13 @@ pub(super) const SHAPES: &[Shape] = &[
         &["sk-"],
         "sk-(?:(?:proj|svcacct|admin)-)?[0-9A-Za-z_-]{20,80}T3BlbkFJ[0-9A-Za-z_-]{20,80}",
     ),
-    shape(SERVICE, "anthropic-key", "Anthropic key", &["sk-ant-api03-"], "sk-ant-api03-[0-9A-Za-z_-]{93}AA"),
+    shape(
+        SERVICE,
+        "anthropic-key",
+        "Anthropic key",
+        &["sk-ant-api03-", "sk-ant-admin01-"],
+        "sk-ant-(?:api03|admin01)-[0-9A-Za-z_-]{93}AA",
+    ),
     shape(SERVICE, "hugging-face-token", "Hugging Face token", &["hf_"], "hf_[A-Za-z]{34}"),
     shape(SERVICE, "sendgrid-key", "SendGrid key", &["SG."], "SG\\.[0-9A-Za-z_-]{22}\\.[0-9A-Za-z_-]{43}"),
     shape(SERVICE, "grafana-token", "Grafana token", &["glsa_"], "glsa_[0-9A-Za-z]{32}_[0-9a-f]{8}"),
@@ -354,8 +372,41 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     shape(SERVICE, "brevo-key", "Brevo key", &["xkeysib-"], "xkeysib-[0-9a-f]{64}-[0-9A-Za-z]{16}"),
     shape(SERVICE, "new-relic-key", "New Relic key", &["NRAK-"], "NRAK-[0-9A-Z]{27}"),
+    shape(SERVICE, "new-relic-license", "New Relic license key", &["NRAL"], "[0-9a-z]{6}[0-9A-Fa-f]{30}NRAL")
+        .after(36),
+    shape(SERVICE, "mailgun-key", "Mailgun key", &["key-"], "key-[0-9a-f]{32}"),
+    Shape {
+        check: is_discord_token,
+        reach: 100,
+        ..shape(
+            SERVICE,
+            "discord-token",
+            "Discord bot token",
+            &["MD", "MT", "Mj", "Mz", "ND", "NT", "Nj", "Nz", "OD", "OT"],
+            "[M-O][DTjz][0-9A-Za-z]{20,24}\\.[0-9A-Za-z_-]{6}\\.[0-9A-Za-z_-]{27,38}",
+        )
+    },
     shape(SERVICE, "linear-key", "Linear key", &["lin_api_"], "lin_api_[0-9A-Za-z]{40}"),
-    shape(SERVICE, "notion-token", "Notion token", &["ntn_"], "ntn_[0-9]{11}[0-9A-Za-z]{35}"),
+    shape(
+        SERVICE,
+        "notion-token",
+        "Notion token",
+        &["ntn_", "secret_"],
+        "(?:ntn_[0-9]{11}[0-9A-Za-z]{35}|secret_[0-9A-Za-z]{43})",
+    ),
+    // It begins as many words do: less of each is tried.
+    Shape {
+        reach: 100,
+        ..shape(SERVICE, "airtable-token", "Airtable token", &["pat"], "pat[0-9A-Za-z]{14}\\.[0-9a-f]{64}")
+    },
+    shape(
+        SERVICE,
+        "mailchimp-key",
+        "Mailchimp key",
+        &["-us1", "-us2", "-us3", "-us4", "-us5", "-us6", "-us7", "-us8", "-us9"],
+        "[0-9a-f]{32}-us[0-9]{1,2}",
+    )
+    .after(32),
     shape(SERVICE, "postman-key", "Postman key", &["PMAK-"], "PMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
     shape(SERVICE, "easypost-key", "EasyPost key", &["EZAK", "EZTK"], "EZ[AT]K[0-9A-Za-z]{54}"),
     shape(
@@ -487,55 +538,16 @@ pub(super) const SHAPES: &[Shape] = &[
             "\"auth\"\\s{0,4}:\\s{0,4}\"([0-9A-Za-z+/]{8,1800}={0,2})\"",
         )
     },
-    shape(
-        LOGIN,
-        "npm-login",
-        "login of an npm registry",
-        &["_authToken"],
-        "_authToken\\s{0,4}=\\s{0,4}\"?([^\\s\"'$<>{}\\x00-\\x20]{24,300})",
-    ),
-    Shape {
-        check: is_own_password,
-        ..shape(
-            LOGIN,
-            "netrc",
-            "password of a .netrc",
-            &["machine "],
-            "machine\\s{1,4}[0-9A-Za-z_.-]{1,120}\\s{1,20}login\\s{1,4}\\S{1,100}\\s{1,20}password\\s{1,4}([^\\s$<>{}\\x00-\\x20]{6,100})",
-        )
-    },
-    Shape {
-        check: is_own_password,
-        ..shape(
-            LOGIN,
-            "pgpass",
-            "password of a .pgpass",
-            &[":5432:"],
-            ":5432:[0-9A-Za-z_*.-]{1,64}:[0-9A-Za-z_*.-]{1,64}:([^\\s:$<>{}\\x00-\\x20]{6,100})",
-        )
-    },
-    Shape {
-        check: is_own_password,
-        severity: Severity::Medium,
-        ..shape(
-            LOGIN,
-            "xml-password",
-            "password in XML, as in Maven's settings",
-            &["<password>"],
-            "<password>([^\\s<>${}%&\\x00-\\x20]{6,100})</password>",
-        )
-    },
-    Shape {
-        check: is_encoded_key,
-        reach: 12 << 10,
-        ..shape(
-            LOGIN,
-            "kubeconfig-key",
-            "private key of a kubeconfig",
-            &["client-key-data"],
-            "client-key-data\"?:\\s{0,4}\"?([0-9A-Za-z+/]{100,9000}={0,2})",
-        )
-    },
+    NPM_TOKEN,
+    NPM_LOGIN,
+    NETRC,
+    PGPASS,
+    XML_PASSWORD,
+    KUBECONFIG_TOKEN,
+    KUBECONFIG_KEY,
+    CONNECTION,
+    AZURE_DEVOPS,
+    WIREGUARD,
     Shape { reach: 8 << 10, check: is_open_key, ..shape(KEY, "private-key", "private key", BEGIN, PEM) },
     Shape {
         reach: 8 << 10,
