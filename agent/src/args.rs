@@ -1,4 +1,4 @@
-//! Flags of both processes. Each has an environment variable of the same meaning.
+//! Flags of broker and scanner, which are one program. Each has an environment variable of the same meaning.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -35,17 +35,22 @@ pub struct Common {
 /// `pratique-agent`: finds the node's images, has them scanned and tells the operator.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "pratique-agent", version, about)]
-pub struct Broker {
+pub struct Agent {
     /// What to do.
     #[command(subcommand)]
-    pub command: BrokerCommand,
+    pub command: AgentCommand,
 }
 
-/// Commands of the broker's binary.
+/// Which part of the agent this process is.
 #[derive(Debug, Clone, Subcommand)]
-pub enum BrokerCommand {
-    /// Runs the agent.
+pub enum AgentCommand {
+    /// Runs the broker: finds the node's images, has them scanned and tells the operator.
     Run(BrokerArgs),
+    /// Runs the scanner: reads what the broker hands it, and nothing else.
+    Scanner(ScannerArgs),
+    /// Internal: one scan, over inherited descriptors; started by the scanner itself.
+    #[command(hide = true)]
+    Child,
     /// Prints, item by item, what broker and scanner can and cannot do on this node and why.
     Check(BrokerArgs),
 }
@@ -90,13 +95,9 @@ impl BrokerArgs {
     }
 }
 
-/// `pratique-scanner`: reads what the broker hands it, and nothing else.
-#[derive(Debug, Clone, Parser)]
-#[command(name = "pratique-scanner", version, about)]
+/// Flags of the scanner.
+#[derive(Debug, Clone, Args)]
 pub struct ScannerArgs {
-    /// Internal: without a command the scanner serves its broker.
-    #[command(subcommand)]
-    pub command: Option<ScannerCommand>,
     /// Flags of broker and scanner.
     #[command(flatten)]
     pub common: Common,
@@ -114,14 +115,6 @@ pub struct ScannerArgs {
     pub scan_time: Duration,
 }
 
-/// Commands of the scanner's binary.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
-pub enum ScannerCommand {
-    /// Internal: one scan, over inherited descriptors; started by the scanner itself.
-    #[command(hide = true)]
-    Child,
-}
-
 fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .map(Duration::from_secs)
@@ -137,18 +130,17 @@ mod tests {
 
     #[test]
     fn flags_are_consistent() {
-        Broker::command().debug_assert();
-        ScannerArgs::command().debug_assert();
+        Agent::command().debug_assert();
     }
 
     #[test]
     fn the_certificate_names_the_service() {
-        let BrokerCommand::Run(args) =
-            Broker::parse_from(["pratique-agent", "run", "--operator", "agents.x.svc:1"]).command
+        let AgentCommand::Run(args) =
+            Agent::parse_from(["pratique-agent", "run", "--operator", "agents.x.svc:1"]).command
         else {
             panic!("run is run");
         };
         assert_eq!(args.operator_name(), "agents.x.svc");
-        assert!(Broker::try_parse_from(["pratique-agent", "run", "--resync", "0"]).is_err());
+        assert!(Agent::try_parse_from(["pratique-agent", "run", "--resync", "0"]).is_err());
     }
 }

@@ -32,18 +32,20 @@ fn check_lacks(cluster: &Cluster, wanted: &[&str]) {
     });
 }
 
-/// A field of the status of the node's process with this command line, read on the node itself.
-fn status(cluster: &Cluster, program: &str, field: &str) -> String {
+/// A field of the status of the node's process whose command line starts so, read on the node itself.
+fn status(cluster: &Cluster, start: &str, field: &str) -> String {
     let node = &cluster.nodes()[0];
-    let script = r#"for p in /proc/[0-9]*; do [ "$(tr '\0' ' ' <$p/cmdline 2>/dev/null | cut -d' ' -f1)" = "$1" ] && grep "^$2:" $p/status && exit; done; exit 1"#;
-    let line = cluster.ctl(&["node-exec", node, "--", "sh", "-c", script, "sh", program, field]);
+    let script = r#"for p in /proc/[0-9]*; do [ "$(tr '\0' ' ' <$p/cmdline 2>/dev/null | cut -d' ' -f1,2)" = "$1" ] && grep "^$2:" $p/status && exit; done; exit 1"#;
+    let line = cluster.ctl(&["node-exec", node, "--", "sh", "-c", script, "sh", start, field]);
     line.split_whitespace().nth(1).unwrap_or_default().to_owned()
 }
 
 #[test]
 fn each_container_has_its_one_capability_and_no_other() {
     let Some(cluster) = Cluster::own("each_container_has_its_one_capability") else { return };
-    for (program, wanted) in [("/pratique-scanner", DAC_READ_SEARCH), ("/pratique-agent", SYS_PTRACE)] {
+    for (program, wanted) in
+        [("/pratique-agent scanner", DAC_READ_SEARCH), ("/pratique-agent run", SYS_PTRACE)]
+    {
         for field in ["CapEff", "CapPrm", "CapBnd"] {
             let text = status(&cluster, program, field);
             assert_eq!(u64::from_str_radix(&text, 16), Ok(wanted), "{program} {field} is {text}");

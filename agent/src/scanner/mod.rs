@@ -29,7 +29,7 @@ use scan::Workshop;
 /// # Errors
 /// The socket cannot be bound or listened on.
 pub fn run(args: ScannerArgs) -> anyhow::Result<()> {
-    let ScannerArgs { command: _, common, cache, cache_size, child_memory, scan_time } = args;
+    let ScannerArgs { common, cache, cache_size, child_memory, scan_time } = args;
     let socket = common.scanner_socket;
     let listener = listen::bind(&socket).with_context(|| {
         format!("the socket {} cannot be bound; is its folder mounted?", socket.display())

@@ -16,7 +16,7 @@ use crate::channel;
 /// How children are started.
 #[derive(Debug, Clone)]
 pub(super) struct Program {
-    /// The executable; `pratique-scanner` itself.
+    /// The executable; `pratique-agent` itself.
     pub(super) path: PathBuf,
     /// Its arguments.
     pub(super) arguments: Vec<String>,

@@ -110,8 +110,8 @@ impl Node {
 
     /// Starts the scanner with `more` flags.
     pub(crate) fn start_scanner(&mut self, more: &[&str]) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pratique-scanner"));
-        command.arg("--scanner-socket").arg(self.at("scanner.sock"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pratique-agent"));
+        command.arg("scanner").arg("--scanner-socket").arg(self.at("scanner.sock"));
         command.arg("--runtime-root").arg(self.at("root"));
         command.arg("--cache").arg(self.at("cache.redb")).args(["--log-format", "text"]).args(more);
         self.scanner = Some(Process::start(&mut command, &self.at("scanner.log")));

@@ -138,7 +138,7 @@ fn processes_of(cluster: &Cluster, node: &str) -> anyhow::Result<String> {
     Ok(link.trim().to_owned())
 }
 
-/// PIDs and names of the agent's processes in a namespace.
+/// PIDs and parts of the agent's processes in a namespace.
 fn agents(space: &str) -> Vec<(String, String)> {
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     processes
@@ -146,12 +146,13 @@ fn agents(space: &str) -> Vec<(String, String)> {
         .filter_map(|entry| {
             let pid = entry.file_name().into_string().ok()?;
             pid.bytes().all(|b| b.is_ascii_digit()).then_some(())?;
-            // Not the command line: a scan's child calls itself as it likes.
-            let name =
-                fs::read_link(entry.path().join("exe")).ok()?.file_name()?.to_string_lossy().into_owned();
-            let ours = name == "pratique-agent" || name == "pratique-scanner";
+            // Not by the command line's first word: a scan's child calls itself as it likes.
+            let program = fs::read_link(entry.path().join("exe")).ok()?;
             let inside = fs::read_link(entry.path().join("ns/pid")).ok()?.to_string_lossy() == space;
-            (ours && inside).then_some((pid, name))
+            (program.ends_with("pratique-agent") && inside).then_some(())?;
+            let line = fs::read(entry.path().join("cmdline")).ok()?;
+            let broker = line.split(|byte| *byte == 0).nth(1) == Some(b"run");
+            Some((pid, if broker { "broker" } else { "scanner and children" }.to_owned()))
         })
         .collect()
 }
