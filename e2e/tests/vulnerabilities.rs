@@ -413,7 +413,7 @@ fn each_field_of_a_rule_decides_and_a_vex_document_suppresses_visibly_without_a_
                 "enforcement": "Enforce",
                 "deny": [rule("critical", json!({"minSeverity": "Critical"}))],
                 "exceptions": [{
-                    "name": "accepted", "findings": {"vulnerabilities": [flaw]}, "expires": "2999-01-01T00:00:00Z",
+                    "name": "accepted", "findings": {"vulnerabilities": [flaw]}, "images": ["**"], "expires": "2999-01-01T00:00:00Z",
                     "reason": "the shell reads nothing from outside",
                 }],
             }),
