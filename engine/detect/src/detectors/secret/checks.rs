@@ -56,6 +56,13 @@ pub(super) fn varied(secret: &[u8]) -> bool {
         && !secret.windows(7).any(|part| part.eq_ignore_ascii_case(b"EXAMPLE"))
 }
 
+/// Varied, and no words that merely stand behind the prefix, as in a program's table of strings.
+pub(super) fn no_word(token: &[u8]) -> bool {
+    let body = token.rsplit(|byte| *byte == b'_').next().unwrap_or_default();
+    let is_long = body.len() >= 24 && body.iter().any(u8::is_ascii_uppercase);
+    varied(token) && (is_long || body.iter().any(u8::is_ascii_digit))
+}
+
 /// Two segments that are JSON objects, the first with an algorithm (RFC 7519).
 pub(super) fn is_jwt(token: &[u8]) -> bool {
     let mut parts = token.split(|byte| *byte == b'.').map(|part| {
@@ -97,7 +104,7 @@ pub(super) fn is_protected_key(pem: &[u8]) -> bool {
 }
 
 /// What examples have in the place of a password, without digits and signs at its end.
-const COMMON: [&str; 12] = [
+const COMMON: [&str; 16] = [
     "changeit",
     "changeme",
     "password",
@@ -110,13 +117,20 @@ const COMMON: [&str; 12] = [
     "userpass",
     "yourpassword",
     "your_password",
+    "redacted",
+    "postgres",
+    "thepassword",
+    "thepass",
 ];
 
 /// A password that examples have.
 pub(super) fn is_common_password(password: &[u8]) -> bool {
     let word = password.to_ascii_lowercase();
     let end = word.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |last| last + 1);
-    varied(password) && COMMON.iter().any(|common| common.as_bytes() == &word[..end])
+    let word = &word[..end];
+    // As in `app_reader_password`.
+    let last = word.rsplit(|byte| matches!(byte, b'_' | b'-')).next().unwrap_or_default();
+    varied(password) && COMMON.iter().any(|common| common.as_bytes() == word || common.as_bytes() == last)
 }
 
 /// A password that no example has.

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::archive::Archives;
 use super::notes::{Noted, Secret};
+use super::published::publisher;
 use super::shapes::SHAPES;
 use super::{INFO, assigned, config};
 use crate::sums::Standing;
@@ -101,7 +102,10 @@ pub(super) fn judge(
                 published.entry(owner).or_insert((0, located)).0 += 1;
                 continue;
             }
-            let (most, owner) = owned(image, file, is_removed, standing);
+            let (most, owner) = match publisher(&secret.digest) {
+                Some(who) => (Severity::Negligible, Some(format!(" that everybody has: published by {who}"))),
+                None => owned(image, file, is_removed, standing),
+            };
             told.push(Told {
                 kind,
                 severity: kind.severity.min(most),

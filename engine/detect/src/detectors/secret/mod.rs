@@ -19,6 +19,7 @@ mod finder;
 mod judge;
 mod named;
 mod notes;
+mod published;
 mod shapes;
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(super) const CONNECTION: Shape = Shape {
     id: "connection-password",
     what: "password in a connection string",
     literals: &["Server=", "server=", "SERVER=", "Data Source=", "data source=", "Host=", "host=", "jdbc:"],
-    pattern: "(?:[A-Za-z ]{4,11}=|jdbc:)[^\"'<>\\x00-\\x1f]{1,250}?[; ?&](?i:password|pwd)=([^\\s;&\"'<>${}\\\\\\x00-\\x20]{6,100})",
+    pattern: "(?:[A-Za-z ]{4,11}=|jdbc:)[^\"'<>\\x00-\\x1f]{1,250}?(?:[;?&] ?|[^,] )(?i:password|pwd)=([^\\s;&\"'<>${}\\\\\\x00-\\x20]{6,100})",
     check: is_own_password,
     ..LOGIN
 };

@@ -5,7 +5,7 @@ use pratique_core::Severity;
 use super::assigned::{ASSIGNED, ASSIGNED_CAMEL};
 use super::checks::{
     ends_in_crc32, is_bech32, is_common_password, is_discord_token, is_jwt, is_login, is_open_key,
-    is_own_password, is_protected_key, varied,
+    is_own_password, is_protected_key, no_word, varied,
 };
 use super::named::{
     AZURE_DEVOPS, CONNECTION, KUBECONFIG_KEY, KUBECONFIG_TOKEN, NETRC, NPM_LOGIN, NPM_TOKEN, PGPASS,
@@ -325,13 +325,16 @@ pub(super) const SHAPES: &[Shape] = &[
         &["hooks.slack.com/services/"],
         "hooks\\.slack\\.com/services/(T[0-9A-Z]{8,12}/B[0-9A-Z]{8,12}/[0-9A-Za-z]{24})",
     ),
-    shape(
-        SERVICE,
-        "stripe-key",
-        "Stripe key",
-        &["sk_live_", "rk_live_", "sk_test_", "rk_test_"],
-        "[sr]k_(?:live|test)_[0-9A-Za-z]{10,99}",
-    ),
+    Shape {
+        check: no_word,
+        ..shape(
+            SERVICE,
+            "stripe-key",
+            "Stripe key",
+            &["sk_live_", "rk_live_", "sk_test_", "rk_test_"],
+            "[sr]k_(?:live|test)_[0-9A-Za-z]{10,99}",
+        )
+    },
     shape(
         SERVICE,
         "openai-key",
