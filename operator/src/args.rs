@@ -125,9 +125,9 @@ pub struct RunArgs {
         value_name = "FILE"
     )]
     pub token: PathBuf,
-    /// Words to be tried as passwords beside the built-in ones, one a line.
-    #[arg(long, env = "PRATIQUE_DICTIONARY", value_name = "FILE")]
-    pub dictionary: Option<PathBuf>,
+    /// The user's own rules: files in KIND/SOURCE/FILE, a kind being `dictionary`, `hashes` or `secrets`. Changes are noticed.
+    #[arg(long, env = "PRATIQUE_RULES", default_value = "/etc/pratique/rules", value_name = "FOLDER")]
+    pub rules: PathBuf,
     /// Advisories.
     #[command(flatten)]
     pub advisories: AdvisoryArgs,

@@ -241,7 +241,7 @@ mod tests {
         /// One that knows images 1 and 2, of an index for two platforms.
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
-            let store = ReportStore::open(folder.path(), &[]).unwrap();
+            let store = ReportStore::open(folder.path()).unwrap();
             let index = SharedIndex::default();
             for (image, architecture) in [(1, "amd64"), (2, "arm64")] {
                 index.write().apply_facts(facts(image, architecture, true).into());

@@ -34,8 +34,8 @@ use crate::tls::{self, Certificates};
 use crate::vulnerabilities::Vulnerabilities;
 use crate::watch::{Indexed, feed};
 use crate::{
-    admin, admission, auth, dictionary, endpoint, events, reconcile, replicas, reports, schema, self_test,
-    store, upkeep, vulnerabilities, webhook_config,
+    admin, admission, auth, endpoint, events, reconcile, replicas, reports, rules, schema, self_test, store,
+    upkeep, vulnerabilities, webhook_config,
 };
 
 /// Admission requests worked on at a time.
@@ -161,7 +161,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         admin_listen,
         store: folder,
         token,
-        dictionary: words,
+        rules: rules_folder,
         advisories,
         unused_after,
         scans_per_node,
@@ -201,19 +201,12 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
     }
 
     // What was known before the restart.
-    let dictionary: Arc<[String]> = match words {
-        Some(path) => dictionary::read(&path)?.into(),
-        None => Arc::default(),
-    };
     let index = SharedIndex::default();
-    let report_store = ReportStore::open(&folder, &dictionary)?;
+    let report_store = ReportStore::open(&folder)?;
+    let user_rules =
+        rules::Keeper::start(rules_folder, report_store.clone(), rules::Metrics::new(&registry)?).await;
     let known = report_store.load().await?;
-    info!(
-        reports = known.facts.len(),
-        stale = known.stale.len(),
-        dropped = known.dropped,
-        "report store loaded"
-    );
+    info!(reports = known.facts.len(), dropped = known.dropped, "report store loaded");
     let changes = {
         let mut index = index.write();
         for (mut facts, since) in known.facts {
@@ -278,7 +271,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
     tasks.spawn("lease", lease::run(client.clone(), lease_settings, informed, leadership, shutdown.clone()));
 
     // Agents and followers.
-    let settings = watch::Sender::new(ScanSettings { dictionary, ..ScanSettings::default() });
+    let settings = watch::Sender::new(ScanSettings::default());
     let limits = Limits { per_node: usize::from(scans_per_node), ..Limits::default() };
     let vulnerabilities =
         advisories.as_ref().map(|_| Vulnerabilities::new(index.clone(), report_store.clone()));
@@ -291,10 +284,15 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         limits,
         metrics.clone(),
     );
-    hub.judge_anew(known.stale);
     tasks.spawn(
         "scan settings",
-        upkeep::follow_policies(watches.policies.clone(), settings, metrics.clone(), shutdown.clone()),
+        upkeep::follow_policies(
+            watches.policies.clone(),
+            user_rules.in_force(),
+            settings,
+            metrics.clone(),
+            shutdown.clone(),
+        ),
     );
     tasks.spawn("planner", hub.clone().run(shutdown.clone()));
     let authenticator: Arc<dyn Authenticator> = Arc::new(TokenReviewer::new(client.clone(), auth::AUDIENCE));
@@ -345,6 +343,10 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
     // Admission.
     let (notices, noticed) = events::Notices::new();
     tasks.spawn("events", events::publish(client.clone(), pod_name, noticed, shutdown.clone()));
+    let deployment = (names.namespace.clone(), names.object("operator"));
+    let itself = events::deployment(client.clone(), deployment.clone());
+    let (leads_rules, told, ended) = (leads.clone(), notices.clone(), shutdown.clone());
+    tasks.spawn("user's rules", async move { user_rules.run(leads_rules, told, itself.await, ended).await });
     let admission = admission::Admission::new(
         index.clone(),
         watches.policies.clone(),
@@ -393,7 +395,6 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         metrics: vulnerabilities::Metrics::new(&registry)?,
     };
     let matching = vulnerabilities.zip(advisories);
-    let deployment = (names.namespace.clone(), names.object("operator"));
     let webhook_settings = webhook_config::Settings {
         name: names.name.clone(),
         service: names.object("webhook"),

@@ -12,6 +12,7 @@ use crate::index::{Freshness, SharedIndex};
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
 use crate::reconcile::PolicySet;
+use crate::rules::Rules;
 
 /// Time between two rounds.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -54,16 +55,20 @@ pub(crate) async fn run(
     }
 }
 
-/// Lets the scans that are wanted follow the policies, and says which of them are in force, until `shutdown`.
+/// Lets the scans that are wanted follow the policies and the user's rules, and says which policies are in force, until
+/// `shutdown`.
 pub(crate) async fn follow_policies(
     mut policies: watch::Receiver<Arc<PolicySet>>,
+    mut rules: watch::Receiver<Arc<Rules>>,
     settings: watch::Sender<ScanSettings>,
     metrics: Metrics,
     shutdown: CancellationToken,
 ) {
     loop {
         let set = policies.borrow_and_update().clone();
-        let wanted = Wanted::of(set.in_force());
+        let own = rules.borrow_and_update().clone();
+        let now =
+            ScanSettings { wanted: Wanted::of(set.in_force(), &own.revisions), rules: own.sealed.clone() };
         metrics.policies.reset();
         for (name, policy) in
             set.iter().filter_map(|policy| Some((policy.reference.name.as_deref()?, policy)))
@@ -73,13 +78,14 @@ pub(crate) async fn follow_policies(
             }
         }
         settings.send_if_modified(|known| {
-            let changed = known.wanted != wanted;
-            known.wanted = wanted;
+            let changed = *known != now;
+            *known = now;
             changed
         });
         tokio::select! {
             () = shutdown.cancelled() => return,
             changed = policies.changed() => if changed.is_err() { return },
+            changed = rules.changed() => if changed.is_err() { return },
         }
     }
 }

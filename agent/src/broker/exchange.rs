@@ -8,6 +8,7 @@ use std::time::Duration;
 use pratique_core::Digest;
 use pratique_fs::containerd::{Containerd, StatePaths, View};
 use pratique_fs::{Error, OverlayAttributes};
+use pratique_wire::rules::SealedRules;
 use pratique_wire::scanner::{
     Document, Done, Identify, Identity, LayerSource, Layers, Open, Plan, PlannedLayer, Wanted, from_scanner,
     to_scanner,
@@ -90,7 +91,7 @@ impl Desk<'_> {
         known: &Known,
         target: &Target,
         detectors: &[String],
-        dictionary: &[String],
+        rules: &SealedRules,
     ) -> Scanned {
         let (mut views, mut missing) = (Vec::new(), false);
         let open = Open {
@@ -98,7 +99,7 @@ impl Desk<'_> {
             media_type: target.media_type.clone(),
             names: known.image.references.clone(),
             detectors: detectors.to_vec(),
-            dictionary: dictionary.to_vec(),
+            rules: rules.bytes().clone(),
         };
         let result = self.converse(known, target, open, &mut views, &mut missing).await;
         for view in views {

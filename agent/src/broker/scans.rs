@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use pratique_core::detector::DETECTORS;
 use pratique_core::facts::Trust;
 use pratique_core::package::Inventory;
+use pratique_core::rule_files::rules_version;
 use pratique_core::{Digest, Gap, GapKind, ImageFacts, Platform, Verdict};
 use pratique_fs::containerd::{Containerd, StatePaths};
 use pratique_wire::CHUNK;
-use pratique_wire::agents::{Assignment, Claimed, FromAgent, HandedBack, ScanResult, Settings, from_agent};
+use pratique_wire::agents::{Assignment, Claimed, FromAgent, HandedBack, Rules, ScanResult, from_agent};
 use pratique_wire::inventory::{MAX_INVENTORY, encode};
+use pratique_wire::rules::{RulesAssembly, SealedRules};
 use pratique_wire::scanner::Done;
 use prost::Message;
 use tokio::sync::{Semaphore, mpsc, watch};
@@ -42,6 +44,8 @@ struct Inner {
     tools: Tools,
     permits: Semaphore,
     said: mpsc::Sender<Batch>,
+    /// The user's rules that came last.
+    rules: watch::Sender<SealedRules>,
     state: Mutex<State>,
 }
 
@@ -64,7 +68,7 @@ pub struct Tools {
 #[derive(Default)]
 struct State {
     claims: BTreeMap<String, CancellationToken>,
-    dictionary: Vec<String>,
+    coming: RulesAssembly,
     stopping: bool,
 }
 
@@ -78,12 +82,25 @@ impl Scans {
     /// Scans `at_a_time` images; what is to be told the operator goes to `said`.
     pub fn new(tools: Tools, at_a_time: usize, said: mpsc::Sender<Batch>) -> Self {
         let permits = Semaphore::new(at_a_time);
-        Self(Arc::new(Inner { tools, permits, said, state: Mutex::default() }))
+        Self(Arc::new(Inner {
+            tools,
+            permits,
+            said,
+            rules: watch::Sender::default(),
+            state: Mutex::default(),
+        }))
     }
 
-    /// Takes the operator's settings.
-    pub fn configure(&self, settings: Settings) {
-        self.0.state().dictionary = settings.dictionary;
+    /// Takes the user's rules, a piece at a time.
+    pub fn take_rules(&self, message: &Rules) {
+        match self.0.state().coming.push(message) {
+            Ok(None) => {}
+            Ok(Some(rules)) => {
+                tracing::info!(rules = rules.digest(), "the user's rules are here");
+                self.0.rules.send_replace(rules);
+            }
+            Err(error) => tracing::warn!(%error, "the user's rules are not taken"),
+        }
     }
 
     /// Takes an assignment, or hands it back at once.
@@ -148,13 +165,16 @@ impl Inner {
     async fn work(&self, assignment: Assignment) {
         // The semaphore is never closed.
         let Ok(_permit) = self.permits.acquire().await else { return };
-        let Assignment { claim, image, detectors } = assignment;
+        let Assignment { claim, image, detectors, rules } = assignment;
         self.say(vec![FromAgent {
             message: Some(from_agent::Message::Claimed(Claimed { claim: claim.clone() })),
         }])
         .await;
         let started = Instant::now();
-        let ending = self.scan(&image, &detectors).await;
+        let ending = match self.rules(&rules, PATIENCE).await {
+            Some(rules) => self.scan(&image, &detectors, &rules).await,
+            None => back(format!("the user's rules {rules} have not come within {PATIENCE:?}")),
+        };
         // Withdrawn or handed back meanwhile: the operator wants no answer.
         if self.state().claims.remove(&claim).is_none() {
             return;
@@ -191,8 +211,19 @@ impl Inner {
         let _ = self.said.send(batch).await;
     }
 
+    /// The user's rules with this digest, which may still be on their way: without them nothing is scanned as if there were
+    /// none.
+    async fn rules(&self, digest: &str, patience: Duration) -> Option<SealedRules> {
+        if digest.is_empty() {
+            return Some(SealedRules::default());
+        }
+        let mut rules = self.rules.subscribe();
+        let came = rules.wait_for(|rules| rules.digest() == digest);
+        tokio::time::timeout(patience, came).await.ok()?.ok().map(|rules| rules.clone())
+    }
+
     /// Scans an image, and begins anew if it was deleted and came back, or if the scanner died over it.
-    async fn scan(&self, image: &str, detectors: &[String]) -> Ending {
+    async fn scan(&self, image: &str, detectors: &[String], rules: &SealedRules) -> Ending {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -206,10 +237,9 @@ impl Inner {
             }
             // Another name or namespace may still have what this one lacks.
             let Some(target) = known.targets.iter().cycle().nth(attempt - 1) else { return gone() };
-            let dictionary = self.state().dictionary.clone();
             let desk =
                 Desk { containerd: &containerd, scanner: &self.tools.scanner, state: &self.tools.state };
-            let scanned = desk.scan(&known, target, detectors, &dictionary).await;
+            let scanned = desk.scan(&known, target, detectors, rules).await;
             let deleted = scanned.missing && is_wanting(&scanned);
             match scanned.result {
                 _ if deleted && !is_there(&containerd, &known.targets).await => return gone(),
@@ -218,7 +248,7 @@ impl Inner {
                 }
                 Ok(done) => return self.facts(image, done),
                 Err(Fault::Failed(reason)) => return back(reason),
-                Err(Fault::Lost(lost)) if last => return self.crashed(&known, detectors, &lost),
+                Err(Fault::Lost(lost)) if last => return self.crashed(&known, detectors, rules, &lost),
                 Err(Fault::Lost(lost)) => tracing::warn!(image, attempt, %lost, "begun anew"),
             }
         }
@@ -262,12 +292,16 @@ impl Inner {
 
     /// What is said of an image that the scanner itself does not survive. Its children die alone; this is for the
     /// container whose memory ends.
-    fn crashed(&self, known: &Known, detectors: &[String], lost: &Lost) -> Ending {
+    fn crashed(&self, known: &Known, detectors: &[String], rules: &SealedRules, lost: &Lost) -> Ending {
         let digests =
             |texts: &[String]| texts.iter().filter_map(|text| text.parse().ok()).collect::<Vec<Digest>>();
         let Ok(image) = known.image.image.parse() else { return back(lost) };
         let selected = |id: &str| detectors.iter().any(|own| own == "*" || own == id);
         let ran = DETECTORS.iter().filter(|info| selected(info.id));
+        let revisions = match rules.open() {
+            Ok(files) => files.revisions(),
+            Err(error) => return back(error),
+        };
         let facts = ImageFacts {
             image,
             manifests: digests(&known.image.manifests),
@@ -280,7 +314,7 @@ impl Inner {
             created: None,
             user: String::new(),
             layers: Vec::new(),
-            detectors: ran.map(|info| (info.id.to_owned(), info.version.to_string())).collect(),
+            detectors: ran.map(|info| (info.id.to_owned(), rules_version(info, &revisions))).collect(),
             licenses: None,
             findings: Vec::new(),
             gaps: vec![Gap::of_image(
@@ -360,6 +394,7 @@ fn pieces(bytes: Bytes) -> impl Iterator<Item = Bytes> {
 
 #[cfg(test)]
 mod tests {
+    use pratique_core::{RuleFile, RuleFiles, RuleKind};
     use pratique_wire::facts_proto;
 
     use super::*;
@@ -378,7 +413,12 @@ mod tests {
     }
 
     fn assignment(claim: &str) -> Assignment {
-        Assignment { claim: claim.to_owned(), image: "sha256:x".to_owned(), detectors: vec!["*".to_owned()] }
+        Assignment {
+            claim: claim.to_owned(),
+            image: "sha256:x".to_owned(),
+            detectors: vec!["*".to_owned()],
+            rules: String::new(),
+        }
     }
 
     fn back_of(message: &FromAgent) -> &HandedBack {
@@ -398,6 +438,27 @@ mod tests {
         let back = back_of(&batch[0]);
         assert!(back.image_gone && back.claim == "a", "{back:?}");
         assert!(scans.claims().is_empty());
+    }
+
+    #[tokio::test]
+    async fn without_the_rules_it_is_to_go_by_nothing_is_scanned() {
+        let (said, mut saying) = mpsc::channel(8);
+        let scans = scans(said);
+        let file = |content: &str| {
+            let file = RuleFile { kind: RuleKind::Secrets, name: "a".to_owned(), content: content.into() };
+            SealedRules::seal(&RuleFiles::new(vec![file]).unwrap())
+        };
+        let (old, new) = (file("rules: []"), file("allow: []"));
+        old.messages().for_each(|message| scans.take_rules(&message));
+        assert_eq!(scans.0.rules(new.digest(), Duration::ZERO).await, None);
+        assert_eq!(scans.0.rules(old.digest(), Duration::ZERO).await, Some(old));
+        assert_eq!(scans.0.rules("", Duration::ZERO).await, Some(SealedRules::default()));
+        // The scan begins when they have come.
+        assert_eq!(scans.assign(Assignment { rules: new.digest().to_owned(), ..assignment("a") }), None);
+        assert!(matches!(saying.recv().await.unwrap()[0].message, Some(from_agent::Message::Claimed(_))));
+        assert!(saying.try_recv().is_err());
+        new.messages().for_each(|message| scans.take_rules(&message));
+        assert!(back_of(&saying.recv().await.unwrap()[0]).image_gone);
     }
 
     #[tokio::test]

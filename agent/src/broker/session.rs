@@ -217,8 +217,10 @@ impl Session {
             Some(to_agent::Message::Lacking(lacking)) => told
                 .map(|told| told.answer(&lacking.images, &self.node.borrow().images()))
                 .unwrap_or_default(),
-            Some(to_agent::Message::Settings(settings)) => {
-                self.scans.configure(settings);
+            // Each assignment names its detectors.
+            Some(to_agent::Message::Settings(_)) => Vec::new(),
+            Some(to_agent::Message::Rules(rules)) => {
+                self.scans.take_rules(&rules);
                 Vec::new()
             }
             Some(to_agent::Message::Assignment(assignment)) => {

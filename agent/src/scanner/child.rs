@@ -5,10 +5,12 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::process::ExitCode;
 
 use pratique_core::{Digest, Gap};
+use pratique_detect::{Detector, UserRules};
 use pratique_fs::{BlobFile, FolderLayer, ImageFs, Layer, TarLayer};
 use pratique_scan::{
     Engine, JudgeOptions, JudgedImage, LayerFacts, LayerState, Limits, follow, judge_image, merge, scan_layer,
 };
+use pratique_wire::rules::SealedRules;
 
 use super::job::{Answer, Form, Job, Judgement, MAX_FRAME, Source, Task, decode_state};
 use super::sandbox;
@@ -38,7 +40,14 @@ pub fn run() -> anyhow::Result<ExitCode> {
     for lack in sandbox::enter_child(&descriptors.folders(), job.memory) {
         eprintln!("the scanning process goes on without {}: {}", lack.what, lack.reason);
     }
-    let engine = Engine::new(&job.detectors, pratique_inventory::PARSERS)?;
+    let rules = channel::read_frame(&mut input, MAX_FRAME)?
+        .ok_or_else(|| anyhow::anyhow!("the user's rules are missing"))?;
+    let files = SealedRules::of(rules.into()).open()?;
+    let (own, dictionary) = UserRules::read(&files)?.into_detectors();
+    // They last as long as this process.
+    let own: Vec<&'static dyn Detector> =
+        own.into_iter().map(|own| Box::leak(own) as &'static dyn Detector).collect();
+    let engine = Engine::new(&job.detectors, pratique_inventory::PARSERS)?.given(&files, &own)?;
     let answer = match job.task {
         Task::Scan { source, scratch: _ } => scan(&engine, &source, descriptors),
         Task::Judge(judgement) => {
@@ -48,7 +57,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
                     .ok_or_else(|| anyhow::anyhow!("a layer's facts are missing"))?;
                 layers.push(decode_state(&frame));
             }
-            judge(&engine, *judgement, &layers, descriptors)
+            judge(&engine, *judgement, dictionary, &layers, descriptors)
         }
     };
     channel::write_frame(&mut std::io::stdout().lock(), &answer.encode(), MAX_FRAME)?;
@@ -114,8 +123,14 @@ fn scan(engine: &Engine, source: &Source, descriptors: Descriptors) -> Answer {
     }
 }
 
-fn judge(engine: &Engine, judgement: Judgement, layers: &[LayerState], descriptors: Descriptors) -> Answer {
-    let Judgement { meta, dictionary, hash_budget, judged_at, sources } = judgement;
+fn judge(
+    engine: &Engine,
+    judgement: Judgement,
+    dictionary: Vec<String>,
+    layers: &[LayerState],
+    descriptors: Descriptors,
+) -> Answer {
+    let Judgement { meta, hash_budget, judged_at, sources } = judgement;
     let options = JudgeOptions { dictionary, hash_budget, bases: Vec::new(), judged_at, limits: LIMITS };
     let read: Vec<&LayerFacts> = layers
         .iter()

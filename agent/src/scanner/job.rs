@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 /// Largest frame between scanner and child, in bytes: the facts of one layer, whose size the child bounds.
 pub(super) const MAX_FRAME: usize = 32 << 20;
 
-/// The first frame to a child. [`Task::Judge`] is followed by one frame per layer ([`encode_state`]).
+/// The first frame to a child. The second holds the user's rules, sealed; with [`Task::Judge`] one per layer follows
+/// ([`encode_state`]).
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
     /// Detectors to run.
@@ -46,8 +47,6 @@ pub(super) enum Task {
 pub(super) struct Judgement {
     #[serde(with = "ImageMetaForm")]
     pub(super) meta: ImageMeta,
-    /// Words to try as passwords.
-    pub(super) dictionary: Vec<String>,
     /// How long one hash may be worked on.
     pub(super) hash_budget: Duration,
     /// Now.

@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use pratique_core::package::Inventory;
 use pratique_core::{Digest, Gap, GapKind, ImageFacts};
+use pratique_detect::UserRules;
 use pratique_fs::containerd::{LayerChoice, StatePaths, choose};
 use pratique_fs::oci::{ImageManifest, LayerDescriptor};
 use pratique_fs::{FolderLayer, Opacity, OverlayAttributes};
 use pratique_inventory::PARSERS;
 use pratique_scan::{Engine, ImageMeta, LayerFacts, LayerKey};
 use pratique_wire::inventory;
+use pratique_wire::rules::SealedRules;
 use pratique_wire::scanner::{
     Counters, Done, Identify, Identity, LayerSource, Open, Plan, PlannedLayer, from_scanner,
 };
@@ -73,10 +75,10 @@ impl Workshop {
     /// Scans an image and tells its facts.
     pub(super) fn scan(&self, link: &Link, open: Open) -> Result<(), Stop> {
         let image = link.resolve(&open.target, &open.media_type)?;
-        let engine =
-            Engine::new(&open.detectors, PARSERS).map_err(|error| Stop::Failed(error.to_string()))?;
+        let rules = SealedRules::of(open.rules.clone());
+        let engine = engine(&open.detectors, &rules).map_err(Stop::Failed)?;
         let mut tally = Tally::default();
-        let states = self.layers(link, &image, &engine, &open.detectors, &mut tally)?;
+        let states = self.layers(link, &image, &engine, &open, &mut tally)?;
         let (facts, inventory) = self.judge(link, &image, &engine, open, states, &mut tally)?;
         let counters = Counters {
             bytes_read: tally.bytes,
@@ -100,7 +102,7 @@ impl Workshop {
         link: &Link,
         image: &ImageManifest,
         engine: &Engine,
-        detectors: &[String],
+        open: &Open,
         tally: &mut Tally,
     ) -> Result<Vec<State>, Stop> {
         let mut states: Vec<Option<State>> = image
@@ -123,7 +125,7 @@ impl Workshop {
                         tally.cached += 1;
                         State::Facts(facts)
                     }
-                    None => self.read(link, layer, place, engine, detectors, deadline, &mut deaths, tally)?,
+                    None => self.read(link, layer, place, engine, open, deadline, &mut deaths, tally)?,
                 };
                 states[number] = Some(state);
             }
@@ -218,7 +220,7 @@ impl Workshop {
         layer: &LayerDescriptor,
         place: Place,
         engine: &Engine,
-        detectors: &[String],
+        open: &Open,
         deadline: Instant,
         deaths: &mut u32,
         tally: &mut Tally,
@@ -234,7 +236,7 @@ impl Workshop {
             source: Source { diff_id: diff_id.clone(), descriptor: descriptor.as_raw_fd(), form },
             scratch: scratch.as_ref().map(AsRawFd::as_raw_fd),
         };
-        let frames = [self.job(detectors, task)?];
+        let frames = [self.job(&open.detectors, task)?, open.rules.to_vec()];
         let descriptors: Vec<OwnedFd> = [descriptor].into_iter().chain(scratch).collect();
         let mut last = "other layers of the image ended the processes that read them".to_owned();
         while *deaths < DEATHS {
@@ -298,7 +300,7 @@ impl Workshop {
     ) -> Result<(ImageFacts, Inventory), Stop> {
         let meta = meta(image, open.names);
         // The job goes before them, anew for each attempt.
-        let mut frames = vec![Vec::new()];
+        let mut frames = vec![Vec::new(), open.rules.to_vec()];
         frames.extend(states.into_iter().map(encode_state));
         let deadline = Instant::now() + self.time;
         let mut places: Option<Vec<(Source, OwnedFd)>> = None;
@@ -308,7 +310,6 @@ impl Workshop {
                 places.as_ref().map(|places| places.iter().map(|(source, _)| source.clone()).collect());
             let judgement = Judgement {
                 meta: meta.clone(),
-                dictionary: open.dictionary.clone(),
                 hash_budget: HASH_BUDGET,
                 judged_at: Timestamp::now(),
                 sources,
@@ -364,6 +365,16 @@ impl Workshop {
         let job = Job { detectors: detectors.to_vec(), memory: self.program.memory, task };
         serde_json::to_vec(&job).map_err(|error| Stop::Failed(format!("a job cannot be written: {error}")))
     }
+}
+
+/// The engine for these detectors and the user's rules, which are read only to see that the processes can use them: a
+/// newer operator may know rules that this release does not.
+fn engine(detectors: &[String], rules: &SealedRules) -> Result<Engine, String> {
+    let files = rules.open().map_err(|error| error.to_string())?;
+    UserRules::read(&files).map_err(|error| format!("this release cannot use the user's rules: {error}"))?;
+    Engine::new(detectors, PARSERS)
+        .and_then(|engine| engine.given(&files, &[]))
+        .map_err(|error| error.to_string())
 }
 
 /// The states as far as their facts fit into so many bytes together; a layer that does not is a gap.

@@ -4,11 +4,12 @@ use std::fs;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use pratique_core::ImageFacts;
 use pratique_core::package::Inventory;
+use pratique_core::{ImageFacts, RuleFile, RuleFiles, RuleKind};
 use pratique_wire::agents::agents_server::{Agents, AgentsServer};
 use pratique_wire::agents::{Assignment, FromAgent, Lacking, ToAgent, from_agent, to_agent};
 use pratique_wire::facts_proto;
+use pratique_wire::rules::SealedRules;
 use prost::Message;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
@@ -29,6 +30,8 @@ pub(crate) struct Operator {
     pub(crate) address: String,
     heard: mpsc::Receiver<FromAgent>,
     agent: ToTheAgent,
+    /// Digest of the user's rules that scans go by.
+    rules: String,
 }
 
 struct Service {
@@ -85,7 +88,7 @@ impl Operator {
             .expect("TLS")
             .add_service(AgentsServer::new(service));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-        Self { address, heard, agent }
+        Self { address, heard, agent, rules: String::new() }
     }
 
     /// Waits until the agent says something that `wanted` makes something of.
@@ -152,13 +155,32 @@ impl Operator {
 
     /// Gives the agent an image to scan.
     pub(crate) async fn assign(&self, claim: &str, image: &str) {
-        let assignment =
-            Assignment { claim: claim.to_owned(), image: image.to_owned(), detectors: vec!["*".to_owned()] };
+        self.say(to_agent::Message::Assignment(Assignment {
+            claim: claim.to_owned(),
+            image: image.to_owned(),
+            detectors: vec!["*".to_owned()],
+            rules: self.rules.clone(),
+        }))
+        .await;
+    }
+
+    /// From now on scans go by these files of a user's.
+    pub(crate) async fn give(&mut self, files: &[(RuleKind, &str)]) {
+        let file = |(kind, content): &(RuleKind, &str)| RuleFile {
+            kind: *kind,
+            name: "values/own".to_owned(),
+            content: content.as_bytes().into(),
+        };
+        let rules = SealedRules::seal(&RuleFiles::new(files.iter().map(file).collect()).expect("files"));
+        for message in rules.messages() {
+            self.say(to_agent::Message::Rules(message)).await;
+        }
+        self.rules = rules.digest().to_owned();
+    }
+
+    async fn say(&self, message: to_agent::Message) {
         let agent = self.agent.lock().await;
-        let sent = agent
-            .as_ref()
-            .expect("an agent")
-            .send(Ok(ToAgent { message: Some(to_agent::Message::Assignment(assignment)) }));
+        let sent = agent.as_ref().expect("an agent").send(Ok(ToAgent { message: Some(message) }));
         sent.await.expect("a stream");
     }
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::FileExt;
 use std::process::Command;
 
-use pratique_core::{Category, GapKind};
+use pratique_core::{Category, GapKind, RuleKind};
 use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder, zip_archive};
 use pratique_wire::agents::from_agent;
 
@@ -69,6 +69,51 @@ async fn a_planted_password_is_reported_once_read_and_again_without_reading() {
         _ => None,
     });
     assert_eq!(gone.await, [other.config.to_string()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_rules_are_gone_by_and_new_ones_have_layers_read_again() {
+    let mut node = Node::new();
+    let mut operator = Operator::start(&node).await;
+    let tool = "#!/bin/sh\necho a tool of nobody\n";
+    let own = LayerBuilder::new()
+        .dir("opt")
+        .file("opt/settings.conf", "key = ACME-204681357912\n")
+        .file("opt/tool.sh", tool);
+    let built = image(&[base(), own]);
+    let image = built.config.as_str();
+    node.import(&built, PLANTED);
+    node.start_scanner(&[]);
+    node.start_broker(&operator.address);
+    operator.hear_of(&node, image).await;
+    let (facts, read, _) = operator.scan(&node, "none", image).await;
+    assert_eq!((read, &facts.findings[..], &facts.gaps[..]), (2, &[][..], &[][..]));
+
+    let rule = "rules: [{id: acme-key, description: a key of ours, regex: 'ACME-[0-9]{12}', severity: High}]";
+    let sum = pratique_core::Digest::of(tool.as_bytes());
+    operator.give(&[(RuleKind::Secrets, rule), (RuleKind::Hashes, sum.hex())]).await;
+    let (facts, read, cached) = operator.scan(&node, "rules", image).await;
+    assert_eq!((read, cached, &facts.gaps[..]), (2, 0, &[][..]));
+    let found = |category| {
+        facts.findings.iter().filter(move |finding| finding.category == category).collect::<Vec<_>>()
+    };
+    let [secret] = found(Category::Secret)[..] else { panic!("{:?}", facts.findings) };
+    assert_eq!(secret.path.as_deref(), Some("/opt/settings.conf"));
+    let [listed] = found(Category::Malware)[..] else { panic!("{:?}", facts.findings) };
+    assert_eq!((listed.rule.as_str(), listed.path.as_deref()), ("known-file", Some("/opt/tool.sh")));
+    assert!(facts.detectors["secret"].contains('+') && !facts.detectors["backdoor"].contains('+'));
+
+    // Words are tried when an image is judged.
+    let with_words =
+        [(RuleKind::Secrets, rule), (RuleKind::Hashes, sum.hex()), (RuleKind::Dictionary, "quay")];
+    operator.give(&with_words).await;
+    let (again, read, cached) = operator.scan(&node, "words", image).await;
+    assert_eq!((read, cached, &again.findings), (0, 2, &facts.findings));
+    assert!(again.detectors["weak-password"].contains('+'));
+
+    operator.give(&[]).await;
+    let (facts, read, cached) = operator.scan(&node, "none again", image).await;
+    assert_eq!((read, cached, &facts.findings[..]), (0, 2, &[][..]));
 }
 
 /// The database of a Debian with these packages.

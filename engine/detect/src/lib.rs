@@ -24,6 +24,7 @@ mod secret_rules;
 mod shell;
 mod signs;
 mod sums;
+mod user_rules;
 
 pub use api::{Detector, Fact, FileReport, ImageInput, Links, LocatedFact, Outcome, Stream};
 pub use hash_list::{HashList, HashListError};
@@ -31,3 +32,4 @@ pub use opinion::{Opinion, OtherScanner};
 pub use pratique_core::inspect::{Extent, FileInput, FileMode, Interest, Kind, Piece};
 pub use rule::Rule;
 pub use secret_rules::{SecretRules, SecretRulesError};
+pub use user_rules::{UserRules, UserRulesError};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pratique_core::GapKind;
 use pratique_core::inspect::{Extent, FileInput, Interest};
+use pratique_core::rule_files::{Revisions, rules_version};
+use pratique_core::{GapKind, RuleFiles};
 use pratique_detect::{Detector, Fact, FileReport, Links, Stream};
 use pratique_inventory::Parser;
 
@@ -25,6 +26,8 @@ pub struct Engine {
     subjects: Vec<Subject>,
     matcher: Matcher,
     rule_set: RuleSet,
+    /// Which of the user's files the detectors go by.
+    revisions: Revisions,
     timings: Option<Timings>,
 }
 
@@ -197,7 +200,7 @@ impl Engine {
         subjects.sort_by(|a, b| a.id.cmp(&b.id));
         let matcher = Matcher::new(&subjects)?;
         let rule_set = RuleSet::of(&subjects);
-        Ok(Self { detectors, subjects, matcher, rule_set, timings: None })
+        Ok(Self { detectors, subjects, matcher, rule_set, revisions: Revisions::new(), timings: None })
     }
 
     /// The same, measuring what each detector costs.
@@ -234,6 +237,35 @@ impl Engine {
     /// # Errors
     /// If one of its globs is malformed.
     pub fn with(mut self, detector: &'static dyn Detector) -> Result<Self, EngineError> {
+        self.replace(detector)?;
+        self.rule_set = RuleSet::of(&self.subjects);
+        Ok(self)
+    }
+
+    /// The same for a user's files: facts and reports made with them are told from others. `detectors` are those that were
+    /// made of the files, in the place of the selected ones that have their ids; whoever reads no file, but looks for facts
+    /// that others made, gives none. To be called before [`Engine::excluding`].
+    ///
+    /// # Errors
+    /// If a glob of a detector is malformed.
+    pub fn given(
+        mut self,
+        files: &RuleFiles,
+        detectors: &[&'static dyn Detector],
+    ) -> Result<Self, EngineError> {
+        for detector in detectors {
+            self.replace(*detector)?;
+        }
+        let mut of_facts = files.revisions_of_facts();
+        of_facts.retain(|id, _| self.detectors.iter().any(|own| own.info().id == id));
+        if !of_facts.is_empty() {
+            self.rule_set = self.rule_set.given(&of_facts);
+        }
+        self.revisions = files.revisions();
+        Ok(self)
+    }
+
+    fn replace(&mut self, detector: &'static dyn Detector) -> Result<(), EngineError> {
         let id = detector.info().id;
         for own in self.detectors.iter_mut().filter(|own| own.info().id == id) {
             *own = detector;
@@ -242,8 +274,7 @@ impl Engine {
             *own = Subject::detector(detector);
         }
         self.matcher = Matcher::new(&self.subjects)?;
-        self.rule_set = RuleSet::of(&self.subjects);
-        Ok(self)
+        Ok(())
     }
 
     /// The same without the files that match one of `globs`, which are relative to the root.
@@ -297,11 +328,11 @@ impl Engine {
         &self.rule_set
     }
 
-    /// The selected detectors' ids with the version of their rules, as reports name them.
+    /// The selected detectors' ids with the version of their rules, as reports name them ([`rules_version`]).
     pub fn versions(&self) -> BTreeMap<String, String> {
         self.detectors
             .iter()
-            .map(|detector| (detector.info().id.to_owned(), detector.info().version.to_string()))
+            .map(|detector| (detector.info().id.to_owned(), rules_version(detector.info(), &self.revisions)))
             .collect()
     }
 }

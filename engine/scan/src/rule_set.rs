@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use pratique_core::rule_files::Revisions;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -33,6 +34,13 @@ impl RuleSet {
         globs.sort();
         let mut hasher = Sha256::new();
         hasher.update(format!("{self}\n{globs:?}"));
+        Self::digits(&hasher.finalize())
+    }
+
+    /// The rule set of the same subjects when some go by a user's files.
+    pub(crate) fn given(&self, revisions: &Revisions) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(format!("{self}\n{revisions:?}"));
         Self::digits(&hasher.finalize())
     }
 

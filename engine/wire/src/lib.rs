@@ -4,6 +4,7 @@
 
 pub mod facts;
 pub mod inventory;
+pub mod rules;
 
 /// Version of the agent-operator and leader-replica protocols.
 pub const PROTOCOL: u32 = 1;
@@ -20,6 +21,11 @@ mod generated {
         pub mod facts {
             pub mod v1 {
                 tonic::include_proto!("pratique.facts.v1");
+            }
+        }
+        pub mod rules {
+            pub mod v1 {
+                tonic::include_proto!("pratique.rules.v1");
             }
         }
         pub mod agents {

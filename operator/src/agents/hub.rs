@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use pratique_core::package::{Inventory, PackageCounts};
 use pratique_core::{Digest, ImageFacts};
 use pratique_wire::agents::{Assignment, ScanResult, ToAgent, Withdrawn, to_agent};
+use pratique_wire::rules::SealedRules;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
@@ -29,8 +30,8 @@ use crate::vulnerabilities::Vulnerabilities;
 pub struct ScanSettings {
     /// Detectors to run, with the version of their rules that this operator knows.
     pub wanted: Wanted,
-    /// The user's words to try as passwords.
-    pub dictionary: Arc<[String]>,
+    /// The user's rules, which [`Wanted::revisions`] are of.
+    pub rules: SealedRules,
 }
 
 /// Messages to one agent.
@@ -123,12 +124,6 @@ impl Hub {
     /// could be given to one node while another still holds its result.
     pub fn hand_out(&self) {
         self.handing_out.store(true, Ordering::Relaxed);
-        self.wake.notify_one();
-    }
-
-    /// These images are to be judged anew although their facts look complete.
-    pub fn judge_anew(&self, images: impl IntoIterator<Item = Digest>) {
-        self.state().planner.judge_anew(images);
         self.wake.notify_one();
     }
 
@@ -275,6 +270,7 @@ impl Hub {
     /// Keeps what a scan gave: its inventory in the store, and its facts in the index.
     pub(super) async fn keep(&self, place: &Place, end: ScanEnd) {
         let ScanEnd { claim, facts, inventory } = end;
+        let facts = self.settings.borrow().wanted.credited(facts);
         let image = facts.image.clone();
         let usable = inventory.filter(|_| facts.error.is_none());
         let packages = match &usable {
@@ -379,7 +375,7 @@ impl Hub {
     }
 
     fn plan(&self) {
-        let wanted = self.settings.borrow().wanted.clone();
+        let ScanSettings { wanted, rules } = self.settings.borrow().clone();
         let mut state = self.state();
         let index = self.index.read();
         let mut pick = |below: usize| fastrand::usize(..below);
@@ -393,6 +389,7 @@ impl Hub {
                         claim: id.clone(),
                         image: claim.image.to_string(),
                         detectors: claim.detectors.iter().cloned().collect(),
+                        rules: rules.digest().to_owned(),
                     });
                     debug!(node = claim.node, image = %claim.image, claim = id, "scan assigned");
                     if !state.send(&claim.node, message) {

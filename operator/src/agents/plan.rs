@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use pratique_core::detector::{DETECTORS, VULNERABILITY};
 use pratique_core::policy::Policy;
+use pratique_core::rule_files::{Revisions, parse_rules_version};
 use pratique_core::{Digest, ImageFacts};
 
 use crate::index::{Index, NodeImage};
@@ -57,6 +58,8 @@ impl Default for Limits {
 pub struct Wanted {
     /// Detectors by id, with the version of their rules that this operator knows.
     pub detectors: BTreeMap<String, u32>,
+    /// Which of the user's files each of them is to go by.
+    pub revisions: Revisions,
     /// Whether packages are listed too.
     pub inventory: bool,
     /// Facts older than this are judged anew.
@@ -66,13 +69,14 @@ pub struct Wanted {
 impl Wanted {
     /// What these policies want together: all their detectors, and every image judged anew at half the age from
     /// which one of them calls it unscanned, so that none ever does while its agents are there.
-    pub fn of(policies: &[Arc<Policy>]) -> Self {
+    pub fn of(policies: &[Arc<Policy>], revisions: &Revisions) -> Self {
         let ids: BTreeSet<&str> =
             policies.iter().flat_map(|policy| policy.scan_detectors().iter().copied()).collect();
         let wanted = DETECTORS.iter().filter(|detector| ids.contains(detector.id));
         let youngest = policies.iter().map(|policy| policy.max_scan_age()).min();
         Self {
             detectors: wanted.map(|detector| (detector.id.to_owned(), detector.version)).collect(),
+            revisions: revisions.clone(),
             inventory: true,
             rejudge_after: youngest.map(|age| (age / 2).max(SHORTEST_REJUDGE)),
         }
@@ -85,17 +89,32 @@ impl Wanted {
             && (listed || !self.inventory)
             && self.rejudge_after.is_none_or(|limit| age <= limit)
             && (is_complete(facts) || age <= INCOMPLETE_REJUDGE)
-            && self
-                .detectors
-                .iter()
-                .all(|(id, version)| facts.detectors.get(id).is_some_and(|ran| rule_version(ran) >= *version))
+            && self.detectors.iter().all(|(id, version)| {
+                facts.detectors.get(id).is_some_and(|ran| self.goes_by(id, *version, ran))
+            })
+    }
+
+    /// Whether rules are as new as is wanted, and the user's own those that are in force.
+    fn goes_by(&self, id: &str, version: u32, ran: &str) -> bool {
+        let (known, revision) = parse_rules_version(ran);
+        known >= version && revision == self.revisions.get(id).map(String::as_str)
+    }
+
+    /// Facts with those detectors alone that went by files of the user's, if there are any for them: for a policy the others
+    /// did not run. With files that are older than those in force one did, until the image is scanned anew.
+    pub(super) fn credited(&self, mut facts: ImageFacts) -> ImageFacts {
+        facts
+            .detectors
+            .retain(|id, ran| !self.revisions.contains_key(id) || parse_rules_version(ran).1.is_some());
+        facts
     }
 
     /// Whether a node's agent still holds a result that says all that is wanted.
     fn held_by(&self, image: &NodeImage) -> bool {
         self.detectors.iter().all(|(id, version)| {
             image.detectors_done.iter().any(|done| {
-                done.split_once('@').is_some_and(|(known, ran)| known == id && rule_version(ran) >= *version)
+                done.split_once('@')
+                    .is_some_and(|(known, ran)| known == id && self.goes_by(id, *version, ran))
             })
         })
     }
@@ -104,12 +123,6 @@ impl Wanted {
 /// Whether no agent has missed anything. What advisories do not cover no agent can add.
 fn is_complete(facts: &ImageFacts) -> bool {
     facts.gaps.iter().all(|gap| gap.detector.as_deref() == Some(VULNERABILITY.id))
-}
-
-/// The number a rule-set version starts with; none reads as 0, older than any.
-fn rule_version(text: &str) -> u32 {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    text[..digits].parse().unwrap_or(0)
 }
 
 /// A scan given to a node.
@@ -167,9 +180,8 @@ pub(super) struct Planner {
     claims: HashMap<String, Open>,
     claimed: HashMap<Digest, String>,
     history: HashMap<Digest, History>,
-    stale: HashSet<Digest>,
     rule_sets: HashSet<String>,
-    detectors: BTreeMap<String, u32>,
+    rules: (BTreeMap<String, u32>, Revisions),
     next: u64,
     epoch: u64,
 }
@@ -232,7 +244,6 @@ impl Planner {
     /// A scan ended with usable facts, and an inventory if `listed`. `wanted` is what they should have said.
     pub(super) fn succeeded(&mut self, id: &str, facts: &ImageFacts, listed: bool, wanted: &Wanted) {
         let Some(claim) = self.release(id) else { return };
-        self.stale.remove(&claim.image);
         if wanted.satisfied_by(facts, listed, facts.judged_at) {
             self.history.remove(&claim.image);
         } else if let Some(rule_set) = self.agents.get(&claim.node) {
@@ -266,11 +277,6 @@ impl Planner {
         self.release(id);
     }
 
-    /// These images are to be judged anew although their facts look complete (the dictionary changed).
-    pub(super) fn judge_anew(&mut self, images: impl IntoIterator<Item = Digest>) {
-        self.stale.extend(images);
-    }
-
     /// How many scans are under way.
     pub(super) fn open(&self) -> usize {
         self.claims.len()
@@ -286,9 +292,8 @@ impl Planner {
     ) -> (Vec<Step>, usize) {
         let mut steps = self.expire(now);
         self.history.retain(|image, _| index.nodes().holds(image));
-        self.stale.retain(|image| index.facts().get(image).is_some());
-        if self.detectors != wanted.detectors {
-            self.detectors.clone_from(&wanted.detectors);
+        if self.rules != (wanted.detectors.clone(), wanted.revisions.clone()) {
+            self.rules = (wanted.detectors.clone(), wanted.revisions.clone());
             for history in self.history.values_mut() {
                 history.insufficient.clear();
             }
@@ -342,11 +347,10 @@ impl Planner {
         {
             return false;
         }
-        self.stale.contains(image)
-            || index
-                .facts()
-                .get(image)
-                .is_none_or(|facts| !wanted.satisfied_by(facts, index.has_inventory(image), wall))
+        index
+            .facts()
+            .get(image)
+            .is_none_or(|facts| !wanted.satisfied_by(facts, index.has_inventory(image), wall))
     }
 
     fn may_scan(&self, image: &Digest, node: &str, now: Instant) -> bool {

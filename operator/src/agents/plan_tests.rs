@@ -271,19 +271,46 @@ fn an_agent_with_older_rules_is_asked_once_and_a_newer_one_again() {
 #[test]
 fn without_policies_nothing_is_scanned() {
     let mut scene = Scene::new(&[&["a"]]);
-    scene.wanted = Wanted::of(&[]);
+    scene.wanted = Wanted::of(&[], &Revisions::new());
     scene.plan_none();
 }
 
 #[test]
-fn a_changed_dictionary_has_images_judged_anew_once() {
+fn other_files_of_the_users_have_images_scanned_anew_once() {
     let mut scene = Scene::new(&[&["a"]]);
-    scene.index.apply_facts(facts(1, "amd64", false).into());
+    let scanned = |ran: &str| {
+        let mut facts = facts(1, "amd64", false);
+        facts.detectors.insert("weak-password".into(), ran.into());
+        facts
+    };
+    scene.index.apply_facts(scanned("1").into());
     scene.plan_none();
-    scene.planner.judge_anew([digest(1)]);
-    let (id, _) = scene.plan_one();
-    scene.planner.succeeded(&id, &facts(1, "amd64", false), false, &scene.wanted);
-    scene.plan_none();
+    for revision in ["aa", "bb"] {
+        scene.wanted.revisions = [("weak-password".to_owned(), revision.to_owned())].into();
+        let (id, _) = scene.plan_one();
+        let facts = scanned(&format!("1+{revision}"));
+        scene.planner.succeeded(&id, &facts, false, &scene.wanted);
+        scene.index.apply_facts(facts.into());
+        scene.plan_none();
+    }
+    scene.wanted.revisions.clear();
+    scene.plan_one();
+}
+
+#[rstest]
+#[case("1", false)]
+#[case("1+older", true)]
+#[case("1+aa", true)]
+fn a_detector_that_went_by_no_file_of_the_users_did_not_run(#[case] ran: &str, #[case] expected: bool) {
+    let revisions = [("secret".to_owned(), "aa".to_owned())].into();
+    let wanted = Wanted { revisions, ..Wanted::default() };
+    let mut facts = facts(1, "amd64", false);
+    facts.detectors = [("secret".to_owned(), ran.to_owned()), ("malware".to_owned(), "1".to_owned())].into();
+    let credited = wanted.credited(facts);
+    assert_eq!(
+        (credited.detectors.contains_key("secret"), credited.detectors.len()),
+        (expected, 1 + usize::from(expected))
+    );
 }
 
 #[rstest]
@@ -295,7 +322,7 @@ fn images_are_judged_anew_at_half_the_youngest_age(#[case] hours: i64, #[case] e
             PolicySpec { max_scan_age: SignedDuration::from_hours(hours), ..PolicySpec::new(name, at(0)) };
         Arc::new(Policy::compile(&spec).unwrap())
     };
-    let wanted = Wanted::of(&[policy("a", 1000), policy("b", hours)]);
+    let wanted = Wanted::of(&[policy("a", 1000), policy("b", hours)], &Revisions::new());
     assert_eq!(wanted.rejudge_after.map(|age| age.as_secs()), expected);
     assert!(wanted.detectors.contains_key("weak-password"));
 }

@@ -101,8 +101,9 @@ impl AgentsService {
         let mut leadership = self.hub.leadership.clone();
         let mut review = Instant::now() + REVIEW;
         let mut heard = Instant::now();
-        let first = settings_message(&settings.borrow_and_update());
-        say(to_agent, first).await?;
+        let mut told = String::new();
+        let first = news(&settings.borrow_and_update(), &mut told);
+        say_all(to_agent, first).await?;
         loop {
             tokio::select! {
                 () = place.stop.cancelled() => {
@@ -111,8 +112,8 @@ impl AgentsService {
                 }
                 Ok(()) = leadership.changed() => leading(&leadership.borrow_and_update())?,
                 Ok(()) = settings.changed() => {
-                    let message = settings_message(&settings.borrow_and_update());
-                    say(to_agent, message).await?;
+                    let messages = news(&settings.borrow_and_update(), &mut told);
+                    say_all(to_agent, messages).await?;
                 }
                 () = tokio::time::sleep_until(review) => {
                     review = Instant::now() + REVIEW;
@@ -232,11 +233,22 @@ fn leading(leadership: &Leadership) -> Result<(), Status> {
     }
 }
 
-fn settings_message(settings: &ScanSettings) -> to_agent::Message {
-    to_agent::Message::Settings(Settings {
-        detectors: settings.wanted.detectors.keys().cloned().collect(),
-        dictionary: settings.dictionary.to_vec(),
-    })
+/// The settings, and the user's rules unless they are those that were `told` last.
+fn news(settings: &ScanSettings, told: &mut String) -> Vec<to_agent::Message> {
+    let detectors = settings.wanted.detectors.keys().cloned().collect();
+    let mut messages = vec![to_agent::Message::Settings(Settings { detectors })];
+    if settings.rules.digest() != told {
+        settings.rules.digest().clone_into(told);
+        messages.extend(settings.rules.messages().map(to_agent::Message::Rules));
+    }
+    messages
+}
+
+async fn say_all(to_agent: &ToAgentSender, messages: Vec<to_agent::Message>) -> Result<(), Status> {
+    for message in messages {
+        say(to_agent, message).await?;
+    }
+    Ok(())
 }
 
 async fn say(to_agent: &ToAgentSender, message: to_agent::Message) -> Result<(), Status> {

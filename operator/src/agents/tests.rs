@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pratique_core::package::PackageCounts;
-use pratique_core::{Digest, ImageFacts};
+use pratique_core::{Digest, ImageFacts, RuleFile, RuleFiles, RuleKind};
 use pratique_wire::agents::agents_client::AgentsClient;
 use pratique_wire::agents::*;
 use pratique_wire::facts_proto;
 use pratique_wire::inventory::encode;
+use pratique_wire::rules::{RulesAssembly, SealedRules};
 use prost::Message as _;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, watch};
@@ -41,11 +42,11 @@ impl Operator {
     async fn start() -> Self {
         let index = SharedIndex::default();
         let wanted = Wanted { detectors: [("weak-password".to_owned(), 1)].into(), ..Wanted::default() };
-        let settings = watch::Sender::new(ScanSettings { wanted, dictionary: ["harbour".to_owned()].into() });
+        let settings = watch::Sender::new(ScanSettings { wanted, rules: SealedRules::default() });
         let leadership = watch::Sender::new(Leadership::Leading { epoch: 1 });
         let metrics = Metrics::new(prometheus::Registry::new()).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let store = ReportStore::open(folder.path(), &[]).unwrap();
+        let store = ReportStore::open(folder.path()).unwrap();
         let hub = Hub::new(
             index.clone(),
             store.clone(),
@@ -80,10 +81,7 @@ impl Operator {
             .say(from_agent::Message::Hello(Hello { protocol: 1, rule_set: "1".into(), ..Hello::default() }))
             .await;
         let to_agent::Message::Settings(settings) = agent.hear().await else { panic!("no settings") };
-        assert_eq!(
-            (settings.detectors, settings.dictionary),
-            (vec!["weak-password".into()], vec!["harbour".into()])
-        );
+        assert_eq!(settings.detectors, ["weak-password"]);
         agent
     }
 }
@@ -301,9 +299,10 @@ async fn a_claim_of_another_node_cannot_be_answered() {
 async fn an_error_never_replaces_facts() {
     let operator = Operator::start().await;
     let mut agent = operator.agent("n1").await;
-    operator.index.write().apply_facts(facts(1, "amd64", false).into());
+    let mut older = facts(1, "amd64", false);
+    older.detectors.insert("weak-password".into(), "0".into());
+    operator.index.write().apply_facts(older.into());
     agent.report(&[image(1), image(2)]).await;
-    operator.hub.judge_anew([digest(1)]);
     for _ in 0..2 {
         let assignment = agent.assignment().await;
         let image: Digest = assignment.image.parse().unwrap();
@@ -335,9 +334,28 @@ async fn what_one_node_hands_back_another_scans() {
 async fn new_settings_reach_the_agents() {
     let operator = Operator::start().await;
     let mut agent = operator.agent("n1").await;
-    operator.settings.send_modify(|settings| settings.dictionary = ["quay".to_owned()].into());
-    let to_agent::Message::Settings(settings) = agent.hear().await else { panic!("no settings") };
-    assert_eq!(settings.dictionary, ["quay"]);
+    let words = |kind, content: &str| {
+        let file = RuleFile { kind, name: "values/own".into(), content: content.into() };
+        SealedRules::seal(&RuleFiles::new(vec![file]).unwrap())
+    };
+    for rules in [words(RuleKind::Dictionary, "quay"), words(RuleKind::Hashes, &"#".repeat(2 << 20))] {
+        operator.settings.send_modify(|settings| settings.rules = rules.clone());
+        let to_agent::Message::Settings(_) = agent.hear().await else { panic!("no settings") };
+        let mut assembly = RulesAssembly::default();
+        let came = loop {
+            let to_agent::Message::Rules(message) = agent.hear().await else { panic!("no rules") };
+            if let Some(rules) = assembly.push(&message).unwrap() {
+                break rules;
+            }
+        };
+        assert_eq!(came, rules);
+        // They are not sent again when something else changes, and scans name them.
+        operator.settings.send_modify(|settings| settings.wanted.inventory = !settings.wanted.inventory);
+        let to_agent::Message::Settings(_) = agent.hear().await else { panic!("no settings") };
+    }
+    let digest = operator.settings.borrow().rules.digest().to_owned();
+    agent.report(&[image(1)]).await;
+    assert_eq!(agent.assignment().await.rules, digest);
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ impl Leader {
         let account = ("pratique".to_owned(), "pratique-operator".to_owned());
         let metrics = Metrics::new(prometheus::Registry::new()).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let store = ReportStore::open(folder.path(), &[]).unwrap();
+        let store = ReportStore::open(folder.path()).unwrap();
         let synced = Arc::new(AtomicBool::new(true));
         let service = ReplicasService::new(
             index.clone(),

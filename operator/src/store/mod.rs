@@ -20,6 +20,7 @@ use std::io::Read;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use object_store::local::LocalFileSystem;
@@ -28,7 +29,6 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use pratique_core::package::{Inventory, PackageCounts};
 use pratique_core::{Digest, ImageFacts};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
 pub use collect::collect_unused;
@@ -67,11 +67,10 @@ pub enum StoreError {
     Encode(#[from] std::io::Error),
 }
 
-/// Facts with what they were judged with beyond the detectors' rules.
+/// Facts as they lie here.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     schema: u32,
-    dictionary: String,
     since: Timestamp,
     facts: ImageFacts,
     /// Of the inventory that lies beside them, so that a start reads no inventory.
@@ -105,8 +104,6 @@ pub struct Loaded {
     pub facts: Vec<(ImageFacts, Timestamp)>,
     /// How many packages the images have whose inventories are there.
     pub packages: Vec<(Digest, PackageCounts)>,
-    /// Images whose facts were judged with another dictionary.
-    pub stale: HashSet<Digest>,
     /// When images were first seen running.
     pub seen: Vec<FirstSeen>,
     /// Objects that were corrupt, and are deleted.
@@ -117,24 +114,18 @@ pub struct Loaded {
 #[derive(Debug, Clone)]
 pub struct ReportStore {
     objects: Arc<dyn ObjectStore>,
-    dictionary: String,
 }
 
 impl ReportStore {
-    /// Opens a folder, making it if it is missing. `dictionary`: the words that facts are judged with from now on.
+    /// Opens a folder, making it if it is missing.
     ///
     /// # Errors
     /// If the folder cannot be made or read.
-    pub fn open(folder: &FilePath, dictionary: &[String]) -> Result<Self, StoreError> {
+    pub fn open(folder: &FilePath) -> Result<Self, StoreError> {
         std::fs::create_dir_all(folder)
             .map_err(|source| StoreError::Folder { path: folder.display().to_string(), source })?;
         let objects = Arc::new(LocalFileSystem::new_with_prefix(folder)?);
-        let mut hash = Sha256::new();
-        for word in dictionary {
-            hash.update(word);
-            hash.update(b"\n");
-        }
-        Ok(Self { objects, dictionary: Digest::sha256(hash.finalize().into()).short().to_owned() })
+        Ok(Self { objects })
     }
 
     /// Reads everything.
@@ -157,9 +148,6 @@ impl ReportStore {
         while let Some((stored, location)) = reads.next().await {
             match stored {
                 Ok(stored) if stored.schema == SCHEMA && location == path_of(&stored.facts.image) => {
-                    if stored.dictionary != self.dictionary {
-                        loaded.stale.insert(stored.facts.image.clone());
-                    }
                     let listed = inventories.remove(&inventory_path(&stored.facts.image));
                     if let Some(counts) = stored.packages.filter(|_| listed) {
                         loaded.packages.push((stored.facts.image.clone(), counts));
@@ -196,9 +184,8 @@ impl ReportStore {
         since: Timestamp,
         packages: Option<PackageCounts>,
     ) -> Result<(), StoreError> {
-        let (dictionary, facts) = (self.dictionary.clone(), facts.clone());
         let location = path_of(&facts.image);
-        self.write(&location, &Stored { schema: SCHEMA, dictionary, since, facts, packages }).await
+        self.write(&location, &Stored { schema: SCHEMA, since, facts: facts.clone(), packages }).await
     }
 
     /// Writes what an image is made of, replacing what was there. Whole or not at all.
@@ -255,6 +242,20 @@ impl ReportStore {
         self.write(&seen_path(), &seen).await
     }
 
+    /// Keeps the user's rules, sealed, over a restart.
+    ///
+    /// # Errors
+    /// If the storage refuses.
+    pub async fn put_rules(&self, sealed: Bytes) -> Result<(), StoreError> {
+        self.objects.put(&rules_path(), sealed.into()).await?;
+        Ok(())
+    }
+
+    /// The user's rules that were kept last, unchecked.
+    pub async fn rules(&self) -> Option<Bytes> {
+        self.objects.get(&rules_path()).await.ok()?.bytes().await.ok()
+    }
+
     async fn load_seen(&self) -> Vec<FirstSeen> {
         match self.objects.head(&seen_path()).await {
             Ok(object) => self.read(&object.location, object.size).await.unwrap_or_else(|reason| {
@@ -303,6 +304,10 @@ fn inventory_path(image: &Digest) -> Path {
 fn path(folder: &str, image: &Digest) -> Path {
     let hex = image.hex();
     Path::from(format!("{folder}/{}/{}/{hex}.json.zst", image.algorithm(), &hex[..2]))
+}
+
+fn rules_path() -> Path {
+    Path::from("user-rules")
 }
 
 fn seen_path() -> Path {

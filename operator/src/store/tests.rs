@@ -7,9 +7,8 @@ use crate::metrics::Metrics;
 use crate::testing::{at, digest, facts, inventory, node_image, pod};
 use tokio_util::sync::CancellationToken;
 
-fn open(folder: &tempfile::TempDir, words: &[&str]) -> ReportStore {
-    let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-    ReportStore::open(folder.path(), &words).unwrap()
+fn open(folder: &tempfile::TempDir) -> ReportStore {
+    ReportStore::open(folder.path()).unwrap()
 }
 
 fn images(loaded: &Loaded) -> Vec<Digest> {
@@ -21,7 +20,7 @@ fn images(loaded: &Loaded) -> Vec<Digest> {
 #[tokio::test]
 async fn what_is_put_comes_back_and_what_is_deleted_does_not() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder, &[]);
+    let store = open(&folder);
     let seen = [FirstSeen { namespace: "shop".into(), image: digest(1), at: at(5) }];
     store.put(&facts(1, "amd64", false), at(7), None).await.unwrap();
     store.put(&facts(2, "amd64", false), at(8), None).await.unwrap();
@@ -29,16 +28,15 @@ async fn what_is_put_comes_back_and_what_is_deleted_does_not() {
     store.delete(&digest(2)).await.unwrap();
     store.delete(&digest(2)).await.unwrap();
 
-    let loaded = open(&folder, &[]).load().await.unwrap();
+    let loaded = open(&folder).load().await.unwrap();
     assert_eq!(loaded.facts, [(facts(1, "amd64", false), at(7))]);
     assert_eq!(loaded.seen, seen);
-    assert!(loaded.stale.is_empty());
 }
 
 #[tokio::test]
 async fn corrupt_objects_are_dropped_and_the_others_stay() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder, &[]);
+    let store = open(&folder);
     for image in 1..=4 {
         store.put(&facts(image, "amd64", false), at(1), None).await.unwrap();
     }
@@ -56,20 +54,9 @@ async fn corrupt_objects_are_dropped_and_the_others_stay() {
 }
 
 #[tokio::test]
-async fn another_dictionary_makes_facts_stale_and_keeps_them() {
-    let folder = tempfile::tempdir().unwrap();
-    open(&folder, &["a"]).put(&facts(1, "amd64", false), at(1), None).await.unwrap();
-    let store = open(&folder, &["a", "b"]);
-    store.put(&facts(2, "amd64", false), at(1), None).await.unwrap();
-    let loaded = store.load().await.unwrap();
-    assert_eq!(images(&loaded), [digest(1), digest(2)]);
-    assert_eq!(loaded.stale, [digest(1)].into());
-}
-
-#[tokio::test]
 async fn an_inventory_comes_back_and_a_start_knows_its_counts_without_reading_it() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder, &[]);
+    let store = open(&folder);
     let counts = PackageCounts::of(&inventory("zlib"));
     for image in 1..=3 {
         store.put_inventory(&digest(image), &inventory("zlib")).await.unwrap();
@@ -82,7 +69,7 @@ async fn an_inventory_comes_back_and_a_start_knows_its_counts_without_reading_it
     std::fs::write(file(3), &whole[..whole.len() / 2]).unwrap();
     store.put_inventory(&digest(4), &inventory("stray")).await.unwrap();
 
-    let store = open(&folder, &[]);
+    let store = open(&folder);
     let loaded = store.load().await.unwrap();
     let mut listed = loaded.packages.clone();
     listed.sort_by(|a, b| a.0.cmp(&b.0));
@@ -101,14 +88,14 @@ async fn an_inventory_comes_back_and_a_start_knows_its_counts_without_reading_it
 fn a_folder_that_cannot_be_made_is_named_with_the_flag() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("file"), "").unwrap();
-    let error = ReportStore::open(&folder.path().join("file/store"), &[]).unwrap_err().to_string();
+    let error = ReportStore::open(&folder.path().join("file/store")).unwrap_err().to_string();
     assert!(error.contains("--store") && error.contains("file/store"), "{error}");
 }
 
 #[tokio::test]
 async fn every_change_is_written_before_the_end() {
     let folder = tempfile::tempdir().unwrap();
-    let store = open(&folder, &[]);
+    let store = open(&folder);
     store.put(&facts(9, "amd64", false), at(1), None).await.unwrap();
     let index = SharedIndex::default();
     index.write().apply_facts(facts(9, "amd64", false).into());

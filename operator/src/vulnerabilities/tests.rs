@@ -73,7 +73,7 @@ impl Fixture {
     }
 
     fn at(server: WebServer, folder: tempfile::TempDir) -> Self {
-        let store = ReportStore::open(&folder.path().join("store"), &[]).unwrap();
+        let store = ReportStore::open(&folder.path().join("store")).unwrap();
         let index = SharedIndex::default();
         let (notices, noticed) = Notices::new();
         let metrics = Registry::new();

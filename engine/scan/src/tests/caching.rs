@@ -1,5 +1,7 @@
 //! Facts as bytes, and their key.
 
+use pratique_core::{RuleFile, RuleFiles, RuleKind};
+use pratique_detect::{Detector, UserRules};
 use pratique_fs::Opacity;
 use proptest::prelude::*;
 
@@ -65,6 +67,32 @@ fn the_key_differs_by_all_that_changes_facts_and_by_nothing_else() {
         .map(|opacity| LayerKey::new(&facts.diff_id, opacity, &facts.rule_set));
     assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
     assert_eq!(facts.key(), keys[0]);
+}
+
+#[test]
+fn a_users_files_count_by_their_content_whether_or_not_they_are_read() {
+    let files = |kind: RuleKind, content: &str| {
+        RuleFiles::new(vec![RuleFile { kind, name: "a".to_owned(), content: content.into() }]).unwrap()
+    };
+    let engine = || Engine::new(&["secret".to_owned(), "weak-password".to_owned()], &[]).unwrap();
+    let rules = "rules: [{id: acme, description: ours, regex: 'ACME-[0-9]+', severity: High}]";
+    let (own, other) = (files(RuleKind::Secrets, rules), files(RuleKind::Secrets, "rules: []"));
+    let (read, _) = UserRules::read(&own).unwrap_or_else(|error| panic!("{error}")).into_detectors();
+    let read: Vec<&'static dyn Detector> =
+        read.into_iter().map(|own| Box::leak(own) as &'static dyn Detector).collect();
+    let given = |files: &RuleFiles| engine().given(files, &[]).unwrap();
+    let with = engine().given(&own, &read).unwrap();
+    assert_eq!(with.rule_set(), given(&own).rule_set());
+    assert_eq!(with.versions(), given(&own).versions());
+    assert_ne!(given(&own).rule_set(), engine().rule_set());
+    assert_ne!(given(&own).rule_set(), given(&other).rule_set());
+    assert!(with.versions()["secret"].contains('+') && !with.versions()["weak-password"].contains('+'));
+    // Words are tried when an image is judged; checksums are of no detector that was selected.
+    for none in [files(RuleKind::Dictionary, "quay"), files(RuleKind::Hashes, "#"), RuleFiles::default()] {
+        assert_eq!(given(&none).rule_set(), engine().rule_set());
+    }
+    let words = given(&files(RuleKind::Dictionary, "quay"));
+    assert_ne!(words.versions()["weak-password"], engine().versions()["weak-password"]);
 }
 
 #[test]
