@@ -15,6 +15,7 @@ pub mod detectors;
 #[cfg(test)]
 mod golden;
 mod hash_list;
+mod literals;
 mod opinion;
 #[cfg(test)]
 mod page;

@@ -6,11 +6,11 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use pratique_core::inspect::{OVERLAP, Piece};
 use regex::bytes::Regex;
 
 use super::shapes::SHAPES;
+use crate::literals::Literals;
 
 /// Something that has a shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) const LEAD: usize = 96;
 static SCANNER: LazyLock<Scanner> = LazyLock::new(Scanner::new);
 
 struct Scanner {
-    literals: AhoCorasick,
+    literals: Literals,
     /// The shape of the literal with this place.
     shape_of: Vec<usize>,
     patterns: Vec<Regex>,
@@ -46,10 +46,7 @@ impl Scanner {
             Regex::new(&format!("^(?-u:{})", shape.pattern)).expect("a test compiles every pattern")
         });
         Self {
-            literals: AhoCorasick::builder()
-                .kind(Some(AhoCorasickKind::DFA))
-                .build(literals.iter().map(|(_, literal)| literal))
-                .expect("a test builds it"),
+            literals: Literals::new(literals.iter().map(|(_, literal)| literal)).expect("a test builds it"),
             shape_of: literals.iter().map(|(shape, _)| *shape).collect(),
             patterns: patterns.collect(),
         }
@@ -85,12 +82,12 @@ impl Finder {
         self.length += bytes.len() - piece.seen;
         let work = self.length.saturating_mul(WORK);
         let own = own_places(piece);
-        for hit in SCANNER.literals.find_overlapping_iter(bytes) {
-            let start = hit.start();
+        for hit in SCANNER.literals.find(bytes) {
+            let start = hit.start;
             if !own.contains(&start) {
                 continue;
             }
-            let shape = SCANNER.shape_of[hit.pattern().as_usize()];
+            let shape = SCANNER.shape_of[hit.literal];
             let declared = &SHAPES[shape];
             let is_word = |byte: &u8| byte.is_ascii_alphanumeric();
             let within =
