@@ -238,6 +238,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", env = "PRATIQUE_HASH_LIST", value_delimiter = ',')]
     pub(crate) hash_list: Vec<PathBuf>,
 
+    /// YARA rules: a file, or a folder of .yar and .yara files: a file of which one holds is a finding.
+    #[arg(long, value_name = "PATH", env = "PRATIQUE_YARA_RULES", value_delimiter = ',')]
+    pub(crate) yara_rules: Vec<PathBuf>,
+
     /// Files of your own rules for secrets, and of what you allow (docs/detectors/secret.md has their form).
     #[arg(long, value_name = "FILE", env = "PRATIQUE_SECRET_RULES", value_delimiter = ',')]
     pub(crate) secret_rules: Vec<PathBuf>,

@@ -41,6 +41,7 @@ struct Config {
     trusted_bases: Option<PathBuf>,
     dictionary: Option<PathBuf>,
     hash_list: Vec<PathBuf>,
+    yara_rules: Vec<PathBuf>,
     secret_rules: Vec<PathBuf>,
     clamd: Option<String>,
 }
@@ -59,6 +60,7 @@ pub(crate) fn complete(options: &mut Options) -> anyhow::Result<()> {
     or_list(&mut options.vex, config.vex);
     or_list(&mut options.base, config.base);
     or_list(&mut options.hash_list, config.hash_list);
+    or_list(&mut options.yara_rules, config.yara_rules);
     or_list(&mut options.secret_rules, config.secret_rules);
     if options.fail_on.is_none() {
         options.fail_on =

@@ -21,6 +21,7 @@ mod progress;
 mod suppress;
 mod target;
 mod timings;
+mod yara;
 
 fn main() -> ExitCode {
     let args = match args::Args::try_parse() {

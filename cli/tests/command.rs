@@ -406,6 +406,41 @@ fn a_file_on_a_hash_list_is_found_and_a_broken_list_is_refused_with_its_line() {
 }
 
 #[test]
+fn a_file_of_which_a_yara_rule_holds_is_found_and_a_broken_rule_is_refused_with_its_line() {
+    let home = tempfile::tempdir().unwrap();
+    let zip = pratique_testkit::zip_archive(&[("inner.txt", "a gate-of-sesame within")]);
+    let files = LayerBuilder::new().file("opt/app", "open gate-of-sesame").file("opt/files.zip", zip);
+    layout(&home.path().join("image"), &[debian(), files]);
+    fs::create_dir_all(home.path().join("rules/deep")).unwrap();
+    fs::write(home.path().join("rules/notes.txt"), "no rule").unwrap();
+    let scan = |code, rule: &str| {
+        fs::write(home.path().join("rules/deep/own.yar"), rule).unwrap();
+        ends_with(code, home.path(), &["scan", "oci:image", "--yara-rules", "rules", "-f", "json"])
+    };
+    scan(0, "rule Gate { strings: $a = \"another\" condition: $a }");
+    // The layers of the first scan are in the cache, but made with another rule.
+    let (out, _) = scan(
+        1,
+        "rule Gate : bot { meta: severity = \"low\" strings: $a = \"gate-of-sesame\" condition: $a }",
+    );
+    let result: Value = serde_json::from_str(&out).unwrap();
+    let findings = result["reports"][0]["findings"].as_array().unwrap();
+    let paths: Vec<_> = findings.iter().map(|finding| finding["path"].as_str().unwrap()).collect();
+    assert_eq!(paths, ["/opt/app", "/opt/files.zip!/inner.txt"], "{out}");
+    assert_eq!((&findings[0]["rule"], &findings[0]["severity"]), (&"yara-rule".into(), &"Low".into()));
+    let message = findings[0]["message"].as_str().unwrap();
+    assert_eq!(message, "the YARA rule Gate of rules/deep/own.yar holds (tags bot)");
+
+    let (_, err) = scan(3, "rule A { condition: true }\nrule B { condition: $x }");
+    assert!(err.contains("rules/deep/own.yar:2:") && err.contains("$x"), "{err}");
+    fs::remove_file(home.path().join("rules/deep/own.yar")).unwrap();
+    for (path, reason) in [("rules", "no .yar"), ("absent.yar", "No such file")] {
+        let (_, err) = ends_with(3, home.path(), &["scan", "oci:image", "--yara-rules", path]);
+        assert!(err.contains(path) && err.contains(reason), "{err}");
+    }
+}
+
+#[test]
 fn secrets_are_found_by_own_rules_and_allowed_ones_are_told_beside_them() {
     let home = tempfile::tempdir().unwrap();
     let secret = "shop_51e7c0d42a9b8f36e10d74c5";

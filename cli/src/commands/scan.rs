@@ -223,11 +223,14 @@ pub(super) fn engine(options: &Options, what: What) -> anyhow::Result<Engine> {
         (What::Everything, list) => list.iter().filter(|name| *name != DETECTOR).cloned().collect(),
     };
     let mut engine = Engine::new(&detectors, pratique_inventory::PARSERS)?;
-    if !options.hash_list.is_empty() || options.clamd.is_some() {
+    if !options.hash_list.is_empty() || !options.yara_rules.is_empty() || options.clamd.is_some() {
         let lists = options.hash_list.iter().map(|path| hash_list(path)).collect::<anyhow::Result<_>>()?;
+        let yara =
+            (!options.yara_rules.is_empty()).then(|| crate::yara::rules(&options.yara_rules)).transpose()?;
         let daemon = options.clamd.as_deref().map(|address| Box::new(Clamd::new(address)) as Box<_>);
         // The engine lasts as long as the command.
-        engine = engine.with(Box::leak(Box::new(pratique_detect::detectors::malware(lists, daemon))))?;
+        engine =
+            engine.with(Box::leak(Box::new(pratique_detect::detectors::malware(lists, yara, daemon))))?;
     }
     if !options.secret_rules.is_empty() {
         let rules = secret_rules(&options.secret_rules)?;

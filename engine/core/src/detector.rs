@@ -158,7 +158,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "malware",
-        version: 2,
+        version: 3,
         category: Category::Malware,
         rules: &[
             "miner",
@@ -166,6 +166,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
             "dropper",
             "ransom-note",
             "known-file",
+            "yara-rule",
             "other-scanner",
             "packed-program",
             "test-file",

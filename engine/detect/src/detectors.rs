@@ -30,12 +30,13 @@ detectors! {
     malware,
 }
 
-/// The detector `malware` with lists of checksums, and another scanner that is asked about every file.
+/// The detector `malware` with lists of checksums, a user's own YARA rules, and another scanner that is asked about every file.
 pub fn malware(
     lists: Vec<crate::HashList>,
+    yara: Option<crate::YaraRules>,
     other: Option<Box<dyn crate::OtherScanner>>,
 ) -> impl Detector + use<> {
-    malware::Malware::with(lists, other)
+    malware::Malware::with(lists, yara, other)
 }
 
 /// The detector `secret` with a user's own rules, and lists of what the user allows.

@@ -26,6 +26,7 @@ mod shell;
 mod signs;
 mod sums;
 mod user_rules;
+mod yara;
 
 pub use api::{Detector, Fact, FileReport, ImageInput, Links, LocatedFact, Outcome, Stream};
 pub use hash_list::{HashList, HashListError};
@@ -34,3 +35,4 @@ pub use pratique_core::inspect::{Extent, FileInput, FileMode, Interest, Kind, Pi
 pub use rule::Rule;
 pub use secret_rules::{SecretRules, SecretRulesError};
 pub use user_rules::{UserRules, UserRulesError};
+pub use yara::{YaraRules, YaraRulesError};

@@ -64,7 +64,7 @@ impl UserRules {
             own.push(Box::new(detectors::secret(secrets)));
         }
         if !self.hashes.is_empty() {
-            own.push(Box::new(detectors::malware(self.hashes, None)));
+            own.push(Box::new(detectors::malware(self.hashes, None, None)));
         }
         (own, self.dictionary)
     }

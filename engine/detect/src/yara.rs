@@ -1,0 +1,313 @@
+//! A user's own YARA rules: text in, compiled rules out, and what they say of a file.
+//!
+//! <https://yara.readthedocs.io/en/stable/writingrules.html>
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use boreal::compiler::{CompilerBuilder, CompilerParams, generate_description};
+use boreal::module::{Elf, Hash, MachO, Math, Pe, String_};
+use boreal::scanner::{CallbackEvents, EvaluatedRule, ScanCallbackResult, ScanError, ScanEvent, ScanParams};
+use boreal::{Compiler, MetadataValue, Scanner};
+use pratique_core::{GapKind, Severity};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::signs::word;
+
+/// Bytes of a file that rules are tried on: all of it is held in memory. Node.js is a program of 120 MB.
+pub(crate) const MAX_FILE: usize = 128 << 20;
+/// Bytes of all rules together.
+const MAX_RULES: usize = 16 << 20;
+/// Strings of one rule.
+const MAX_STRINGS: usize = 10_000;
+/// Places at which one string is found in a file.
+const MAX_PLACES: u32 = 100_000;
+/// Rules that one file is told to match.
+const MAX_MATCHES: usize = 100;
+/// Tags of a rule that are told.
+const MAX_TAGS: usize = 10;
+/// Bytes of stack that reading rules takes at least, and for each byte of the longest source.
+const MIN_STACK: usize = 16 << 20;
+const STACK_PER_BYTE: usize = 128;
+/// How long one file may take.
+const TIME: Duration = Duration::from_secs(10);
+
+/// Compiled rules. Shared by all threads that read files.
+pub struct YaraRules {
+    scanner: Scanner,
+    digest: String,
+}
+
+/// Why rules cannot be used. None of them is then.
+#[derive(Debug, thiserror::Error)]
+pub enum YaraRulesError {
+    /// A source is not text.
+    #[error("{0}: it is no UTF-8")]
+    NoText(String),
+    /// There is more than is taken.
+    #[error("the YARA rules are larger than {} MiB together; give fewer", MAX_RULES >> 20)]
+    TooLarge,
+    /// A source has an error, which is told as `name:line:column: error: reason`.
+    #[error("{0}")]
+    Rule(String),
+    /// The thread that reads them cannot be started, or failed.
+    #[error("the thread that reads the YARA rules failed: {0}; give fewer")]
+    Thread(String),
+}
+
+/// A rule that holds of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct YaraMatch {
+    pub(crate) rule: String,
+    /// Name of the source that has it.
+    pub(crate) source: String,
+    pub(crate) tags: Vec<String>,
+    pub(crate) severity: Severity,
+    /// The rule's own words for it.
+    pub(crate) description: Option<String>,
+}
+
+impl YaraRules {
+    /// Compiles sources, each with a name that findings and errors call it. Rules of different sources may have the same name.
+    /// The modules elf, pe, macho, hash, math and string can be imported. `include` is refused, and so are the modules that
+    /// print, ask for the time, or want more than the file (console, time, magic, cuckoo).
+    ///
+    /// # Errors
+    /// A source is no text, or has an error; there are more than 16 MiB.
+    pub fn compile(sources: &[(String, Vec<u8>)]) -> Result<Self, YaraRulesError> {
+        Self::compile_for(sources, TIME)
+    }
+
+    fn compile_for(sources: &[(String, Vec<u8>)], time: Duration) -> Result<Self, YaraRulesError> {
+        if sources.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() > MAX_RULES {
+            return Err(YaraRulesError::TooLarge);
+        }
+        let modules = CompilerBuilder::default().add_module(Elf).add_module(Pe).add_module(MachO);
+        let mut compiler = modules.add_module(Hash).add_module(Math).add_module(String_).build();
+        compiler
+            .set_params(CompilerParams::default().disable_includes(true).max_strings_per_rule(MAX_STRINGS));
+        // A condition such as `1+1+1…` is a tree as deep as it is long, which its parser leaves level by level.
+        let longest = sources.iter().map(|(_, bytes)| bytes.len()).max().unwrap_or_default();
+        let thread = std::thread::Builder::new().stack_size(MIN_STACK + longest * STACK_PER_BYTE);
+        std::thread::scope(|scope| {
+            let compiling = thread.spawn_scoped(scope, || add(&mut compiler, sources));
+            let compiling = compiling.map_err(|error| YaraRulesError::Thread(error.to_string()))?;
+            compiling.join().unwrap_or_else(|_| Err(YaraRulesError::Thread("it panicked".to_owned())))
+        })?;
+        let mut hasher = Sha256::new();
+        for (name, bytes) in sources {
+            for part in [name.as_bytes(), bytes] {
+                hasher.update((part.len() as u64).to_le_bytes());
+                hasher.update(part);
+            }
+        }
+        let digest = hasher.finalize().iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        let mut scanner = compiler.finalize();
+        let events = CallbackEvents::RULE_MATCH | CallbackEvents::STRING_REACHED_MATCH_LIMIT;
+        let params = ScanParams::default().timeout_duration(Some(time)).callback_events(events);
+        scanner.set_scan_params(params.string_max_nb_matches(MAX_PLACES));
+        Ok(Self { scanner, digest })
+    }
+
+    /// Names the sources: another text for others.
+    pub(crate) fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The rules that hold of a file, and why that is not all there is to say.
+    pub(crate) fn scan(&self, content: &[u8]) -> (Vec<YaraMatch>, Option<(GapKind, String)>) {
+        let (mut matches, mut problem) = (Vec::new(), None);
+        let ended = self.scanner.scan_mem_with_callback(content, |event| {
+            match event {
+                ScanEvent::RuleMatch(_) if matches.len() >= MAX_MATCHES => {
+                    problem = Some(format!("more than {MAX_MATCHES} YARA rules match it; the rest is not told"));
+                    return ScanCallbackResult::Abort;
+                }
+                ScanEvent::RuleMatch(rule) => matches.push(self.found(&rule)),
+                ScanEvent::StringReachedMatchLimit(string) => {
+                    problem = Some(format!(
+                        "the string {} of the YARA rule {} is in it more than {MAX_PLACES} times; more are not counted",
+                        word(string.string_name),
+                        word(string.rule_name)
+                    ));
+                }
+                _ => {}
+            }
+            ScanCallbackResult::Continue
+        });
+        match ended {
+            Ok(()) | Err(ScanError::CallbackAbort) => {}
+            Err(error) => problem = Some(format!("the YARA rules did not come to an end: {error}")),
+        }
+        matches.sort_by(|one, other| (&one.source, &one.rule).cmp(&(&other.source, &other.rule)));
+        (matches, problem.map(|reason| (GapKind::Limit, reason)))
+    }
+
+    fn found(&self, rule: &EvaluatedRule<'_>) -> YaraMatch {
+        let meta = |wanted: &str| {
+            rule.metadatas.iter().find_map(|meta| match meta.value {
+                MetadataValue::Bytes(value) if self.scanner.get_string_symbol(meta.name) == wanted => {
+                    Some(String::from_utf8_lossy(self.scanner.get_bytes_symbol(value)).into_owned())
+                }
+                _ => None,
+            })
+        };
+        let rated = meta("severity").and_then(|text| {
+            Severity::ALL.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(&text))
+        });
+        let source = rule.namespace.split_once(' ').map_or(rule.namespace, |(_, name)| name);
+        let tags = rule.tags.iter().take(MAX_TAGS);
+        YaraMatch {
+            rule: word(rule.name),
+            source: source.to_owned(),
+            tags: tags.map(|tag| word(self.scanner.get_string_symbol(*tag))).collect(),
+            severity: rated.unwrap_or(Severity::High),
+            description: meta("description").map(|text| word(&text)),
+        }
+    }
+}
+
+fn add(compiler: &mut Compiler, sources: &[(String, Vec<u8>)]) -> Result<(), YaraRulesError> {
+    for (place, (name, bytes)) in sources.iter().enumerate() {
+        let text = std::str::from_utf8(bytes).map_err(|_| YaraRulesError::NoText(name.clone()))?;
+        // Files of the same name in different folders are different name spaces.
+        compiler.add_rules_str_in_namespace(text, format!("{place} {name}")).map_err(|error| {
+            YaraRulesError::Rule(generate_description(&error.to_diagnostic(), name, text))
+        })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Vec<(String, Vec<u8>)> {
+        vec![("own.yar".to_owned(), text.as_bytes().to_vec())]
+    }
+
+    fn rules(text: &str) -> YaraRules {
+        YaraRules::compile(&source(text)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn names(text: &str, content: &[u8]) -> Vec<String> {
+        let (matches, problem) = rules(text).scan(content);
+        assert_eq!(problem, None);
+        matches.into_iter().map(|one| one.rule).collect()
+    }
+
+    #[test]
+    fn the_usual_forms_of_rules_are_understood() {
+        let text = r#"
+            import "elf" import "hash" import "math" import "string" import "pe" import "macho"
+            private rule Head { condition: uint32be(0) == 0x7f454c46 }
+            rule Hex { strings: $a = { 6f 70 ?? 6e [1-6] 64 6f 6f 72 } condition: Head and $a }
+            rule Text { strings: $a = "OPEN" nocase wide $b = /d[o]{2}r[0-9]+/ condition: all of them }
+            rule Xored { strings: $a = "sesame-phrase" xor(1-255) condition: #a == 1 }
+            rule Encoded { strings: $a = "sesame-phrase" base64 condition: $a }
+            rule Counted { strings: $a = "x" condition: for any i in (1..#a) : (@a[i] == filesize - 1) }
+            rule Summed { condition: hash.md5(0, 4) == "8cb1f3f9a3e4e0ec5c3bd43a7a6ab0ab" or math.entropy(0, filesize) > 7.9 }
+        "#;
+        assert_eq!(names(text, b"\x7fELF open the door"), ["Hex"]);
+        assert_eq!(names(text, b"open the door"), Vec::<String>::new(), "it is no program");
+        assert_eq!(names(text, b"o\0p\0E\0n\0 door12"), ["Text"]);
+        let hidden: Vec<u8> = b"sesame-phrase".iter().map(|byte| byte ^ 0x42).collect();
+        assert_eq!(names(text, &hidden), ["Xored"]);
+        assert_eq!(names(text, b"c2VzYW1lLXBocmFzZQ== "), ["Encoded"]);
+        assert_eq!(names(text, b"axbx"), ["Counted"]);
+    }
+
+    #[test]
+    fn a_match_says_what_the_rule_says_of_itself() {
+        let text = r#"
+            rule Door : bot linux { meta: severity = "critical" description = "a back door" strings: $a = "sesame" condition: $a }
+            rule Plain { meta: severity = 9 strings: $a = "sesame" condition: $a }"#;
+        let (matches, _) = rules(text).scan(b"open sesame");
+        let door = YaraMatch {
+            rule: "Door".into(),
+            source: "own.yar".into(),
+            tags: vec!["bot".into(), "linux".into()],
+            severity: Severity::Critical,
+            description: Some("a back door".into()),
+        };
+        assert_eq!(matches[0], door);
+        assert_eq!((matches[1].severity, &matches[1].description), (Severity::High, &None));
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused_with_file_line_and_reason() {
+        for (text, line, reason) in [
+            ("rule A { condition: true }\nrule B { condition: $x }", 2, "$x"),
+            ("\n\nrule A { condition: }", 3, "syntax"),
+            ("rule A { condition: true }\nrule A { condition: true }", 2, "already"),
+            ("\ninclude \"/etc/passwd\"", 2, "includes are not allowed"),
+            ("import \"console\"\nrule A { condition: console.log(\"x\") }", 1, "console"),
+            ("import \"time\"\nrule A { condition: time.now() > 1 }", 1, "time"),
+            ("import \"cuckoo\"", 1, "cuckoo"),
+            ("rule A { strings: $a = /(/ condition: $a }", 1, "syntax"),
+        ] {
+            let error = YaraRules::compile(&source(text)).err().map(|error| error.to_string());
+            let error = error.unwrap_or_else(|| panic!("{text} is taken"));
+            assert!(
+                error.starts_with(&format!("own.yar:{line}:")) && error.contains(reason),
+                "{text}: {error}"
+            );
+        }
+        let no_text = YaraRules::compile(&[("own.yar".into(), vec![0xff])]).err().unwrap().to_string();
+        assert!(no_text.starts_with("own.yar: "), "{no_text}");
+        let large = YaraRules::compile(&[("own.yar".into(), vec![b' '; MAX_RULES + 1])]).err().unwrap();
+        assert!(large.to_string().contains("16 MiB"), "{large}");
+    }
+
+    #[test]
+    fn nested_and_endless_sources_end() {
+        for text in [
+            format!("rule A {{ condition: {}true }}", "(".repeat(100_000)),
+            format!("rule A {{ condition: {}true }}", "not ".repeat(100_000)),
+            format!("rule A {{ condition: {}1 > 2 }}", "1+".repeat(100_000)),
+            format!("rule A {{ condition: {}1 > 2 }}", "-".repeat(200_000)),
+            format!("rule A {{ strings: $a = /{}a/ condition: $a }}", "(".repeat(100_000)),
+            format!("rule A {{ strings: $a = {{ {}00 }} condition: $a }}", "( ".repeat(100_000)),
+        ] {
+            assert!(YaraRules::compile(&source(&text)).is_err(), "{:.60}", text);
+        }
+    }
+
+    #[test]
+    fn sources_have_names_of_their_own() {
+        let one = ("a/own.yar".to_owned(), b"rule A { condition: true }".to_vec());
+        let two = ("b/own.yar".to_owned(), one.1.clone());
+        let rules = YaraRules::compile(&[one.clone(), two]).unwrap();
+        let found: Vec<_> = rules.scan(b"").0.into_iter().map(|one| one.source).collect();
+        assert_eq!(found, ["a/own.yar", "b/own.yar"]);
+        assert_ne!(rules.digest(), YaraRules::compile(&[one]).unwrap().digest());
+    }
+
+    #[test]
+    fn a_rule_without_end_is_stopped_and_told_and_what_was_found_before_stays() {
+        let text = "rule A { condition: true }
+            rule B { condition: for all i in (0..1000000000) : (for all j in (0..1000000000) : (uint8(0) == 1)) }";
+        let rules = YaraRules::compile_for(&source(text), Duration::from_millis(200)).unwrap();
+        let (matches, problem) = rules.scan(b"\x01");
+        assert_eq!(matches.len(), 1);
+        let (kind, reason) = problem.expect("a problem");
+        assert!(kind == GapKind::Limit && reason.contains("timeout"), "{reason}");
+    }
+
+    #[test]
+    fn more_places_and_more_rules_than_are_counted_are_told() {
+        let text = "rule A { strings: $a = \"ab\" condition: #a > 10 }";
+        let (matches, problem) = rules(text).scan("ab".repeat(MAX_PLACES as usize + 1).as_bytes());
+        assert_eq!(matches.len(), 1);
+        assert!(problem.expect("a problem").1.contains("more than 100000 times"), "told");
+
+        let many: String = (0..=MAX_MATCHES).map(|n| format!("rule R{n} {{ condition: true }}\n")).collect();
+        let (matches, problem) = rules(&many).scan(b"");
+        assert_eq!(matches.len(), MAX_MATCHES);
+        assert!(problem.expect("a problem").1.contains("more than 100"), "told");
+    }
+}
