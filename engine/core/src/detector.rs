@@ -58,7 +58,7 @@ pub fn all() -> impl Iterator<Item = &'static DetectorInfo> {
 pub const DETECTORS: &[DetectorInfo] = &[
     DetectorInfo {
         id: "weak-password",
-        version: 2,
+        version: 3,
         category: Category::WeakPassword,
         rules: &["linux-account", "linux-group", "service-account", "service-open", "environment", "ssh-key"],
         summary: "passwords of Linux accounts and of services that are empty or can be guessed",

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use pratique_detect::{FileInput, FileMode, detectors::DETECTORS};
 
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 13] = [
     "var/lib/mysql/mysql/user.MYD",
     "var/lib/mysql/mysql.ibd",
     "var/lib/mysql/mysql/global_priv.MAD",
@@ -13,6 +13,10 @@ const PATHS: [&str; 9] = [
     "etc/vsftpd/login.db",
     "var/lib/grafana/grafana.db",
     "root/.vnc/passwd",
+    "var/lib/ldap/data.mdb",
+    "var/lib/rabbitmq/mnesia/rabbit@broker/rabbit_user.DCD",
+    "var/lib/rabbitmq/mnesia/rabbit@broker/coordination/rabbit@broker/00000001.segment",
+    "var/lib/mongodb/collection-2-1.wt",
     "root/.ssh/id_rsa",
 ];
 

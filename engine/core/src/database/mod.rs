@@ -2,6 +2,7 @@
 //! visits every part of the file at most once, so a file that lies costs no more than one that does not.
 
 pub mod bdb;
+pub mod lmdb;
 pub mod pages;
 pub mod sqlite;
 

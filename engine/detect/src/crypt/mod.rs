@@ -82,6 +82,8 @@ pub enum Scheme {
     Pbkdf2,
     /// SCRAM-SHA-256.
     Scram,
+    /// SCRAM-SHA-1.
+    ScramSha1,
     /// `$A$`, MySQL's caching_sha2_password.
     CachingSha2,
     /// None: the password is stored as it is typed.
@@ -113,6 +115,7 @@ impl Scheme {
             Self::Digest(Algorithm::Sha512) => "sha512-digest",
             Self::Pbkdf2 => "pbkdf2",
             Self::Scram => "scram-sha-256",
+            Self::ScramSha1 => "scram-sha-1",
             Self::CachingSha2 => "caching-sha2",
             Self::Plain => "plain",
             Self::Unclear => "unclear",

@@ -1,4 +1,5 @@
-//! PBKDF2 (RFC 8018) with HMAC, and what SCRAM (RFC 5802, RFC 7677) stores of it: Grafana, Tomcat, LDAP, PostgreSQL.
+//! PBKDF2 (RFC 8018) with HMAC, and what SCRAM (RFC 5802, RFC 7677) stores of it: Grafana, Tomcat, LDAP, PostgreSQL,
+//! MongoDB.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use pbkdf2::pbkdf2_hmac;
@@ -21,11 +22,14 @@ pub struct Pbkdf2 {
     pub salt: Vec<u8>,
     /// How often.
     pub iterations: u32,
-    /// Whether `digest` is SCRAM's stored key, `H(HMAC(key, "Client Key"))`, and not the key itself.
+    /// Whether `digest` is SCRAM's stored key, `H(HMAC(key, "Client Key"))`, and not the key itself; with SHA-1 or SHA-256.
     pub scram: bool,
     /// What is compared, at most [`MAX_DIGEST`] bytes of it.
     pub digest: Vec<u8>,
 }
+
+/// What SCRAM authenticates by the key.
+const CLIENT_KEY: &[u8] = b"Client Key";
 
 /// Longer keys are not derived: nobody stores them.
 pub(super) const MAX_DIGEST: usize = 128;
@@ -42,7 +46,11 @@ impl Pbkdf2 {
 
 impl PasswordHash for Pbkdf2 {
     fn scheme(&self) -> Scheme {
-        if self.scram { Scheme::Scram } else { Scheme::Pbkdf2 }
+        match (self.scram, self.algorithm) {
+            (false, _) => Scheme::Pbkdf2,
+            (true, Algorithm::Sha1) => Scheme::ScramSha1,
+            (true, _) => Scheme::Scram,
+        }
     }
 
     fn cost(&self) -> Cost {
@@ -56,11 +64,15 @@ impl PasswordHash for Pbkdf2 {
             self.derive(guess, &mut key);
             return key == self.digest;
         }
-        let mut key = [0; 32];
+        let mut key = vec![0; self.algorithm.length()];
         self.derive(guess, &mut key);
-        let Ok(mac) = Hmac::<Sha256>::new_from_slice(&key) else { return false };
-        let client = mac.chain_update(b"Client Key").finalize().into_bytes();
-        Algorithm::Sha256.digest(&[&client]) == self.digest
+        let client = match self.algorithm {
+            Algorithm::Sha1 => Hmac::<Sha1>::new_from_slice(&key)
+                .map(|mac| mac.chain_update(CLIENT_KEY).finalize().into_bytes().to_vec()),
+            _ => Hmac::<Sha256>::new_from_slice(&key)
+                .map(|mac| mac.chain_update(CLIENT_KEY).finalize().into_bytes().to_vec()),
+        };
+        client.is_ok_and(|client| self.algorithm.digest(&[&client]) == self.digest)
     }
 }
 
@@ -93,7 +105,16 @@ mod tests {
             scram: true,
             digest: hex("586e5df283e6dceb5c3e791d8b8528ec191e664045ce971792e2e6b5bb13e2a6").unwrap(),
         };
-        for (hash, password) in [(sha1, "password"), (sha256, "passwd"), (scram, "pencil")] {
+        // RFC 5802, section 5: the example's password and salt, the stored key by Python's hashlib.
+        let scram_sha1 = Pbkdf2 {
+            algorithm: Algorithm::Sha1,
+            salt: hex("4125c247e43ab1e93c6dff76").unwrap(),
+            digest: hex("e9d94660c39d65c38fbad91c358f14da0eef2bd6").unwrap(),
+            ..scram.clone()
+        };
+        for (hash, password) in
+            [(sha1, "password"), (sha256, "passwd"), (scram, "pencil"), (scram_sha1, "pencil")]
+        {
             assert!(hash.verify(password.as_bytes()), "{password}");
             assert!(!hash.verify(b"other"), "{password}");
         }

@@ -23,6 +23,13 @@ pub enum Stored {
     Pbkdf2(Pbkdf2),
     /// MySQL's default since 8.0.
     CachingSha2(CachingSha2),
+    /// MongoDB's SCRAM-SHA-1: the key is derived from a digest of name and password.
+    MongoScram {
+        /// Whose password it is.
+        user: String,
+        /// The derived key.
+        key: Pbkdf2,
+    },
     /// One of these: the stored form does not tell which.
     OneOf(Vec<Self>),
 }
@@ -126,6 +133,7 @@ impl Stored {
             Self::Digest(digest) => Box::new(digest.clone()),
             Self::Pbkdf2(key) => Box::new(key.clone()),
             Self::CachingSha2(hash) => Box::new(hash.clone()),
+            Self::MongoScram { user, key } => Box::new(MongoScram { user: user.clone(), key: key.clone() }),
             Self::OneOf(all) => Box::new(OneOf(all.iter().map(Self::open).collect::<Result<_, _>>()?)),
         })
     }
@@ -152,6 +160,29 @@ impl PasswordHash for Plain {
 
     fn verify(&self, guess: &[u8]) -> bool {
         Algorithm::Sha256.digest(&[guess]) == self.0
+    }
+}
+
+/// SCRAM-SHA-1 of the hexadecimal digits of `MD5(user:mongo:password)`
+/// (<https://github.com/mongodb/specifications/blob/master/source/auth/auth.md#scram-sha-1>).
+struct MongoScram {
+    user: String,
+    key: Pbkdf2,
+}
+
+impl PasswordHash for MongoScram {
+    fn scheme(&self) -> Scheme {
+        self.key.scheme()
+    }
+
+    fn cost(&self) -> Cost {
+        self.key.cost()
+    }
+
+    fn verify(&self, guess: &[u8]) -> bool {
+        let digest = Algorithm::Md5.digest(&[self.user.as_bytes(), b":mongo:", guess]);
+        let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.key.verify(digits.as_bytes())
     }
 }
 

@@ -1,6 +1,11 @@
 //! MongoDB: whether mongod.conf turns authorization on
-//! (<https://www.mongodb.com/docs/manual/reference/configuration-options/>). The accounts themselves lie in WiredTiger's
-//! compressed files, which are not read: a store is a gap.
+//! (<https://www.mongodb.com/docs/manual/reference/configuration-options/>), and the accounts in the files of its store
+//! WiredTiger. Those of the store before it, MMAPv1, are not read: they are a gap.
+
+mod accounts;
+mod bson;
+mod snappy;
+mod wiredtiger;
 
 use pratique_core::GapKind;
 
@@ -12,7 +17,8 @@ use crate::FileInput;
 pub(super) static SERVICE: Service = Service {
     id: "mongodb",
     name: "MongoDB",
-    globs: &["**/mongod*.conf", "**/mongodb.conf", "**/_mdb_catalog.wt"],
+    globs: &["**/mongod*.conf", "**/mongodb.conf", "**/mongod.lock", "**/admin.ns"],
+    stores: &["**/collection-*.wt", "**/collection/*.wt"],
     words: &["mongo", "mongodb", "admin"],
     read,
     ..Service::NEW
@@ -20,10 +26,20 @@ pub(super) static SERVICE: Service = Service {
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
     if file.path.ends_with(b".wt") {
-        let reason =
-            "the accounts of the MongoDB here are in WiredTiger's compressed files, which are not read";
-        reading.problem(GapKind::Unsupported, reason);
+        return accounts::read(file, reading);
+    }
+    if file.path.ends_with(b"/mongod.lock") {
+        // It holds the server's number while that runs, and is empty once it has ended in order.
+        if file.size > 0 {
+            let reason =
+                "the server beside it did not end in order: what only its journal holds was not read";
+            reading.problem(GapKind::Unsupported, reason);
+        }
         return;
+    }
+    if file.path.ends_with(b"/admin.ns") {
+        return reading
+            .problem(GapKind::Unsupported, "the accounts in files of the store MMAPv1 are not read");
     }
     let text = text(file);
     // YAML of two levels, and the older `key = value`.

@@ -1,5 +1,8 @@
-//! RabbitMQ: the first user in rabbitmq.conf and rabbitmq.config, and users in exported definitions
-//! (<https://www.rabbitmq.com/docs/passwords>). The broker's own table of users is not read: it is a gap.
+//! RabbitMQ: the first user in rabbitmq.conf and rabbitmq.config, users in exported definitions
+//! (<https://www.rabbitmq.com/docs/passwords>), and the broker's own store of them.
+
+mod store;
+mod term;
 
 use pratique_core::GapKind;
 use serde_json::Value;
@@ -8,6 +11,7 @@ use super::text::{ini, text, unquoted};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::crypt::{Algorithm, SaltedDigest, Stored, base64};
+use crate::signs::word;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {
@@ -21,7 +25,14 @@ pub(super) static SERVICE: Service = Service {
         "**/*definitions.json",
         "**/rabbitmq/*.json",
     ],
-    stores: &["**/mnesia/*/rabbit_user.DCD"],
+    stores: &[
+        "**/rabbit_user.DCD",
+        "**/rabbit_user.DCL",
+        "**/mnesia/*/LATEST.LOG",
+        "**/coordination/**/*.segment",
+        "**/coordination/**/*.wal",
+        "**/coordination/**/snapshot.dat",
+    ],
     words: &["rabbitmq", "rabbit", "guest"],
     read,
     ..Service::NEW
@@ -31,8 +42,11 @@ pub(super) static SERVICE: Service = Service {
 const SALT: usize = 4;
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
-    if file.path.ends_with(b".DCD") {
-        return reading.problem(GapKind::Unsupported, "the users in RabbitMQ's own table are not read");
+    if [&b".DCD"[..], b".DCL", b".LOG"].iter().any(|ending| file.path.ends_with(ending)) {
+        return store::mnesia(file, reading);
+    }
+    if [&b".segment"[..], b".wal", b".dat"].iter().any(|ending| file.path.ends_with(ending)) {
+        return store::khepri(file, reading);
     }
     let text = text(file);
     if file.path.ends_with(b".json") {
@@ -89,17 +103,23 @@ fn definition(user: &Value, reading: &mut Reading) {
         return reading.plain(name, password, rank, None);
     }
     let Some(hash) = user["password_hash"].as_str().filter(|hash| !hash.is_empty()) else { return };
-    let algorithm = match user["hashing_algorithm"].as_str() {
+    hashed(name, rank, user["hashing_algorithm"].as_str(), base64(hash), reading);
+}
+
+/// A user by salt and digest; none: what should be these is something else.
+fn hashed(name: &str, rank: Rank, algorithm: Option<&str>, hash: Option<Vec<u8>>, reading: &mut Reading) {
+    let algorithm = match algorithm {
         Some("rabbit_password_hashing_sha512") => Algorithm::Sha512,
         // What it was before 3.6 named it.
         Some("rabbit_password_hashing_md5") | None => Algorithm::Md5,
         Some("rabbit_password_hashing_sha256") => Algorithm::Sha256,
         Some(other) => {
-            let reason = format!("the password of user {name}: hashes of {other} cannot be verified");
+            let reason =
+                format!("the password of user {}: hashes of {} cannot be verified", word(name), word(other));
             return reading.problem(GapKind::Unsupported, reason);
         }
     };
-    match base64(hash).filter(|bytes| bytes.len() == SALT + algorithm.length()) {
+    match hash.filter(|bytes| bytes.len() == SALT + algorithm.length()) {
         Some(mut before) => {
             let digest = before.split_off(SALT);
             let stored = SaltedDigest { before, ..SaltedDigest::plain(algorithm, digest) };
@@ -107,7 +127,7 @@ fn definition(user: &Value, reading: &mut Reading) {
         }
         None => reading.problem(
             GapKind::Malformed,
-            format!("the password hash of user {name} is none of its algorithm"),
+            format!("the password hash of user {} is none of its algorithm", word(name)),
         ),
     }
 }

@@ -1,12 +1,15 @@
-//! OpenLDAP: `rootpw` in slapd.conf(5), `olcRootPW` and `userPassword` in LDIF (RFC 2849). The databases that slapd makes of
-//! LDIF are not read: they are a gap.
+//! OpenLDAP: `rootpw` in slapd.conf(5), `olcRootPW` and `userPassword` in LDIF (RFC 2849), and the entries of its databases.
+//! Those of Berkeley DB, which it made up to 2.4, are not read: they are a gap.
+
+mod database;
 
 use pratique_core::GapKind;
 
 use super::text::{arguments, lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Stored, base64};
+use crate::crypt::{self, HashError, Stored, base64};
+use crate::signs::word;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {
@@ -20,8 +23,12 @@ pub(super) static SERVICE: Service = Service {
 };
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
-    if file.path.ends_with(b".mdb") || file.path.ends_with(b".bdb") {
-        return reading.problem(GapKind::Unsupported, "the accounts in a database of OpenLDAP are not read");
+    if file.path.ends_with(b".mdb") {
+        return database::read(file, reading);
+    }
+    if file.path.ends_with(b".bdb") {
+        return reading
+            .problem(GapKind::Unsupported, "the accounts in a Berkeley DB of OpenLDAP are not read");
     }
     let text = text(file);
     if file.path.ends_with(b".ldif") { ldif(&text, reading) } else { configuration(&text, reading) }
@@ -33,7 +40,7 @@ fn configuration(text: &str, reading: &mut Reading) {
         match arguments(line).as_slice() {
             [key, name, ..] if key.eq_ignore_ascii_case("rootdn") => root.clone_from(name),
             [key, value, ..] if key.eq_ignore_ascii_case("rootpw") => {
-                password(&root, value, Rank::Administrator, number, reading);
+                root_password(&root, value, number, reading);
             }
             _ => {}
         }
@@ -65,13 +72,8 @@ fn ldif(text: &str, reading: &mut Reading) {
         };
         match name.to_ascii_lowercase().as_str() {
             "dn" | "olcrootdn" => entry = value,
-            "olcrootpw" => password(&entry, &value, Rank::Administrator, number(at), reading),
-            _ => {
-                let name = entry.to_ascii_lowercase();
-                let administers =
-                    ["cn=admin", "cn=manager", "cn=root"].iter().any(|start| name.starts_with(start));
-                password(&entry, &value, Rank::of(administers), number(at), reading);
-            }
+            "olcrootpw" => root_password(&entry, &value, number(at), reading),
+            _ => password(&entry, &value, Some(number(at)), reading),
         }
     }
 }
@@ -80,7 +82,19 @@ fn number(at: usize) -> u32 {
     u32::try_from(at + 1).unwrap_or(u32::MAX)
 }
 
-fn password(entry: &str, value: &str, rank: Rank, number: u32, reading: &mut Reading) {
+/// Notes the password of whom the configuration calls root.
+fn root_password(entry: &str, value: &str, number: u32, reading: &mut Reading) {
+    note(entry, value, Rank::Administrator, Some(number), reading);
+}
+
+/// Notes the password of an entry, of which its first name tells what it may do.
+fn password(entry: &str, value: &str, number: Option<u32>, reading: &mut Reading) {
+    let name = entry.to_ascii_lowercase();
+    let administers = ["cn=admin", "cn=manager", "cn=root"].iter().any(|start| name.starts_with(start));
+    note(entry, value, Rank::of(administers), number, reading);
+}
+
+fn note(entry: &str, value: &str, rank: Rank, number: Option<u32>, reading: &mut Reading) {
     if value.is_empty() || super::is_placeholder(value) {
         return;
     }
@@ -88,7 +102,12 @@ fn password(entry: &str, value: &str, rank: Rank, number: u32, reading: &mut Rea
     let account =
         entry.split(',').next().and_then(|part| part.split_once('=')).map_or(entry, |(_, name)| name);
     match Stored::ldap(value) {
-        Ok(stored) => reading.stored(account, stored, rank, Some(number)),
-        Err(error) => reading.problem(GapKind::Unsupported, format!("line {number}: {error}")),
+        // `{CRYPT}*`: locked.
+        Ok(Stored::Crypt(text)) if matches!(crypt::parse(&text), Err(HashError::NotAHash)) => {}
+        Ok(stored) => reading.stored(account, stored, rank, number),
+        Err(error) => {
+            let place = number.map_or_else(|| word(account), |number| format!("line {number}"));
+            reading.problem(GapKind::Unsupported, format!("{place}: {error}"));
+        }
     }
 }
