@@ -2,82 +2,7 @@
 
 use super::flow::Flow;
 use super::page::{self, Kind, Part};
-use super::{paths, php};
-
-/// Words of which a program of Node.js has one that runs something: without one there is nothing to follow. A class has a
-/// `constructor(`, too.
-const RUNS: [&[u8]; 11] = [
-    b"child_process",
-    b"eval",
-    b"Function(",
-    b"runIn",
-    b"_compile",
-    b"compileFunction",
-    b"vm.Script",
-    b".constructor",
-    b"'constructor",
-    b"\"constructor",
-    b"spawn_sync",
-];
-/// Words of which it has one that brings something in from outside, or hides something.
-const BRINGS: [&[u8]; 23] = [
-    b"createServer",
-    b"req.",
-    b"req[",
-    b"req)",
-    b"request",
-    b"Request",
-    b"ctx.",
-    b"ctx[",
-    b"event.",
-    b"net.",
-    b"tls.",
-    b"'data'",
-    b"\"data\"",
-    b"Buffer",
-    b"atob",
-    b"unescape",
-    b"decodeURI",
-    b"fromCharCode",
-    b"nflate",
-    b"unzip",
-    b"\\x",
-    b"\\u00",
-    b"reverse()",
-];
-
-/// Words of which a program of Python has one that runs or writes something.
-const PYTHON_RUNS: [&[u8]; 12] = [
-    b"exec",
-    b"eval",
-    b"system",
-    b"popen",
-    b"subprocess",
-    b"getattr",
-    b"__import__",
-    b"spawn",
-    b"pickle",
-    b"commands",
-    b"render_template_string",
-    b"open(",
-];
-/// Words of which it has one that brings something in from outside, or hides something.
-const PYTHON_BRINGS: [&[u8]; 14] = [
-    b"request",
-    b"FieldStorage",
-    b"rfile",
-    b"self.path",
-    b"recv",
-    b"urlopen",
-    b"get_argument",
-    b"b64decode",
-    b"fromhex",
-    b"decompress",
-    b"unhexlify",
-    b"decode(",
-    b"chr(",
-    b"[::-1]",
-];
+use super::{hints, paths, php};
 
 /// Follows a file: once for each language that it is written in, none if it is no program.
 pub(super) fn follow<'s>(path: &[u8], source: &'s [u8]) -> Vec<Flow<'s>> {
@@ -105,13 +30,13 @@ pub(super) fn follow<'s>(path: &[u8], source: &'s [u8]) -> Vec<Flow<'s>> {
             Flow::of(language, language.read(&parts), source)
         }
         b"js" | b"mjs" | b"cjs" => {
-            if !may_run(source) {
+            if !hints::node(source) {
                 return Vec::new();
             }
             Flow::of(&paths::SCRIPT, paths::SCRIPT.read(&whole()), source)
         }
         _ if matches!(end, b"py" | b"pyw") || is_run_by_python(source) => {
-            if !may_run_python(source) {
+            if !hints::python(source) {
                 return Vec::new();
             }
             Flow::of(&paths::PYTHON, paths::PYTHON.read(&whole()), source)
@@ -130,22 +55,6 @@ pub(super) fn follow<'s>(path: &[u8], source: &'s [u8]) -> Vec<Flow<'s>> {
         _ => Flow::of(&php::Php, php::read(source), source),
     };
     vec![flow]
-}
-
-/// Whether a program of Node.js names something that runs code or commands, or a module by something else than a text, and
-/// something that comes from outside or hides it.
-fn may_run(source: &[u8]) -> bool {
-    let has = |words: &[&[u8]]| words.iter().any(|word| memchr::memmem::find(source, word).is_some());
-    let runs = has(&RUNS)
-        || memchr::memmem::find_iter(source, b"require(")
-            .any(|found| source.get(found + 8).is_some_and(|next| !matches!(next, b'"' | b'\'' | b'`')));
-    runs && has(&BRINGS)
-}
-
-/// Whether a program of Python has something that runs or writes, and something that comes from outside or hides it.
-fn may_run_python(source: &[u8]) -> bool {
-    let has = |words: &[&[u8]]| words.iter().any(|word| memchr::memmem::find(source, word).is_some());
-    has(&PYTHON_RUNS) && has(&PYTHON_BRINGS)
 }
 
 /// Whether a program's first line says that Python runs it.

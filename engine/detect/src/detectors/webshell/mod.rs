@@ -8,6 +8,7 @@ mod braces;
 mod command;
 mod decode;
 mod flow;
+mod hints;
 mod languages;
 mod page;
 mod parser;

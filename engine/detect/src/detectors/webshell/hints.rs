@@ -1,0 +1,201 @@
+//! Whether a program of Node.js or Python is worth following: it has something that runs code or commands, and something that
+//! comes from outside or hides it. Following is dear, and bundles of JavaScript are many and large.
+
+use memchr::memmem;
+
+/// Words of which a program of Node.js has one that runs something, whatever stands beside it.
+const RUNS: [&[u8]; 6] =
+    [b"child_process", b"runIn", b"_compile", b"compileFunction", b"vm.Script", b"spawn_sync"];
+/// Words of which it has one that brings something in from outside, or hides something.
+const BRINGS: [&[u8]; 23] = [
+    b"createServer",
+    b"req.",
+    b"req[",
+    b"req)",
+    b"request",
+    b"Request",
+    b"ctx.",
+    b"ctx[",
+    b"event.",
+    b"net.",
+    b"tls.",
+    b"'data'",
+    b"\"data\"",
+    b"Buffer",
+    b"atob",
+    b"unescape",
+    b"decodeURI",
+    b"fromCharCode",
+    b"nflate",
+    b"unzip",
+    b"\\x",
+    b"\\u00",
+    b"reverse()",
+];
+/// Words of which a program of Python has one that runs or writes something.
+const PYTHON_RUNS: [&[u8]; 12] = [
+    b"exec",
+    b"eval",
+    b"system",
+    b"popen",
+    b"subprocess",
+    b"getattr",
+    b"__import__",
+    b"spawn",
+    b"pickle",
+    b"commands",
+    b"render_template_string",
+    b"open(",
+];
+/// Words of which it has one that brings something in from outside, or hides something.
+const PYTHON_BRINGS: [&[u8]; 14] = [
+    b"request",
+    b"FieldStorage",
+    b"rfile",
+    b"self.path",
+    b"recv",
+    b"urlopen",
+    b"get_argument",
+    b"b64decode",
+    b"fromhex",
+    b"decompress",
+    b"unhexlify",
+    b"decode(",
+    b"chr(",
+    b"[::-1]",
+];
+
+/// Whether a program of Node.js names something that runs code or commands, or a module by something else than a text, and
+/// something that comes from outside or hides it.
+pub(super) fn node(source: &[u8]) -> bool {
+    let runs = has(source, &RUNS)
+        || any(source, b"eval", |before, after| {
+            !ends_name(before) && !starts_name(after) && !is_plain_call(after)
+        })
+        || any(source, b"Function(", |before, after| !ends_name(before) && !is_plain_text(after))
+        || any(source, b"require(", |_, after| !matches!(after.first(), Some(b'"' | b'\'' | b'`')))
+        || any(source, b".constructor", |before, after| {
+            !starts_name(after) && is_maker_of_functions(before, after)
+        })
+        || any(source, b"constructor", |before, after| is_looked_up(before, after));
+    runs && has(source, &BRINGS)
+}
+
+/// Whether a program of Python has something that runs or writes, and something that comes from outside or hides it.
+pub(super) fn python(source: &[u8]) -> bool {
+    has(source, &PYTHON_RUNS) && has(source, &PYTHON_BRINGS)
+}
+
+fn has(source: &[u8], words: &[&[u8]]) -> bool {
+    words.iter().any(|word| memmem::find(source, word).is_some())
+}
+
+/// Whether the word stands anywhere with something before and behind it that `wanted` holds for.
+fn any(source: &[u8], word: &[u8], wanted: impl Fn(&[u8], &[u8]) -> bool) -> bool {
+    memmem::find_iter(source, word).any(|at| wanted(&source[..at], &source[at + word.len()..]))
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$')
+}
+
+fn ends_name(before: &[u8]) -> bool {
+    before.last().is_some_and(|byte| is_of_name(*byte))
+}
+
+fn starts_name(after: &[u8]) -> bool {
+    after.first().is_some_and(|byte| is_of_name(*byte))
+}
+
+/// Whether a call follows with nothing but a text as it stands: bundles ask for the global object so.
+fn is_plain_call(after: &[u8]) -> bool {
+    after.trim_ascii_start().strip_prefix(b"(").is_some_and(is_plain_text)
+}
+
+/// Whether a text without escapes is all that stands before the next parenthesis. What it would run stands in the program, too.
+fn is_plain_text(arguments: &[u8]) -> bool {
+    let arguments = arguments.trim_ascii_start();
+    let Some(quote) = arguments.first().filter(|first| matches!(first, b'"' | b'\'')) else { return false };
+    let text = &arguments[1..];
+    let Some(end) = memchr::memchr3(*quote, b'\\', b'\n', text).filter(|end| text[*end] == *quote) else {
+        return false;
+    };
+    text[end + 1..].trim_ascii_start().starts_with(b")")
+}
+
+/// Whether `.constructor` is that of a function by all that can be told from beside it: not an object's own (`this`, a
+/// prototype), not compared or given another, none that `new` makes another object with, none that is asked for its name.
+fn is_maker_of_functions(before: &[u8], after: &[u8]) -> bool {
+    let next = after.trim_ascii_start();
+    if let Some(member) = next.strip_prefix(b".") {
+        let called: [&[u8]; 4] = [b"constructor", b"call", b"apply", b"bind"];
+        return called.iter().any(|name| member.starts_with(name));
+    }
+    if matches!(next.first(), Some(b'=' | b'!' | b'?' | b'&' | b'|')) || next.starts_with(b"instanceof") {
+        return false;
+    }
+    let is_of_base = |byte: &u8| is_of_name(*byte) || matches!(byte, b'.' | b'?');
+    let base = before.len() - before.iter().rev().take_while(|byte| is_of_base(byte)).count();
+    let (before, base) = before.split_at(base);
+    let is_new = before.trim_ascii_end().ends_with(b"new");
+    let is_own = base.ends_with(b"this") || base.ends_with(b"prototype") || base.ends_with(b"__proto__");
+    !(is_own || (is_new && !base.is_empty()))
+}
+
+/// Whether the word is a text by which something is looked up, or a part of one, or given a name.
+fn is_looked_up(before: &[u8], after: &[u8]) -> bool {
+    let Some((quote, before)) = before.split_last() else { return false };
+    matches!(quote, b'"' | b'\'' | b'`')
+        && after.first() == Some(quote)
+        && matches!(before.trim_ascii_end().last(), Some(b'[' | b'=' | b'+'))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_program_that_may_run_something_is_followed() {
+        for program in [
+            "eval(a)",
+            "(0, eval)(a)",
+            "globalThis.eval(a)",
+            "eval('a' + b)",
+            "eval('a\\nb')",
+            "new Function('return ' + a)",
+            "new Function('a', b)",
+            "require(a)",
+            "require('child_process')",
+            "''.constructor.constructor(a)",
+            "[].map.constructor(a)()",
+            "(() => {}).constructor(a)",
+            "new (f.constructor)(a)",
+            "const F = f.constructor; F(a)",
+            "f['constructor'](a)",
+            "const name = 'constructor'; ''[name][name](a)",
+        ] {
+            assert!(super::node(format!("{program}; request").as_bytes()), "{program}");
+            assert!(!super::node(program.as_bytes()), "nothing comes from outside: {program}");
+        }
+    }
+
+    #[test]
+    fn one_that_runs_nothing_is_not() {
+        for program in [
+            "medieval, evaluate(a)",
+            "eval('this')",
+            "Function(\"return this\")()",
+            "isFunction(a)",
+            "require('http')",
+            "new this.constructor(a)",
+            "new a.b.constructor(c)",
+            "this.constructor.name",
+            "A.prototype.constructor = A",
+            "a.constructor === Object",
+            "a.constructor && b",
+            "({ key: 'constructor', value: a })",
+            "a.hasOwnProperty(\"constructor\")",
+            "class A { constructor(a) {} }",
+        ] {
+            assert!(!super::node(format!("{program}; request").as_bytes()), "{program}");
+        }
+    }
+}
