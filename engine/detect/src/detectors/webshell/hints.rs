@@ -77,7 +77,7 @@ pub(super) fn node(source: &[u8]) -> bool {
         || any(source, b".constructor", |before, after| {
             !starts_name(after) && is_maker_of_functions(before, after)
         })
-        || any(source, b"constructor", |before, after| is_looked_up(before, after));
+        || any(source, b"constructor", is_looked_up);
     runs && has(source, &BRINGS)
 }
 
