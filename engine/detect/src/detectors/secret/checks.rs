@@ -90,7 +90,21 @@ pub(super) fn needs_passphrase(pem: &[u8]) -> Option<bool> {
     if let Some(rest) = key.strip_prefix(b"openssh-key-v1\0\0\0\0") {
         return Some(!rest.starts_with(b"\x04none"));
     }
-    (marked && key.len() >= 32 || key.len() >= 40 && key.starts_with(b"\x30")).then_some(marked)
+    // Before PKCS#8, the whole body is what the passphrase gives.
+    let is_enciphered = marked && body.iter().any(|line| line.starts_with("DEK-Info:"));
+    (is_enciphered && key.len() >= 32 || is_sequence(&key)).then_some(marked)
+}
+
+/// Whether bytes are one sequence in DER (X.690) that begins with a version or with what enciphers the rest, as the keys of
+/// PKCS#1, PKCS#8 and SEC 1 do.
+fn is_sequence(der: &[u8]) -> bool {
+    let (length, body) = match der {
+        [0x30, length @ ..=0x7f, body @ ..] => (usize::from(*length), body),
+        [0x30, 0x81, length, body @ ..] => (usize::from(*length), body),
+        [0x30, 0x82, high, low, body @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), body),
+        _ => return false,
+    };
+    length == body.len() && length >= 32 && matches!(body[0], 0x02 | 0x30)
 }
 
 /// A key that anybody can use.
@@ -181,4 +195,40 @@ pub(super) fn entropy(bytes: &[u8]) -> f64 {
     bytes.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
     let share = |count: u32| f64::from(count) / bytes.len() as f64;
     counts.into_iter().filter(|count| *count > 0).map(|count| -share(count) * share(count).log2()).sum()
+}
+
+/// GitHub's token of an app's installation: `ghs_`, the app's number, and a JSON web token.
+pub(super) fn is_app_token(token: &[u8]) -> bool {
+    token.splitn(3, |byte| *byte == b'_').nth(2).is_some_and(is_jwt)
+}
+
+/// A prefix up to `-`, and a macaroon of version 2 (libmacaroons, `doc/format.txt`): a location and a name, caveats, and
+/// 32 bytes of signature.
+pub(super) fn is_macaroon(token: &[u8]) -> bool {
+    let body = token.splitn(2, |byte| *byte == b'-').nth(1);
+    let Some(bytes) = body.and_then(|body| base64(body.iter().copied())) else { return false };
+    let mut rest = bytes.as_slice();
+    if rest.split_off_first() != Some(&2) {
+        return false;
+    }
+    // Sections end in a zero, and so do the sections.
+    let (mut fields, mut sections) = (0, 0);
+    while let Some(kind) = rest.split_off_first() {
+        match *kind {
+            0 if fields == 0 => return sections > 0 && rest.starts_with(&[6, 32]) && rest.len() == 34,
+            0 => (fields, sections) = (0, sections + 1),
+            1 | 2 | 4 => {
+                // LEB128: seven bits in each byte.
+                let Some(low) = rest.split_off_first() else { return false };
+                let high = if *low < 0x80 { Some(&0) } else { rest.split_off_first() };
+                let length = high.map(|high| usize::from(low & 0x7f) | usize::from(*high) << 7);
+                if length.and_then(|length| rest.split_off(..length)).is_none() {
+                    return false;
+                }
+                fields += 1;
+            }
+            _ => return false,
+        }
+    }
+    false
 }

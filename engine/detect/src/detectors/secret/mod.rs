@@ -1,6 +1,7 @@
 //! Secrets that were left in an image: tokens, keys and logins, by their documented shapes.
 //!
 //! - [`shapes`], [`checks`]: what they look like, and what of that a pattern cannot tell
+//! - [`pgp`]: private keys of OpenPGP, by their packets
 //! - [`encoded`]: what is encoded and says a text
 //! - [`finder`]: looking for all of them at once
 //! - [`custom`]: looking for what a user's rules describe
@@ -19,6 +20,7 @@ mod finder;
 mod judge;
 mod named;
 mod notes;
+mod pgp;
 mod published;
 mod shapes;
 
@@ -96,7 +98,7 @@ const RULES: &[Rule] = &[
         id: "private-key",
         severity: "Low to High",
         reference: "CWE-321, ATT&CK T1552.004",
-        what: "private keys of TLS, SSH and the like; low if they need a passphrase",
+        what: "private keys of TLS, SSH, OpenPGP and the like; low if they need a passphrase",
         why: "whoever has it can pass for its owner",
         remedy: REVOKE,
     },

@@ -15,7 +15,8 @@ use super::assigned;
 use super::custom::CustomFinder;
 use super::encoded::{self, Encoding};
 use super::finder::{Finder, Match, own_places};
-use super::shapes::SHAPES;
+use super::pgp;
+use super::shapes::{self, SHAPES};
 use crate::sums::{Hasher, Sums};
 use crate::{Fact, FileInput, FileReport, SecretRules, Stream};
 
@@ -283,6 +284,12 @@ impl Stream for Search {
             self.is_text = !bytes[..bytes.len().min(TEXT_HEAD)].contains(&0);
         }
         let mut matches = Vec::new();
+        if piece.offset == 0
+            && let Some((id, secret)) = pgp::binary(bytes)
+            && let Some(shape) = shapes::place(id)
+        {
+            matches.push(Match { shape, secret });
+        }
         if !self.finder.search(piece, |found| matches.push(found)) {
             self.stop(format!(
                 "it looks like secrets in too many places; from byte {} on it was not wholly looked at",

@@ -4,13 +4,14 @@ use pratique_core::Severity;
 
 use super::assigned::{ASSIGNED, ASSIGNED_CAMEL};
 use super::checks::{
-    ends_in_crc32, is_bech32, is_common_password, is_discord_token, is_jwt, is_login, is_open_key,
-    is_own_password, is_protected_key, no_word, varied,
+    ends_in_crc32, is_app_token, is_bech32, is_common_password, is_discord_token, is_jwt, is_login,
+    is_macaroon, is_open_key, is_own_password, is_protected_key, no_word, varied,
 };
 use super::named::{
     AZURE_DEVOPS, CONNECTION, KUBECONFIG_KEY, KUBECONFIG_TOKEN, NETRC, NPM_LOGIN, NPM_TOKEN, PGPASS,
     WIREGUARD, XML_PASSWORD,
 };
+use super::pgp::{GNUPG, GNUPG_PROTECTED, PGP, PGP_PROTECTED};
 
 /// A kind of secret.
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +99,17 @@ pub(super) const SHAPES: &[Shape] = &[
         )
     },
     shape(CODE, "github-refresh-token", "GitHub refresh token", &["ghr_"], "ghr_[0-9A-Za-z]{76}"),
+    Shape {
+        check: is_app_token,
+        reach: 4 << 10,
+        ..shape(
+            CODE,
+            "github-app-token",
+            "GitHub token of an app",
+            &["ghs_"],
+            "ghs_[0-9]{1,20}_eyJ[0-9A-Za-z_-]{10,}\\.eyJ[0-9A-Za-z_-]{2,}\\.[0-9A-Za-z_-]{16,}",
+        )
+    },
     shape(
         CODE,
         "github-fine-grained",
@@ -125,13 +137,17 @@ pub(super) const SHAPES: &[Shape] = &[
         "GR1348941[0-9A-Za-z_-]{20}",
     ),
     Shape { check: ends_in_crc32, ..shape(CODE, "npm-token", "npm token", &["npm_"], "npm_[0-9A-Za-z]{36}") },
-    shape(
-        CODE,
-        "pypi-token",
-        "PyPI token",
-        &["pypi-AgEIcHlwaS5vcmc"],
-        "pypi-AgEIcHlwaS5vcmc[0-9A-Za-z_-]{50,}",
-    ),
+    Shape {
+        check: is_macaroon,
+        reach: 2 << 10,
+        ..shape(
+            CODE,
+            "pypi-token",
+            "PyPI token",
+            &["pypi-AgEIcHlwaS5vcmc", "pypi-AgENdGVzdC5weXBpLm9yZw"],
+            "pypi-AgE[0-9A-Za-z_-]{60,}",
+        )
+    },
     shape(CODE, "rubygems-key", "RubyGems key", &["rubygems_"], "rubygems_[0-9a-f]{48}"),
     shape(
         CODE,
@@ -234,6 +250,7 @@ pub(super) const SHAPES: &[Shape] = &[
         )
     },
     Shape {
+        check: is_open_key,
         reach: 8 << 10,
         ..shape(
             CLOUD,
@@ -551,6 +568,10 @@ pub(super) const SHAPES: &[Shape] = &[
     CONNECTION,
     AZURE_DEVOPS,
     WIREGUARD,
+    PGP,
+    PGP_PROTECTED,
+    GNUPG,
+    GNUPG_PROTECTED,
     Shape { reach: 8 << 10, check: is_open_key, ..shape(KEY, "private-key", "private key", BEGIN, PEM) },
     Shape {
         reach: 8 << 10,
@@ -580,6 +601,11 @@ pub(super) const SHAPES: &[Shape] = &[
     ASSIGNED,
     ASSIGNED_CAMEL,
 ];
+
+/// Place of the shape of this id in [`SHAPES`].
+pub(super) fn place(id: &str) -> Option<usize> {
+    SHAPES.iter().position(|shape| shape.id == id)
+}
 
 const URL: &str = "://[0-9A-Za-z._~%+-]{1,64}:([^\\s:/@\"'<>${}\\x00-\\x20]{6,100})@[0-9A-Za-z\\[]";
 

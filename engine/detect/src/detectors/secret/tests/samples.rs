@@ -1,6 +1,7 @@
 //! One secret of each shape and of each way that it begins.
 
-use super::{ALNUM, HEX, age_key, base64, checked, der, jwt, mixed, open_ssh, pem, uuid};
+use super::pgp::{Kept, agents, armoured};
+use super::{ALNUM, HEX, age_key, base64, checked, der, jwt, macaroon, mixed, open_ssh, pem, uuid};
 
 const LOWER: &str = "0123456789abcdefghijklmnopqrstuvwxyz";
 const UPPER: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -21,7 +22,13 @@ pub(super) fn samples() -> Vec<(&'static str, String)> {
         ("assigned-secret", format!("SECRET_KEY_BASE={}", mixed(HEX, 128))),
         ("github-fine-grained", format!("{}_{}", token("github_pat_", ALNUM, 22), mixed(ALNUM, 59))),
         ("npm-token", checked("npm_")),
-        ("pypi-token", token(concat!("pypi-", "AgEIcHlwaS5vcmc"), &words, 80)),
+        ("pypi-token", macaroon()),
+        ("github-app-token", format!("ghs_123456_{}", jwt(r#"{"alg":"ES256"}"#, r#"{"iss":"github"}"#))),
+        ("pgp-key", armoured(Kept::Open)),
+        ("pgp-key", armoured(Kept::Open).replace('\n', "\\n")),
+        ("pgp-key-protected", armoured(Kept::Passphrase)),
+        ("gnupg-key", agents(false)),
+        ("gnupg-key-protected", agents(true)),
         ("rubygems-key", token("rubygems_", HEX, 48)),
         ("docker-hub-token", token("dckr_pat_", ALNUM, 27)),
         ("docker-hub-token", token("dckr_oat_", ALNUM, 32)),
