@@ -1,7 +1,6 @@
 //! A layer's blob: gzip, zstd or plain tar.
 #![no_main]
 
-use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
