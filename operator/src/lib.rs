@@ -28,6 +28,7 @@ pub mod store;
 mod testing;
 pub mod tls;
 mod upkeep;
+mod volume;
 pub mod vulnerabilities;
 pub mod watch;
 pub mod webhook_config;

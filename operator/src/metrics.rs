@@ -34,17 +34,23 @@ pub struct Metrics {
     registry: Registry,
 }
 
+/// A gauge that is registered.
+///
+/// # Errors
+/// If the registry already has a metric of this name.
+pub(crate) fn gauge(registry: &Registry, name: &str, help: &str) -> prometheus::Result<IntGauge> {
+    let gauge = IntGauge::new(name, help)?;
+    registry.register(Box::new(gauge.clone()))?;
+    Ok(gauge)
+}
+
 impl Metrics {
     /// Registers all of them.
     ///
     /// # Errors
     /// If the registry already has a metric of one of the names.
     pub fn new(registry: Registry) -> prometheus::Result<Self> {
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            prometheus::Result::Ok(gauge)
-        };
+        let gauge = |name, help| gauge(&registry, name, help);
         let counters = |name: &str, help: &str, label: &str| {
             let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
             registry.register(Box::new(counters.clone()))?;

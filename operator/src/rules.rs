@@ -3,8 +3,6 @@
 //! The folder has one folder for each kind ([`RuleKind`]), in it one for each source, as volumes give them, and in those the
 //! files. All files are in force together or not at all: with one that is broken, those that were in force before stay.
 
-use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +20,7 @@ use tracing::{error, info, warn};
 use crate::events::{Notice, Notices};
 use crate::lease::Leadership;
 use crate::store::ReportStore;
+use crate::{metrics, volume};
 
 /// How often the files are looked at; a volume takes up to a minute to show a change.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -48,10 +47,10 @@ impl Rules {
     }
 }
 
-/// Files as they were read, and what is wrong with them.
+/// Files, or what is wrong with them.
 type Checked = Result<RuleFiles, String>;
 
-/// Reads and checks all files.
+/// Reads all files; whether they can be used is not [checked](check).
 fn read(folder: &Path) -> Checked {
     let mut files = Vec::new();
     let mut bytes = 0;
@@ -59,7 +58,7 @@ fn read(folder: &Path) -> Checked {
         for source in visible(&folder.join(kind.id()))? {
             for path in visible(&source)? {
                 let name = format!("{}/{}", file_name(&source), file_name(&path));
-                let content = content(&path)
+                let content = volume::read(&path, MAX_BYTES as u64)
                     .map_err(|error| format!("{}/{name}: it cannot be read: {error}", kind.id()))?;
                 bytes += content.len();
                 files.push(RuleFile { kind, name, content });
@@ -70,37 +69,30 @@ fn read(folder: &Path) -> Checked {
             }
         }
     }
-    let files = RuleFiles::new(files).map_err(|error| error.to_string())?;
-    UserRules::read(&files).map_err(|error| error.to_string())?;
-    Ok(files)
+    RuleFiles::new(files).map_err(|error| error.to_string())
 }
 
-/// What lies in a folder, sorted; nothing in one that is not there. A volume keeps its own files under names with a dot.
+/// What lies in a folder, sorted; nothing in one that is not there.
 fn visible(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("{}: {error}", folder.display())),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|error| format!("{}: {error}", folder.display()))?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            paths.push(entry.path());
-        }
+    match volume::entries(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries.map_err(|error| format!("{}: {error}", folder.display())),
     }
-    paths.sort();
-    Ok(paths)
 }
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn content(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// Files of which every one can be used.
+fn check(files: RuleFiles) -> Checked {
+    UserRules::read(&files).map_err(|error| error.to_string())?;
+    Ok(files)
+}
+
+async fn on_thread(work: impl FnOnce() -> Checked + Send + 'static) -> Checked {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|panic| Err(format!("an error in Pratique: {panic}")))
 }
 
 /// What is told about the files.
@@ -116,11 +108,7 @@ impl Metrics {
     /// # Errors
     /// If the registry already has a metric of one of the names.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            prometheus::Result::Ok(gauge)
-        };
+        let gauge = |name, help| metrics::gauge(registry, name, help);
         Ok(Self {
             files: gauge("pratique_user_rules_files", "The user's own files of rules that scans go by.")?,
             refused: gauge(
@@ -137,15 +125,17 @@ pub struct Keeper {
     store: ReportStore,
     metrics: Metrics,
     in_force: watch::Sender<Arc<Rules>>,
-    /// What was read last.
+    /// What was read last: only what is new is checked, which compiles it.
     last: Option<Checked>,
+    /// Why it is refused.
+    refusal: Option<String>,
 }
 
 impl Keeper {
     /// Reads the files for the first time. If they are broken, those in force before the restart stay, as the store kept them.
     pub async fn start(folder: PathBuf, store: ReportStore, metrics: Metrics) -> Self {
         let in_force = watch::Sender::default();
-        let mut keeper = Self { folder, store, metrics, in_force, last: None };
+        let mut keeper = Self { folder, store, metrics, in_force, last: None, refusal: None };
         keeper.look().await;
         if keeper.refusal().is_some() {
             let rules = match keeper.kept().await {
@@ -195,19 +185,22 @@ impl Keeper {
     }
 
     fn refusal(&self) -> Option<&String> {
-        self.last.as_ref().and_then(|last| last.as_ref().err())
+        self.refusal.as_ref()
     }
 
     /// Reads the files; those that are new and right are in force from now on.
     async fn look(&mut self) {
         let folder = self.folder.clone();
-        let read = tokio::task::spawn_blocking(move || read(&folder)).await;
-        let read = read.unwrap_or_else(|panic| Err(format!("an error in Pratique: {panic}")));
+        let read = on_thread(move || read(&folder)).await;
         if self.last.as_ref() == Some(&read) {
             return;
         }
-        self.metrics.refused.set(i64::from(read.is_err()));
-        match &read {
+        let checked = match read.clone() {
+            Ok(files) => on_thread(move || check(files)).await,
+            Err(reason) => Err(reason),
+        };
+        self.metrics.refused.set(i64::from(checked.is_err()));
+        match &checked {
             Ok(files) => {
                 let rules = self.in_force_now(files);
                 info!(
@@ -226,6 +219,7 @@ impl Keeper {
             }
             Err(reason) => error!("{}", note(reason)),
         }
+        self.refusal = checked.err();
         self.last = Some(read);
     }
 
@@ -236,8 +230,7 @@ impl Keeper {
 
     /// The rules that were in force before a restart, if this release can use them.
     async fn kept(&self) -> Option<RuleFiles> {
-        let files = SealedRules::of(self.store.rules().await?).open().ok()?;
-        UserRules::read(&files).is_ok().then_some(files)
+        check(SealedRules::of(self.store.rules().await?).open().ok()?).ok()
     }
 }
 
@@ -247,6 +240,8 @@ fn note(reason: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const RULE: &str = "rules: [{id: acme, description: ours, regex: 'ACME-[0-9]+', severity: High}]\n";

@@ -292,7 +292,8 @@ impl Planner {
     ) -> (Vec<Step>, usize) {
         let mut steps = self.expire(now);
         self.history.retain(|image, _| index.nodes().holds(image));
-        if self.rules != (wanted.detectors.clone(), wanted.revisions.clone()) {
+        let (detectors, revisions) = &self.rules;
+        if (detectors, revisions) != (&wanted.detectors, &wanted.revisions) {
             self.rules = (wanted.detectors.clone(), wanted.revisions.clone());
             for history in self.history.values_mut() {
                 history.insufficient.clear();

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use crate::metrics;
+
 /// The metrics. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -27,11 +29,7 @@ impl Metrics {
     /// # Errors
     /// If they are registered already.
     pub fn new(registry: &Registry) -> prometheus::Result<Self> {
-        let gauge = |name: &str, help: &str| {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            prometheus::Result::Ok(gauge)
-        };
+        let gauge = |name, help| metrics::gauge(registry, name, help);
         let refreshes = IntCounterVec::new(
             Opts::new(
                 "pratique_advisories_refreshes_total",
