@@ -2,7 +2,6 @@
 //!
 //! <https://yara.readthedocs.io/en/stable/writingrules.html>
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use boreal::compiler::{CompilerBuilder, CompilerParams, generate_description};
@@ -13,6 +12,7 @@ use pratique_core::{GapKind, Severity};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::hash_list::hex;
 use crate::signs::word;
 
 /// Bytes of a file that rules are tried on: all of it is held in memory. Node.js is a program of 120 MB.
@@ -102,10 +102,7 @@ impl YaraRules {
                 hasher.update(part);
             }
         }
-        let digest = hasher.finalize().iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let digest = hex(&hasher.finalize());
         let mut scanner = compiler.finalize();
         let events = CallbackEvents::RULE_MATCH | CallbackEvents::STRING_REACHED_MATCH_LIMIT;
         let params = ScanParams::default().timeout_duration(Some(time)).callback_events(events);

@@ -1,7 +1,7 @@
 //! PBKDF2 (RFC 8018) with HMAC, and what SCRAM (RFC 5802, RFC 7677) stores of it: Grafana, Tomcat, LDAP, PostgreSQL,
 //! MongoDB.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, KeyInit, Mac};
 use pbkdf2::pbkdf2_hmac;
 use serde::{Deserialize, Serialize};
 use sha1::Sha1;
@@ -27,9 +27,6 @@ pub struct Pbkdf2 {
     /// What is compared, at most [`MAX_DIGEST`] bytes of it.
     pub digest: Vec<u8>,
 }
-
-/// What SCRAM authenticates by the key.
-const CLIENT_KEY: &[u8] = b"Client Key";
 
 /// Longer keys are not derived: nobody stores them.
 pub(super) const MAX_DIGEST: usize = 128;
@@ -67,13 +64,17 @@ impl PasswordHash for Pbkdf2 {
         let mut key = vec![0; self.algorithm.length()];
         self.derive(guess, &mut key);
         let client = match self.algorithm {
-            Algorithm::Sha1 => Hmac::<Sha1>::new_from_slice(&key)
-                .map(|mac| mac.chain_update(CLIENT_KEY).finalize().into_bytes().to_vec()),
-            _ => Hmac::<Sha256>::new_from_slice(&key)
-                .map(|mac| mac.chain_update(CLIENT_KEY).finalize().into_bytes().to_vec()),
+            Algorithm::Sha1 => client_key::<Hmac<Sha1>>(&key),
+            _ => client_key::<Hmac<Sha256>>(&key),
         };
-        client.is_ok_and(|client| self.algorithm.digest(&[&client]) == self.digest)
+        client.is_some_and(|client| self.algorithm.digest(&[&client]) == self.digest)
     }
+}
+
+/// What SCRAM makes of the derived key for the client to prove that it has it (RFC 5802, section 3).
+fn client_key<M: Mac + KeyInit>(key: &[u8]) -> Option<Vec<u8>> {
+    let mac = <M as KeyInit>::new_from_slice(key).ok()?;
+    Some(mac.chain_update(b"Client Key").finalize().into_bytes().to_vec())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ pub(super) fn unpack(packed: &[u8], content: &mut Vec<u8>, limit: usize) -> Opti
     let start = content.len();
     let (mut length, mut rest) = (0_u64, packed);
     for place in 0_u32.. {
-        let byte = take(&mut rest, 1)?[0];
+        let byte = *rest.split_off_first()?;
         length |= u64::from(byte & 0x7f).checked_shl(7 * place)?;
         if byte < 0x80 {
             break;
@@ -13,19 +13,19 @@ pub(super) fn unpack(packed: &[u8], content: &mut Vec<u8>, limit: usize) -> Opti
     }
     let end = start.checked_add(usize::try_from(length).ok()?).filter(|end| *end <= limit)?;
     while content.len() < end {
-        let tag = take(&mut rest, 1)?[0];
+        let tag = *rest.split_off_first()?;
         let high = usize::from(tag >> 2);
         let (offset, length) = match tag & 3 {
             0 => {
                 // A literal; a long one has its length in one to four bytes behind the tag.
-                let length = if high < 60 { high } else { number(take(&mut rest, high - 59)?) };
-                let literal = take(&mut rest, length.checked_add(1)?)?;
+                let length = if high < 60 { high } else { number(rest.split_off(..high - 59)?) };
+                let literal = rest.split_off(..length.checked_add(1)?)?;
                 content.extend(literal);
                 continue;
             }
-            1 => (usize::from(tag >> 5) << 8 | usize::from(take(&mut rest, 1)?[0]), (high & 7) + 4),
-            2 => (number(take(&mut rest, 2)?), high + 1),
-            _ => (number(take(&mut rest, 4)?), high + 1),
+            1 => (usize::from(tag >> 5) << 8 | usize::from(*rest.split_off_first()?), (high & 7) + 4),
+            2 => (number(rest.split_off(..2)?), high + 1),
+            _ => (number(rest.split_off(..4)?), high + 1),
         };
         // Copies may reach into what they write.
         let from = content.len().checked_sub(offset).filter(|from| *from >= start && offset > 0)?;
@@ -34,12 +34,6 @@ pub(super) fn unpack(packed: &[u8], content: &mut Vec<u8>, limit: usize) -> Opti
         }
     }
     (content.len() == end).then_some(())
-}
-
-fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (bytes, behind) = rest.split_at_checked(length)?;
-    *rest = behind;
-    Some(bytes)
 }
 
 /// A number, its least significant byte first.
