@@ -108,5 +108,5 @@ help:
 $(TOOLS)/cargo-%:
 	@name=$$(basename $(patsubst %/bin/,%,$(dir $@))); tool=$(notdir $@); version=$${name##*-}; \
 	echo "tools: building $$tool $$version (once, a few minutes)"; \
-	CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_TARGET_DIR=$(TOOLS)/build \
+	CARGO_PROFILE_RELEASE_LTO=false CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_TARGET_DIR=$(TOOLS)/build \
 	  cargo install --quiet --locked --root $(TOOLS)/$$name $$tool@$$version && rm -rf $(TOOLS)/build

@@ -10,7 +10,7 @@ use pratique_testkit::{
 };
 use serde_json::{Value, json};
 
-/// A server of advisories that the operator asks every ten seconds, until this is dropped.
+/// A server of advisories that the operator asks every two seconds, until this is dropped.
 struct Advisories<'c> {
     server: WebServer,
     _values: ForNow<'c>,
@@ -27,7 +27,7 @@ impl<'c> Advisories<'c> {
             server.put(&format!("/{ecosystem}/all.zip"), osv_archive(&[record]));
         }
         let values = format!(
-            "vulnerabilities.enabled=true,vulnerabilities.source={},vulnerabilities.interval=10s",
+            "vulnerabilities.enabled=true,vulnerabilities.source={},vulnerabilities.interval=2s",
             server.address()
         );
         Self { _values: cluster.upgrade_for_now(&values), server }

@@ -80,6 +80,7 @@ evictionHard: {memory.available: "0%", nodefs.available: "0%", nodefs.inodesFree
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 serializeImagePulls: false
+syncFrequency: 5s
 volumePluginDir: /var/lib/kubelet/volume-plugins
 staticPodPath: /etc/kubernetes/manifests
 clusterDomain: $CLUSTER_DOMAIN

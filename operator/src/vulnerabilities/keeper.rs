@@ -20,7 +20,7 @@ use crate::events::Notice;
 const RETRY: Duration = Duration::from_secs(900);
 
 /// The shortest interval.
-const SHORTEST: Duration = Duration::from_secs(10);
+const SHORTEST: Duration = Duration::from_secs(2);
 
 /// How long an ecosystem that occurs for the first time waits for others.
 const GATHER: Duration = Duration::from_secs(1);
