@@ -1,7 +1,7 @@
 //! A layer's bytes: opened, hashed, decompressed.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, Cursor, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -164,10 +164,14 @@ impl<R: Read> Read for Hashing<R> {
 #[error("it is longer than its limit")]
 pub(crate) struct TooLong;
 
-/// A reader that others keep a handle of, so that its digest can be asked for when a decoder has consumed it.
+/// A reader or hash that another thread works with, and that is asked for its digest in the end.
 struct Shared<R>(Arc<Mutex<R>>);
 
 impl<R> Shared<R> {
+    fn new(shared: R) -> Self {
+        Self(Arc::new(Mutex::new(shared)))
+    }
+
     fn lock(&self) -> MutexGuard<'_, R> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -198,18 +202,15 @@ impl Digests {
     }
 }
 
-/// The uncompressed stream of a blob, with both digests checked at its end. It is read by a thread of its own.
+/// The uncompressed stream of a blob, with both digests checked at its end. Threads of their own read and hash the blob,
+/// decompress it, and hash what comes out.
 pub(crate) struct Uncompressed {
     compressed: Shared<Hashing<Box<dyn Read + Send>>>,
     plain: Ahead,
-    /// The piece that is being consumed, and how much of it was.
-    piece: Vec<u8>,
-    consumed: usize,
-    ended: bool,
+    hasher: Shared<Hasher>,
     /// Bytes of all pieces so far, and how many there may be.
     read: u64,
     limit: u64,
-    hasher: Option<Hasher>,
     /// The blob itself, if it is not compressed and its source gives random access.
     random: Option<Arc<dyn ReadAt + Send + Sync>>,
 }
@@ -220,15 +221,14 @@ impl Uncompressed {
     pub(crate) fn new(blob: &dyn Blob, digests: &Digests, limit: u64) -> Result<Self> {
         let what = || digests.blob_name();
         let opened = blob.open().map_err(|error| Error::io(what(), error))?;
-        let compressed = Shared(Arc::new(Mutex::new(Hashing::new(opened, digests.blob.as_ref()))));
+        let compressed = Shared::new(Hashing::new(opened, digests.blob.as_ref()));
         let (magic, length) = magic(&mut compressed.clone()).map_err(|error| Error::io(what(), error))?;
         let whole = Cursor::new(magic).take(length).chain(compressed.clone());
-        let buffered = BufReader::with_capacity(1 << 16, whole);
-        let (mut random, mut hashed) = (None, false);
-        let plain: Box<dyn Read + Send> = match magic {
-            [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(buffered)),
-            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Box::new(
-                zstd::stream::read::Decoder::with_buffer(buffered)
+        let mut random = None;
+        let plain = match magic {
+            [0x1f, 0x8b, ..] => Ahead::new(flate2::bufread::MultiGzDecoder::new(Ahead::new(whole))),
+            [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Ahead::new(
+                zstd::stream::read::Decoder::with_buffer(Ahead::new(whole))
                     .map_err(|error| Error::io(what(), error))?,
             ),
             [b'B', b'Z', b'h', _] | [0xfd, b'7', b'z', b'X'] => {
@@ -240,27 +240,18 @@ impl Uncompressed {
             }
             _ => {
                 random = blob.random_access();
-                // The blob's own hash is that of the same bytes.
-                hashed = digests.blob.as_ref() == Some(&digests.diff_id);
-                Box::new(buffered)
+                Ahead::new(whole)
             }
         };
-        Ok(Self {
-            compressed,
-            plain: Ahead::new(plain),
-            piece: Vec::new(),
-            consumed: 0,
-            ended: false,
-            read: 0,
-            limit,
-            hasher: (!hashed).then(|| Hasher::like(&digests.diff_id)),
-            random,
-        })
+        let hasher = Shared::new(Hasher::like(&digests.diff_id));
+        let hashing = hasher.clone();
+        let plain = plain.seen_by(move |piece| hashing.lock().update(piece));
+        Ok(Self { compressed, plain, hasher, read: 0, limit, random })
     }
 
     /// Random access to what was not read yet, and the offset in it where the stream stands now.
     pub(crate) fn random_access(&self) -> Option<(Arc<dyn ReadAt + Send + Sync>, u64)> {
-        self.random.clone().map(|blob| (blob, self.read - (self.piece.len() - self.consumed) as u64))
+        self.random.clone().map(|blob| (blob, self.read - self.plain.rest().len() as u64))
     }
 
     /// Reads to the end and compares both digests.
@@ -270,31 +261,24 @@ impl Uncompressed {
         // Decoders may leave bytes behind that they have no use for.
         io::copy(&mut self.compressed, &mut io::sink()).map_err(|error| stream_error(&blob, error))?;
         self.compressed.lock().check(&blob, digests.blob.as_ref())?;
-        match self.hasher {
-            Some(hasher) => compare(&layer, &hasher, &digests.diff_id),
-            None => Ok(()),
-        }
+        compare(&layer, &self.hasher.lock(), &digests.diff_id)
     }
 }
 
 impl BufRead for Uncompressed {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.consumed == self.piece.len() && !self.ended {
-            (self.consumed, self.piece) = (0, self.plain.next(std::mem::take(&mut self.piece))?);
-            self.ended = self.piece.is_empty();
-            self.read += self.piece.len() as u64;
+        if self.plain.rest().is_empty() {
+            let piece = self.plain.fill_buf()?;
+            self.read += piece.len() as u64;
             if self.read > self.limit {
                 return Err(io::Error::other(TooLong));
             }
-            if let Some(hasher) = &mut self.hasher {
-                hasher.update(&self.piece);
-            }
         }
-        Ok(&self.piece[self.consumed..])
+        Ok(self.plain.rest())
     }
 
     fn consume(&mut self, bytes: usize) {
-        self.consumed += bytes;
+        self.plain.consume(bytes);
     }
 }
 
