@@ -1,6 +1,5 @@
 //! Images that others may have been built on: those that options name, and those that somebody vouches for.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -11,6 +10,7 @@ use serde::Deserialize;
 
 use crate::args::Options;
 use crate::exit::{Code, Fail, Failure};
+use crate::files;
 
 /// Bytes of a file of bases at most.
 const LIMIT: u64 = 4 << 20;
@@ -68,19 +68,12 @@ fn named(text: &str, sources: &SourceOptions) -> anyhow::Result<KnownBase> {
 }
 
 fn trusted(path: &Path) -> anyhow::Result<Vec<KnownBase>> {
-    let shown = path.display();
-    let size = fs::metadata(path).with_context(|| format!("trusted bases {shown}"))?.len();
-    if size > LIMIT {
-        bail!("trusted bases {shown} has {size} bytes; at most {LIMIT} are read");
-    }
-    let text = fs::read_to_string(path).with_context(|| format!("trusted bases {shown}"))?;
-    let Trusted { bases } = serde_yaml::from_str(&text).with_context(|| format!("trusted bases {shown}"))?;
+    let named = format!("trusted bases {}", path.display());
+    let text = files::read_text(path, &named, LIMIT)?;
+    let Trusted { bases } = serde_yaml::from_str(&text).with_context(|| named.clone())?;
     for base in &bases {
         if base.name.is_empty() || base.layers.is_empty() {
-            bail!(
-                "trusted bases {shown}: each needs a name and at least one layer; `{}` lacks one",
-                base.name
-            );
+            bail!("{named}: each needs a name and at least one layer; `{}` lacks one", base.name);
         }
     }
     let base = |Entry { name, layers, digests }: Entry| KnownBase { name, layers, digests, genuine: true };

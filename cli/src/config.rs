@@ -1,13 +1,13 @@
 //! The configuration file: the options of `scan`, with the same names.
 
 use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::Deserialize;
 
 use crate::args::{Common, Layers, Options, fail_on};
+use crate::files;
 
 /// Bytes of a configuration file at most.
 const LIMIT: u64 = 1 << 20;
@@ -120,16 +120,12 @@ fn or_list<T>(said: &mut Vec<T>, otherwise: Vec<T>) {
 }
 
 fn read(path: &Path) -> anyhow::Result<Config> {
-    let shown = path.display();
-    let size = fs::metadata(path).with_context(|| format!("configuration file {shown}"))?.len();
-    if size > LIMIT {
-        bail!("configuration file {shown} has {size} bytes; at most {LIMIT} are read");
-    }
-    let text = fs::read_to_string(path).with_context(|| format!("configuration file {shown}"))?;
+    let named = format!("configuration file {}", path.display());
+    let text = files::read_text(path, &named, LIMIT)?;
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Config::default());
     }
-    serde_yaml::from_str(&text).with_context(|| format!("configuration file {shown}"))
+    serde_yaml::from_str(&text).context(named)
 }
 
 /// The first of the usual places where there is a file.

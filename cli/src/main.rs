@@ -12,6 +12,7 @@ mod clamd;
 mod commands;
 mod config;
 mod exit;
+mod files;
 mod ignore;
 mod judge;
 mod newer_base;

@@ -1,7 +1,6 @@
 //! ScanPolicies in the command: the same objects and the same decision as the webhook's.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -18,6 +17,7 @@ use pratique_report::Report;
 use serde::Deserialize;
 
 use crate::args::Options;
+use crate::files;
 
 /// Bytes of a policy file at most.
 const LIMIT: u64 = 1 << 20;
@@ -108,28 +108,23 @@ fn is_reference(source: &str) -> bool {
 
 /// The policies of a file, one document each. Namespaces and pods are taken to be those that each speaks of.
 fn read(path: &Path, quiet: bool, now: Timestamp) -> anyhow::Result<Vec<Policy>> {
-    let shown = path.display();
-    let size = fs::metadata(path).with_context(|| format!("policy {shown}"))?.len();
-    if size > LIMIT {
-        bail!("policy {shown} has {size} bytes; at most {LIMIT} are read");
-    }
-    let text = fs::read_to_string(path).with_context(|| format!("policy {shown}"))?;
+    let named = format!("policy {}", path.display());
+    let text = files::read_text(path, &named, LIMIT)?;
     let mut policies = Vec::new();
     for document in serde_yaml::Deserializer::from_str(&text) {
-        let object =
-            Option::<ScanPolicy>::deserialize(document).with_context(|| format!("policy {shown}"))?;
+        let object = Option::<ScanPolicy>::deserialize(document).with_context(|| named.clone())?;
         let Some(object) = object else { continue };
-        let mut spec = object.to_policy().with_context(|| format!("policy {shown}"))?;
+        let mut spec = object.to_policy().with_context(|| named.clone())?;
         if !quiet {
             for sentence in contradictions(&spec, now) {
-                eprintln!("pratique: policy {shown}: {}: {sentence}", spec.name);
+                eprintln!("pratique: {named}: {}: {sentence}", spec.name);
             }
         }
         (spec.matching.namespaces, spec.matching.objects) = (Selector::default(), Selector::default());
-        policies.push(Policy::compile(&spec).with_context(|| format!("policy {shown}: {}", spec.name))?);
+        policies.push(Policy::compile(&spec).with_context(|| format!("{named}: {}", spec.name))?);
     }
     if policies.is_empty() {
-        bail!("policy {shown} holds no ScanPolicy");
+        bail!("{named} holds no ScanPolicy");
     }
     Ok(policies)
 }

@@ -1,15 +1,15 @@
 //! Findings that somebody says do not matter: they do not count, and the report lists them with who says so and why.
 
-use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use jiff::Timestamp;
 use pratique_core::{Category, Finding, Suppressed};
 use pratique_report::Report;
 use pratique_vulns::vex;
 
 use crate::args::Options;
+use crate::files;
 use crate::ignore::{self, Ignored};
 
 /// Bytes of a VEX document or an ignore file at most.
@@ -84,9 +84,5 @@ fn allowed(finding: &mut Finding) -> Option<(String, String)> {
 }
 
 fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let size = fs::metadata(path).with_context(|| path.display().to_string())?.len();
-    if size > LIMIT {
-        bail!("{} has {size} bytes; at most {LIMIT} are read", path.display());
-    }
-    fs::read(path).with_context(|| path.display().to_string())
+    files::read(path, &path.display().to_string(), LIMIT)
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use pratique_detect::YaraRules;
 
+use crate::files;
+
 /// Folders in folders.
 const MAX_DEPTH: usize = 16;
 /// Bytes of a file: more than all rules together may have.
@@ -31,10 +33,7 @@ pub(crate) fn rules(paths: &[PathBuf]) -> anyhow::Result<YaraRules> {
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let named = || format!("YARA rules {}", path.display());
-    let size = fs::metadata(path).with_context(named)?.len();
-    ensure!(size <= MAX_FILE, "{}: it is larger than {} MiB", named(), MAX_FILE >> 20);
-    fs::read(path).with_context(named)
+    files::read(path, &format!("YARA rules {}", path.display()), MAX_FILE)
 }
 
 /// In the order of their names. Links to folders are not followed.

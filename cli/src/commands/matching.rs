@@ -1,9 +1,9 @@
 //! `pratique match`: an SBOM in, its vulnerabilities out.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use pratique_core::Gap;
 use pratique_inventory::read_sbom;
 use pratique_report::{Report, Target, TargetKind};
@@ -14,7 +14,7 @@ use crate::exit::{Code, Fail, Failure};
 use crate::newer_base::NewerBase;
 use crate::output::Outputs;
 use crate::target::{Settings, empty};
-use crate::{config, judge};
+use crate::{config, files, judge};
 
 /// Bytes of an SBOM at most.
 const LIMIT: u64 = 512 << 20;
@@ -59,8 +59,8 @@ pub(super) fn run(matching: Match) -> Result<Code, Failure> {
 /// It cannot be read, or is none.
 pub(crate) fn report(sbom: &str, settings: &Settings<'_>) -> anyhow::Result<Report> {
     let bytes = match sbom {
-        "-" => read(io::stdin().lock()),
-        path => read(File::open(path)?),
+        "-" => files::read_from(io::stdin().lock(), LIMIT),
+        path => files::read_from(File::open(path)?, LIMIT),
     }?;
     let name = if sbom == "-" { "standard input" } else { sbom };
     let (inventory, problems) =
@@ -73,13 +73,4 @@ pub(crate) fn report(sbom: &str, settings: &Settings<'_>) -> anyhow::Result<Repo
     judge::packages(&settings.advisories, &mut report)?;
     settings.suppression.apply(&mut report);
     Ok(report)
-}
-
-fn read(from: impl Read) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    from.take(LIMIT + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LIMIT {
-        bail!("it has more than {LIMIT} bytes");
-    }
-    Ok(bytes)
 }
