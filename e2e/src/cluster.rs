@@ -247,6 +247,13 @@ impl Cluster {
         done.stdout
     }
 
+    /// The processes of a node whose command line begins with these words, as the node numbers them.
+    pub fn processes(&self, node: &str, words: &str) -> Vec<String> {
+        let script = r#"for p in /proc/[0-9]*; do case "$(tr '\0' ' ' <$p/cmdline 2>/dev/null) " in "$1 "*) echo "${p#/proc/}";; esac; done"#;
+        let found = self.ctl(&["node-exec", node, "--", "sh", "-c", script, "sh", words]);
+        found.lines().map(str::to_owned).collect()
+    }
+
     /// Creates or changes an object. What kubectl printed (warnings included), or why it was refused.
     pub fn apply(&self, object: &Value) -> Result<String, String> {
         let done = self.kubectl_with(&["apply", "-f", "-"], Some(&object.to_string()));

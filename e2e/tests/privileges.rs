@@ -35,8 +35,16 @@ fn check_lacks(cluster: &Cluster, wanted: &[&str]) {
 /// A field of the status of the node's process whose command line starts so, read on the node itself.
 fn status(cluster: &Cluster, start: &str, field: &str) -> String {
     let node = &cluster.nodes()[0];
-    let script = r#"for p in /proc/[0-9]*; do [ "$(tr '\0' ' ' <$p/cmdline 2>/dev/null | cut -d' ' -f1,2)" = "$1" ] && grep "^$2:" $p/status && exit; done; exit 1"#;
-    let line = cluster.ctl(&["node-exec", node, "--", "sh", "-c", script, "sh", start, field]);
+    let processes = cluster.processes(node, start);
+    let process = processes.first().unwrap_or_else(|| panic!("no `{start}` runs on {node}"));
+    let line = cluster.ctl(&[
+        "node-exec",
+        node,
+        "--",
+        "grep",
+        &format!("^{field}:"),
+        &format!("/proc/{process}/status"),
+    ]);
     line.split_whitespace().nth(1).unwrap_or_default().to_owned()
 }
 

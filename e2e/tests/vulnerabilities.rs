@@ -238,8 +238,11 @@ fn crash_operator(cluster: &Cluster) {
         Ok((count.ok_or_else(|| pod["status"].to_string())?, pod["spec"]["nodeName"].clone()))
     };
     let (before, node) = eventually(30, "the operator's pod is known", restarts);
-    let script = r#"for p in /proc/[0-9]*; do [ "$(tr '\0' ' ' <$p/cmdline 2>/dev/null | cut -d' ' -f1)" = /pratique-operator ] && kill -9 ${p#/proc/}; done; true"#;
-    cluster.ctl(&["node-exec", node.as_str().expect("a node"), "--", "sh", "-c", script]);
+    let node = node.as_str().expect("a node");
+    let processes = cluster.processes(node, "/pratique-operator");
+    let mut kill = vec!["node-exec", node, "--", "kill", "-9"];
+    kill.extend(processes.iter().map(String::as_str));
+    cluster.ctl(&kill);
     eventually(60, "the operator starts again", || match restarts()? {
         (count, _) if count > before => Ok(()),
         (count, _) => Err(format!("{count} restarts")),
