@@ -4,7 +4,6 @@
 
 mod accounts;
 mod bson;
-mod snappy;
 mod wiredtiger;
 
 use pratique_core::GapKind;

@@ -7,6 +7,7 @@
 use std::io::Read as _;
 use std::ops::ControlFlow;
 
+use crc32c::{crc32c, crc32c_append};
 use flate2::read::ZlibDecoder;
 use pratique_core::GapKind;
 use pratique_core::database::pages::{at, read};
@@ -137,7 +138,7 @@ impl Header {
         let summed = if self.block_flags & WHOLE != 0 { block } else { &block[..PLAIN.min(block.len())] };
         let mut start = summed[..PLAIN].to_vec();
         start[32..36].fill(0);
-        crc32c(crc32c(0, &start), &summed[PLAIN..]) == self.checksum
+        crc32c_append(crc32c(&start), &summed[PLAIN..]) == self.checksum
     }
 
     fn content(&self, mut block: Vec<u8>) -> Result<Vec<u8>, Problem> {
@@ -168,7 +169,7 @@ fn unpack(packed: &[u8], content: &mut Vec<u8>, length: usize) -> Result<(), Pro
         Some([0x28, 0xb5, 0x2f, 0xfd, ..]) => {
             Err((GapKind::Unsupported, "its pages are compressed by zstd".to_owned()))
         }
-        Some(packed) => super::snappy::unpack(packed, content, length).map_or_else(|| malformed(""), Ok),
+        Some(packed) => unpack_snappy(packed, content, length),
         None => {
             let wanted = (length - content.len().min(length)) as u64;
             match ZlibDecoder::new(packed).take(wanted).read_to_end(content) {
@@ -179,23 +180,16 @@ fn unpack(packed: &[u8], content: &mut Vec<u8>, length: usize) -> Result<(), Pro
     }
 }
 
-/// CRC-32C (RFC 3720, appendix B.4), going on from that of what came before.
-fn crc32c(before: u32, bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let (mut sum, mut bit) = (byte as u32, 0);
-            while bit < 8 {
-                sum = if sum & 1 == 1 { sum >> 1 ^ 0x82f6_3b78 } else { sum >> 1 };
-                bit += 1;
-            }
-            table[byte] = sum;
-            byte += 1;
-        }
-        table
-    };
-    !bytes.iter().fold(!before, |sum, byte| sum >> 8 ^ TABLE[((sum ^ u32::from(*byte)) & 0xff) as usize])
+/// Appends what snappy unpacks to, unless that is more than what lacks to `length` bytes.
+fn unpack_snappy(packed: &[u8], content: &mut Vec<u8>, length: usize) -> Result<(), Problem> {
+    let start = content.len();
+    let end = snap::raw::decompress_len(packed).ok().and_then(|size| start.checked_add(size));
+    let Some(end) = end.filter(|end| *end <= length) else { return malformed("") };
+    content.resize(end, 0);
+    match snap::raw::Decoder::new().decompress(packed, &mut content[start..]) {
+        Ok(_) => Ok(()),
+        Err(_) => malformed(""),
+    }
 }
 
 #[cfg(test)]
@@ -219,9 +213,18 @@ mod tests {
     }
 
     #[test]
-    fn checksums_are_those_of_the_specification() {
-        assert_eq!(crc32c(0, b"123456789"), 0xe306_9283);
-        assert_eq!(crc32c(crc32c(0, b"1234"), b"56789"), 0xe306_9283);
+    fn snappy_that_is_cut_or_gives_too_much_is_damaged() {
+        let packed = snap::raw::Encoder::new().compress_vec(&[b'x'; 100]).expect("it packs");
+        let unpacked = |packed: &[u8], length: usize| {
+            let mut content = b"before".to_vec();
+            unpack_snappy(packed, &mut content, length).map(|()| content.len())
+        };
+        assert_eq!(unpacked(&packed, 106), Ok(106));
+        assert_eq!(unpacked(&packed, 105), malformed(""));
+        for cut in 0..packed.len() {
+            assert_eq!(unpacked(&packed[..cut], 106), malformed(""), "{cut}");
+        }
+        assert_eq!(unpacked(&[0xff; 12], usize::MAX), malformed(""));
     }
 
     #[test]
