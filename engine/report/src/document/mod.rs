@@ -1,16 +1,21 @@
 //! Our own JSON: the published form of a report, `docs/schema/report-v1.json`. The same types make the schema, and are
 //! what templates see. Fields may be added to version 1; renaming or removing one makes version 2.
 
+mod decision;
+mod packages;
+mod words;
+
 use std::collections::BTreeMap;
 
-use pratique_core::facts::Trust;
-use pratique_core::package::{Ecosystem, Evidence, Package, Release, RemovedPackage, Source};
-use pratique_core::policy::{Decision, Detail, Suppressed as Accepted, Violation};
-use pratique_core::{Category, Finding, Gap, GapKind, Severity, Suppressed, Verdict, lineage};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use pratique_core::package::Ecosystem;
+use pratique_core::{Finding, Gap, Severity, Suppressed};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::report::{Advisories, Image, NewerBase, Origin, Report, TargetKind, Upgrade, Vulnerabilities};
+use self::decision::DecisionView;
+pub(crate) use self::packages::PackageView;
+use self::packages::ReleaseView;
+use crate::report::{Advisories, Image, NewerBase, Origin, Report, Upgrade, Vulnerabilities};
 
 /// Version of the schema.
 const SCHEMA_VERSION: u32 = 1;
@@ -45,7 +50,7 @@ struct ReportView<'a> {
     target: TargetView<'a>,
     /// The summary, worst last: `Clean` (neither findings nor gaps), `Findings`, `Incomplete` (gaps), `Error` (nothing
     /// usable came out).
-    #[schemars(schema_with = "verdict")]
+    #[schemars(schema_with = "words::verdict")]
     verdict: &'static str,
     /// Why nothing usable came out.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +98,7 @@ struct TargetView<'a> {
     reference: &'a str,
     /// The source it was taken from, such as `containerd`, `docker-archive` or `dir`.
     source: &'a str,
-    #[schemars(schema_with = "target_kind")]
+    #[schemars(schema_with = "words::target_kind")]
     kind: &'static str,
 }
 
@@ -134,7 +139,7 @@ struct ImageView<'a> {
     /// Layers (diff IDs), base first.
     layers: Vec<&'a str>,
     /// `Blobs`: every layer was verified against its digest; `Folders`: at least one was read from unpacked folders.
-    #[schemars(schema_with = "trust")]
+    #[schemars(schema_with = "words::trust")]
     trust: &'static str,
     /// What it was built on; absent if nothing tells that.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,7 +157,7 @@ struct BaseView<'a> {
     /// How many of the image's layers are the base's, from the first on.
     layers: usize,
     /// `Layers`: its layers are the first of the image; `History`: a guess from the build history.
-    #[schemars(schema_with = "evidence_of_base")]
+    #[schemars(schema_with = "words::evidence_of_base")]
     evidence: &'static str,
 }
 
@@ -165,9 +170,9 @@ pub(crate) struct FindingView<'a> {
     detector: &'a str,
     /// Id of the rule within the detector.
     rule: &'a str,
-    #[schemars(schema_with = "category")]
+    #[schemars(schema_with = "words::category")]
     category: &'static str,
-    #[schemars(schema_with = "severity")]
+    #[schemars(schema_with = "words::severity")]
     severity: &'static str,
     /// One sentence for people; secrets in it are masked.
     message: &'a str,
@@ -179,7 +184,7 @@ pub(crate) struct FindingView<'a> {
     layer: Option<&'a str>,
     /// Whether that layer is of the image's `base` or its `own`; absent if no base is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "origin")]
+    #[schemars(schema_with = "words::origin")]
     from: Option<&'static str>,
     /// Details by name, masked like the message.
     attributes: &'a BTreeMap<String, String>,
@@ -192,7 +197,7 @@ pub(crate) struct FindingView<'a> {
 struct VulnerabilitiesView<'a> {
     /// `Matched`; `NotCovered`: there were no advisories, and a gap says why; `Off`: they were switched off; `NoPackages`:
     /// there is nothing to match; `NotAsked`: a list of packages alone was asked for.
-    #[schemars(schema_with = "vulnerabilities")]
+    #[schemars(schema_with = "words::vulnerabilities")]
     state: &'static str,
     /// The advisories; with `Matched` alone.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -275,52 +280,12 @@ struct NewerBaseView<'a> {
     brings: &'a [String],
 }
 
-/// What policies decided.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Decision")]
-struct DecisionView<'a> {
-    /// `Deny`: a pod would be refused; `Warn`, `Audit`: admitted with a warning or a record; absent: admitted.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    effect: Option<&'static str>,
-    /// Rules that hold, worst first.
-    violations: Vec<ViolationView<'a>>,
-    /// Findings that exceptions accept.
-    accepted: Vec<AcceptedView<'a>>,
-}
-
-/// A rule of a policy that holds.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Violation")]
-struct ViolationView<'a> {
-    policy: &'a str,
-    rule: &'a str,
-    /// `Deny`, `Warn` or `Audit`.
-    effect: &'static str,
-    /// The sentence that the webhook would answer.
-    message: String,
-}
-
-/// Findings that a rule would refuse and an exception accepts.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Accepted")]
-struct AcceptedView<'a> {
-    policy: &'a str,
-    rule: &'a str,
-    /// The exception.
-    exception: &'a str,
-    /// How many findings.
-    findings: usize,
-}
-
 /// Something that was not read or not judged.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Gap")]
 struct GapView<'a> {
-    #[schemars(schema_with = "gap_kind")]
+    #[schemars(schema_with = "words::gap_kind")]
     kind: &'static str,
     /// Id of the detector that lacks it; absent: everything does.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -333,74 +298,6 @@ struct GapView<'a> {
     layer: Option<&'a str>,
     /// Why, as a sentence for people.
     reason: &'a str,
-}
-
-/// The operating system's release, by the fields of os-release.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Release")]
-struct ReleaseView<'a> {
-    /// `ID`, such as `debian`.
-    id: &'a str,
-    /// `VERSION_ID`; empty for rolling distributions.
-    version: &'a str,
-    /// `VERSION_CODENAME`.
-    codename: &'a str,
-    /// `ID_LIKE`.
-    like: &'a [String],
-    /// `PRETTY_NAME`.
-    name: &'a str,
-    /// `VARIANT_ID`.
-    variant: &'a str,
-}
-
-/// A package where it was found.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Package")]
-pub(crate) struct PackageView<'a> {
-    /// Its world, by the type of its package URL.
-    #[schemars(schema_with = "ecosystem")]
-    ecosystem: &'static str,
-    name: &'a str,
-    version: &'a str,
-    /// Package URL.
-    purl: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    architecture: Option<&'a str>,
-    /// The source package it was built from, if that has another name or version.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<SourceView<'a>>,
-    /// SPDX identifiers or expressions where the metadata use them, else the metadata's words.
-    licenses: &'a [String],
-    /// How it is known: `Installed`, `Embedded` (built into a program), `Locked`, `Declared`, `Binary` (a version
-    /// string in a program) or `Sbom` (an SBOM in the target says so).
-    #[schemars(schema_with = "evidence")]
-    evidence: &'static str,
-    /// Absolute path of the file that says so.
-    path: &'a str,
-    /// The layer (diff ID) that brought that file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    layer: Option<&'a str>,
-    /// Package URL of the system package that owns that file.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    owned_by: Option<&'a str>,
-    /// How many files it owns.
-    files: u64,
-    /// More by name.
-    attributes: &'a BTreeMap<String, String>,
-    /// The layer (diff ID) that removed it; in `removedPackages` alone.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    removed_by: Option<&'a str>,
-}
-
-/// The package that others were built from.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "Source")]
-struct SourceView<'a> {
-    name: &'a str,
-    version: &'a str,
 }
 
 impl<'a> Document<'a> {
@@ -418,10 +315,6 @@ impl<'a> Document<'a> {
 
 impl<'a> ReportView<'a> {
     fn of(report: &'a Report) -> Self {
-        let removed = |removed: &'a RemovedPackage| {
-            let removed_by = Some(removed.removed_by.as_str());
-            PackageView { removed_by, ..PackageView::of(&removed.package) }
-        };
         Self {
             target: TargetView {
                 reference: &report.target.reference,
@@ -447,7 +340,7 @@ impl<'a> ReportView<'a> {
             gaps: report.gaps.iter().map(GapView::of).collect(),
             release: report.inventory.release.as_ref().map(ReleaseView::of),
             packages: report.inventory.packages.iter().map(PackageView::of).collect(),
-            removed_packages: report.inventory.removed.iter().map(removed).collect(),
+            removed_packages: report.inventory.removed.iter().map(PackageView::of_removed).collect(),
         }
     }
 }
@@ -503,28 +396,6 @@ impl<'a> FindingView<'a> {
             layer: finding.layer.as_ref().map(|digest| digest.as_str()),
             from: report.origin(finding.layer.as_ref()).map(Origin::as_str),
             attributes: &finding.attributes,
-        }
-    }
-}
-
-impl<'a> DecisionView<'a> {
-    fn of(decision: &'a Decision) -> Self {
-        let violation = |violation: &'a Violation| ViolationView {
-            policy: &violation.policy,
-            rule: &violation.rule,
-            effect: violation.effect.as_str(),
-            message: violation.display(Detail::Full).to_string(),
-        };
-        let accepted = |accepted: &'a Accepted| AcceptedView {
-            policy: &accepted.policy,
-            rule: &accepted.rule,
-            exception: &accepted.exception,
-            findings: accepted.findings,
-        };
-        Self {
-            effect: decision.effect().map(|effect| effect.as_str()),
-            violations: decision.violations.iter().map(violation).collect(),
-            accepted: decision.suppressed.iter().map(accepted).collect(),
         }
     }
 }
@@ -588,92 +459,6 @@ impl<'a> GapView<'a> {
             reason: &gap.reason,
         }
     }
-}
-
-impl<'a> ReleaseView<'a> {
-    fn of(release: &'a Release) -> Self {
-        Self {
-            id: &release.id,
-            version: &release.version,
-            codename: &release.codename,
-            like: &release.like,
-            name: &release.name,
-            variant: &release.variant,
-        }
-    }
-}
-
-impl<'a> PackageView<'a> {
-    pub(crate) fn of(located: &'a pratique_core::package::LocatedPackage) -> Self {
-        let Package { ecosystem, name, version, architecture, source, licenses, evidence, attributes } =
-            &located.package;
-        let source = source.as_ref().map(|Source { name, version }| SourceView { name, version });
-        Self {
-            ecosystem: ecosystem.purl_type(),
-            name,
-            version,
-            purl: &located.purl,
-            architecture: architecture.as_deref(),
-            source,
-            licenses,
-            evidence: evidence.as_str(),
-            path: &located.path,
-            layer: located.layer.as_ref().map(|digest| digest.as_str()),
-            owned_by: located.owned_by.as_deref(),
-            files: located.files,
-            attributes,
-            removed_by: None,
-        }
-    }
-}
-
-/// A string that is one of these words.
-fn words(words: Vec<&'static str>) -> Schema {
-    json_schema!({ "type": "string", "enum": words })
-}
-
-fn verdict(_: &mut SchemaGenerator) -> Schema {
-    words(Verdict::ALL.iter().map(|verdict| verdict.as_str()).collect())
-}
-
-fn vulnerabilities(_: &mut SchemaGenerator) -> Schema {
-    words(Vulnerabilities::NAMES.to_vec())
-}
-
-fn severity(_: &mut SchemaGenerator) -> Schema {
-    words(Severity::ALL.iter().map(|severity| severity.as_str()).collect())
-}
-
-fn category(_: &mut SchemaGenerator) -> Schema {
-    words(Category::ALL.iter().map(|category| category.as_str()).collect())
-}
-
-fn gap_kind(_: &mut SchemaGenerator) -> Schema {
-    words(GapKind::ALL.iter().map(|kind| kind.as_str()).collect())
-}
-
-fn target_kind(_: &mut SchemaGenerator) -> Schema {
-    words(TargetKind::ALL.iter().map(|kind| kind.as_str()).collect())
-}
-
-fn evidence(_: &mut SchemaGenerator) -> Schema {
-    words(Evidence::ALL.iter().map(|evidence| evidence.as_str()).collect())
-}
-
-fn ecosystem(_: &mut SchemaGenerator) -> Schema {
-    words(Ecosystem::ALL.iter().map(|ecosystem| ecosystem.purl_type()).collect())
-}
-
-fn origin(_: &mut SchemaGenerator) -> Schema {
-    words(Origin::ALL.iter().map(|origin| origin.as_str()).collect())
-}
-
-fn evidence_of_base(_: &mut SchemaGenerator) -> Schema {
-    words(lineage::Evidence::ALL.iter().map(|evidence| evidence.as_str()).collect())
-}
-
-fn trust(_: &mut SchemaGenerator) -> Schema {
-    words(vec![Trust::Blobs.as_str(), Trust::Folders.as_str()])
 }
 
 #[cfg(test)]
