@@ -56,6 +56,7 @@ pub struct Metrics {
     pub scanner: IntGauge,
     scans: IntCounterVec,
     bytes_read: IntCounter,
+    password_guesses: IntCounter,
     child_deaths: IntCounter,
     cache_rebuilds: IntCounter,
     cache_bytes: IntGauge,
@@ -77,6 +78,10 @@ impl Metrics {
                 "Image layers whose facts were taken from the node's cache.",
             )?,
             bytes_read: counter("pratique_agent_layer_bytes_read_total", "Bytes of files read from layers.")?,
+            password_guesses: counter(
+                "pratique_agent_password_guesses_total",
+                "Guesses made at hashes of passwords.",
+            )?,
             child_deaths: counter("pratique_agent_scan_deaths_total", "Scanning processes that died.")?,
             cache_rebuilds: counter(
                 "pratique_agent_cache_rebuilds_total",
@@ -118,6 +123,7 @@ impl Metrics {
     /// Adds what the scanner counted since it last told.
     pub fn add(&self, counters: &Counters) {
         self.bytes_read.inc_by(counters.bytes_read);
+        self.password_guesses.inc_by(counters.password_guesses);
         self.child_deaths.inc_by(counters.child_deaths);
         self.cache_rebuilds.inc_by(counters.cache_rebuilds);
         self.cache_bytes.set(i64::try_from(counters.cache_bytes).unwrap_or(i64::MAX));
@@ -147,7 +153,13 @@ mod tests {
     #[test]
     fn what_the_scanner_counted_is_added_and_what_it_measured_is_set() {
         let metrics = Metrics::new().unwrap();
-        let counters = Counters { bytes_read: 5, child_deaths: 1, cache_rebuilds: 0, cache_bytes: 9 };
+        let counters = Counters {
+            bytes_read: 5,
+            child_deaths: 1,
+            cache_rebuilds: 0,
+            cache_bytes: 9,
+            password_guesses: 7,
+        };
         metrics.add(&counters);
         metrics.add(&counters);
         metrics.scanned(Outcome::Incomplete);
@@ -155,6 +167,7 @@ mod tests {
         for line in [
             "pratique_agent_layer_bytes_read_total 10",
             "pratique_agent_scan_deaths_total 2",
+            "pratique_agent_password_guesses_total 14",
             "pratique_agent_cache_bytes 9",
             "pratique_agent_scans_total{outcome=\"incomplete\"} 1",
         ] {

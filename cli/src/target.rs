@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pratique_core::attempts::Attempts;
 use pratique_core::lineage::KnownBase;
 use pratique_fs::oci::ImageManifest;
 use pratique_fs::{OpenImage, Opened, Source, SourceKind, SourceOptions, SourceRef};
@@ -137,6 +138,7 @@ impl Settings<'_> {
         JudgeOptions {
             dictionary: self.dictionary.clone(),
             hash_budget: HASH_BUDGET,
+            attempts: Attempts::new(),
             bases: self.bases.clone(),
             judged_at: Timestamp::now(),
             limits: Limits::default(),

@@ -66,8 +66,19 @@ pub fn weak_root(mark: &str) -> LayerBuilder {
 
 /// The crypt(3) hash of `changeme`, made by openssl once per call: no third party's sample.
 pub fn weak_hash() -> String {
+    openssl_passwd(&["-salt", "pratiquedemo"])
+}
+
+/// Another hash of the same password each time, which no agent has met yet.
+pub fn new_weak_hash() -> String {
+    openssl_passwd(&[])
+}
+
+fn openssl_passwd(salt: &[&str]) -> String {
     let output = std::process::Command::new("openssl")
-        .args(["passwd", "-6", "-salt", "pratiquedemo", "changeme"])
+        .args(["passwd", "-6"])
+        .args(salt)
+        .arg("changeme")
         .output()
         .expect("openssl runs");
     String::from_utf8(output.stdout).expect("openssl prints text").trim().to_owned()

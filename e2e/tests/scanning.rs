@@ -1,6 +1,6 @@
 //! Which images are scanned, by whom, how often, and what their reports say.
 
-use pratique_e2e::images::{base, weak_root};
+use pratique_e2e::images::{base, new_weak_hash, weak_root};
 use pratique_e2e::reports::{find, report};
 use pratique_e2e::{Cluster, Image, Namespace, eventually, pod, stock};
 use pratique_testkit::LayerBuilder;
@@ -61,6 +61,28 @@ fn layers_that_two_images_share_are_read_once() {
         1.0,
         "the shared one comes from the cache"
     );
+}
+
+#[test]
+fn a_hash_on_two_nodes_is_guessed_on_one_of_them() {
+    let cluster = Cluster::get();
+    let namespace = Namespace::new(&cluster, "hash");
+    let nodes = cluster.nodes();
+    let shadow = format!("root:{}:19000:0:99999:7:::\n", new_weak_hash());
+    let weak = LayerBuilder::new().file("etc/shadow", shadow).owned(0o640, 0, 42);
+    let mut guesses = Vec::new();
+    for (node, name) in nodes.iter().zip(["hash/first:1", "hash/second:1"]) {
+        let agent = cluster.agent_on(node);
+        let made = || cluster.metric(&agent, "pratique_agent_password_guesses_total");
+        let before = made();
+        let image = Image::of(name, [base(name), weak.clone()]).push(&cluster);
+        stock(&namespace, std::slice::from_ref(node), &[&image.reference]);
+        let found = report(&cluster, image.built.config.as_str()).to_string();
+        assert!(found.contains("account root has a weak password"), "{found}");
+        guesses.push(made() - before);
+    }
+    assert!(guesses[0] > 40.0, "the first node guesses: {guesses:?}");
+    assert_eq!(guesses[1], 1.0, "the second makes the one guess that hit: {guesses:?}");
 }
 
 #[test]

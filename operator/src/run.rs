@@ -284,6 +284,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         limits,
         metrics.clone(),
     );
+    hub.recall(known.attempts);
     tasks.spawn(
         "scan settings",
         upkeep::follow_policies(

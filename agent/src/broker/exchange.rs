@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use pratique_core::Digest;
 use pratique_fs::containerd::{Containerd, StatePaths, View};
 use pratique_fs::{Error, OverlayAttributes};
@@ -92,6 +93,7 @@ impl Desk<'_> {
         target: &Target,
         detectors: &[String],
         rules: &SealedRules,
+        attempts: &Bytes,
     ) -> Scanned {
         let (mut views, mut missing) = (Vec::new(), false);
         let open = Open {
@@ -100,6 +102,7 @@ impl Desk<'_> {
             names: known.image.references.clone(),
             detectors: detectors.to_vec(),
             rules: rules.bytes().clone(),
+            attempts: attempts.clone(),
         };
         let result = self.converse(known, target, open, &mut views, &mut missing).await;
         for view in views {

@@ -14,6 +14,7 @@ use pratique_core::{Digest, Gap, GapKind, ImageFacts, Platform, Verdict};
 use pratique_fs::containerd::{Containerd, StatePaths};
 use pratique_wire::CHUNK;
 use pratique_wire::agents::{Assignment, Claimed, FromAgent, HandedBack, Rules, ScanResult, from_agent};
+use pratique_wire::attempts::MAX_ENCODED;
 use pratique_wire::inventory::{MAX_INVENTORY, encode};
 use pratique_wire::rules::{RulesAssembly, SealedRules};
 use pratique_wire::scanner::Done;
@@ -165,14 +166,14 @@ impl Inner {
     async fn work(&self, assignment: Assignment) {
         // The semaphore is never closed.
         let Ok(_permit) = self.permits.acquire().await else { return };
-        let Assignment { claim, image, detectors, rules } = assignment;
+        let Assignment { claim, image, detectors, rules, attempts } = assignment;
         self.say(vec![FromAgent {
             message: Some(from_agent::Message::Claimed(Claimed { claim: claim.clone() })),
         }])
         .await;
         let started = Instant::now();
         let ending = match self.rules(&rules, PATIENCE).await {
-            Some(rules) => self.scan(&image, &detectors, &rules).await,
+            Some(rules) => self.scan(&image, &detectors, &rules, &attempts).await,
             None => back(format!("the user's rules {rules} have not come within {PATIENCE:?}")),
         };
         // Withdrawn or handed back meanwhile: the operator wants no answer.
@@ -223,7 +224,7 @@ impl Inner {
     }
 
     /// Scans an image, and begins anew if it was deleted and came back, or if the scanner died over it.
-    async fn scan(&self, image: &str, detectors: &[String], rules: &SealedRules) -> Ending {
+    async fn scan(&self, image: &str, detectors: &[String], rules: &SealedRules, attempts: &Bytes) -> Ending {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -239,7 +240,7 @@ impl Inner {
             let Some(target) = known.targets.iter().cycle().nth(attempt - 1) else { return gone() };
             let desk =
                 Desk { containerd: &containerd, scanner: &self.tools.scanner, state: &self.tools.state };
-            let scanned = desk.scan(&known, target, detectors, rules).await;
+            let scanned = desk.scan(&known, target, detectors, rules, attempts).await;
             let deleted = scanned.missing && is_wanting(&scanned);
             match scanned.result {
                 _ if deleted && !is_there(&containerd, &known.targets).await => return gone(),
@@ -265,6 +266,11 @@ impl Inner {
         if done.inventory.as_ref().is_some_and(|inventory| inventory.len() > MAX_INVENTORY) {
             return back(format!(
                 "the scanner answered with an inventory of more than {MAX_INVENTORY} bytes"
+            ));
+        }
+        if done.attempts.len() > MAX_ENCODED {
+            return back(format!(
+                "the scanner answered with more than {MAX_ENCODED} bytes of attempts at passwords"
             ));
         }
         let mut facts = match done.facts.map(ImageFacts::try_from) {
@@ -368,7 +374,7 @@ fn handed_back(claim: String, reason: String, image_gone: bool) -> FromAgent {
 
 /// The result in chunks: first the facts, then the inventory.
 fn chunks(claim: &str, done: Done) -> Batch {
-    let Done { facts, inventory, layers_read, layers_cached, .. } = done;
+    let Done { facts, inventory, layers_read, layers_cached, attempts, .. } = done;
     let facts = Bytes::from(facts.unwrap_or_default().encode_to_vec());
     let of_facts = pieces(facts).map(|part| ScanResult { part, ..ScanResult::default() });
     let of_inventory = inventory.into_iter().flat_map(pieces);
@@ -379,6 +385,7 @@ fn chunks(claim: &str, done: Done) -> Batch {
     }
     if let Some(last) = results.last_mut() {
         (last.last, last.layers_read, last.layers_cached) = (true, layers_read, layers_cached);
+        last.attempts = attempts;
     }
     results
         .into_iter()
@@ -418,6 +425,7 @@ mod tests {
             image: "sha256:x".to_owned(),
             detectors: vec!["*".to_owned()],
             rules: String::new(),
+            attempts: Bytes::new(),
         }
     }
 
@@ -488,6 +496,7 @@ mod tests {
                 facts: Some(facts.clone()),
                 inventory: inventory.clone().map(Bytes::from),
                 layers_read: 3,
+                attempts: Bytes::from_static(b"attempts"),
                 ..Done::default()
             };
             let batch = chunks("c", done);
@@ -496,7 +505,8 @@ mod tests {
             for (place, message) in batch.into_iter().enumerate() {
                 let Some(from_agent::Message::Result(result)) = message.message else { panic!("no result") };
                 assert_eq!((result.chunk as usize, result.last), (place, place + 1 == count));
-                assert_eq!(result.layers_read, if result.last { 3 } else { 0 });
+                let (read, attempts) = if result.last { (3, &b"attempts"[..]) } else { (0, &b""[..]) };
+                assert_eq!((result.layers_read, result.attempts.as_ref()), (read, attempts));
                 whole.extend(result.part);
                 if let Some(part) = result.inventory {
                     packages.get_or_insert_with(Vec::new).extend(part);

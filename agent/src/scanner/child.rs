@@ -4,15 +4,17 @@ use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::process::ExitCode;
 
+use pratique_core::attempts::Attempts;
 use pratique_core::{Digest, Gap};
 use pratique_detect::{Detector, UserRules};
 use pratique_fs::{BlobFile, FolderLayer, ImageFs, Layer, TarLayer};
 use pratique_scan::{
     Engine, JudgeOptions, JudgedImage, LayerFacts, LayerState, Limits, follow, judge_image, merge, scan_layer,
 };
+use pratique_wire::attempts;
 use pratique_wire::rules::SealedRules;
 
-use super::job::{Answer, Form, Job, Judgement, MAX_FRAME, Source, Task, decode_state};
+use super::job::{Answer, Form, Job, Judged, Judgement, MAX_FRAME, Source, Task, decode_state};
 use super::sandbox;
 use crate::channel;
 
@@ -51,13 +53,19 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let answer = match job.task {
         Task::Scan { source, scratch: _ } => scan(&engine, &source, descriptors),
         Task::Judge(judgement) => {
+            let frame = channel::read_frame(&mut input, MAX_FRAME)?
+                .ok_or_else(|| anyhow::anyhow!("the attempts at passwords are missing"))?;
+            let attempts = attempts::decode(&frame).unwrap_or_else(|error| {
+                eprintln!("all guesses are made again: {error}");
+                Attempts::default()
+            });
             let mut layers = Vec::new();
             for _ in &judgement.meta.layers {
                 let frame = channel::read_frame(&mut input, MAX_FRAME)?
                     .ok_or_else(|| anyhow::anyhow!("a layer's facts are missing"))?;
                 layers.push(decode_state(&frame));
             }
-            judge(&engine, *judgement, dictionary, &layers, descriptors)
+            judge(&engine, *judgement, dictionary, attempts, &layers, descriptors)
         }
     };
     channel::write_frame(&mut std::io::stdout().lock(), &answer.encode(), MAX_FRAME)?;
@@ -127,11 +135,13 @@ fn judge(
     engine: &Engine,
     judgement: Judgement,
     dictionary: Vec<String>,
+    attempts: Attempts,
     layers: &[LayerState],
     descriptors: Descriptors,
 ) -> Answer {
     let Judgement { meta, hash_budget, judged_at, sources } = judgement;
-    let options = JudgeOptions { dictionary, hash_budget, bases: Vec::new(), judged_at, limits: LIMITS };
+    let options =
+        JudgeOptions { dictionary, hash_budget, attempts, bases: Vec::new(), judged_at, limits: LIMITS };
     let read: Vec<&LayerFacts> = layers
         .iter()
         .filter_map(|state| match state {
@@ -158,5 +168,6 @@ fn judge(
 }
 
 fn judged(image: JudgedImage) -> Answer {
-    Answer::Image(Box::new((image.facts, image.inventory)))
+    let JudgedImage { facts, inventory, guessing, base: _ } = image;
+    Answer::Image(Judged { facts, inventory, guessing }.into())
 }

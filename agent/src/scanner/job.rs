@@ -4,20 +4,21 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pratique_core::attempts::Guessing;
 use pratique_core::package::Inventory;
 use pratique_core::{Digest, Gap, GapKind, ImageConfig, ImageFacts, Platform};
 use pratique_fs::OverlayAttributes;
 use pratique_scan::{INVENTORY, ImageMeta, LayerFacts, LayerState};
-use pratique_wire::inventory;
-use pratique_wire::scanner::Done;
+use pratique_wire::scanner::{Counters, Done};
+use pratique_wire::{attempts, inventory};
 use prost::Message;
 use serde::{Deserialize, Serialize};
 
 /// Largest frame between scanner and child, in bytes: the facts of one layer, whose size the child bounds.
 pub(super) const MAX_FRAME: usize = 32 << 20;
 
-/// The first frame to a child. The second holds the user's rules, sealed; with [`Task::Judge`] one per layer follows
-/// ([`encode_state`]).
+/// The first frame to a child. The second holds the user's rules, sealed; with [`Task::Judge`] the attempts at passwords
+/// that are known follow ([`pratique_wire::attempts`]), and one per layer ([`encode_state`]).
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Job {
     /// Detectors to run.
@@ -118,10 +119,21 @@ pub(super) enum Answer {
     Layer(Box<LayerFacts>),
     /// Nothing of the layer could be read.
     Missing(Gap),
-    /// The image's facts, and what it is made of.
-    Image(Box<(ImageFacts, Inventory)>),
+    /// What came out of the image.
+    Image(Box<Judged>),
     /// Links lead to files of interest: the layers are needed to follow them.
     NeedsSources,
+}
+
+/// What came out of an image.
+#[derive(Debug)]
+pub(super) struct Judged {
+    /// What every gate decides on.
+    pub(super) facts: ImageFacts,
+    /// What it is made of.
+    pub(super) inventory: Inventory,
+    /// What came of guessing passwords.
+    pub(super) guessing: Guessing,
 }
 
 const LAYER: u8 = 1;
@@ -156,7 +168,7 @@ impl Answer {
 }
 
 /// A judged image as the broker gets it. What does not fit of the inventory is a gap of the facts.
-fn encode_image((mut facts, inventory): (ImageFacts, Inventory)) -> Vec<u8> {
+fn encode_image(Judged { mut facts, inventory, guessing }: Judged) -> Vec<u8> {
     let (bytes, left_out) = inventory::encode(&inventory);
     if left_out > 0 {
         let reason = format!("{left_out} packages are not listed: the inventory would be too long");
@@ -164,15 +176,27 @@ fn encode_image((mut facts, inventory): (ImageFacts, Inventory)) -> Vec<u8> {
             .gaps
             .push(Gap { detector: Some(INVENTORY.to_owned()), ..Gap::of_image(GapKind::Limit, reason) });
     }
-    Done { facts: Some(facts.into()), inventory: Some(bytes.into()), ..Done::default() }.encode_to_vec()
+    Done {
+        facts: Some(facts.into()),
+        inventory: Some(bytes.into()),
+        attempts: attempts::encode(&guessing.attempts).into(),
+        counters: Some(Counters { password_guesses: guessing.guesses, ..Counters::default() }),
+        ..Done::default()
+    }
+    .encode_to_vec()
 }
 
-fn decode_image(body: &[u8]) -> Result<(ImageFacts, Inventory), String> {
+fn decode_image(body: &[u8]) -> Result<Judged, String> {
     let done = Done::decode(body).map_err(|error| error.to_string())?;
     let facts = done.facts.unwrap_or_default().try_into();
     let facts = facts.map_err(|error: pratique_wire::facts::InvalidFacts| error.to_string())?;
     let inventory = inventory::decode(&done.inventory.unwrap_or_default());
-    Ok((facts, inventory.map_err(|error| error.to_string())?))
+    let inventory = inventory.map_err(|error| error.to_string())?;
+    let guessing = Guessing {
+        attempts: attempts::decode(&done.attempts).map_err(|error| error.to_string())?,
+        guesses: done.counters.unwrap_or_default().password_guesses,
+    };
+    Ok(Judged { facts, inventory, guessing })
 }
 
 /// What there is of a layer, before a child that judges decodes it.

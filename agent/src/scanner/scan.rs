@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use pratique_core::attempts::Guessing;
 use pratique_core::package::Inventory;
 use pratique_core::{Digest, Gap, GapKind, ImageFacts};
 use pratique_detect::UserRules;
@@ -14,15 +15,15 @@ use pratique_fs::oci::{ImageManifest, LayerDescriptor};
 use pratique_fs::{FolderLayer, Opacity, OverlayAttributes};
 use pratique_inventory::PARSERS;
 use pratique_scan::{Engine, ImageMeta, LayerFacts, LayerKey};
-use pratique_wire::inventory;
 use pratique_wire::rules::SealedRules;
 use pratique_wire::scanner::{
     Counters, Done, Identify, Identity, LayerSource, Open, Plan, PlannedLayer, from_scanner,
 };
+use pratique_wire::{attempts, inventory};
 use rustix::fs::{Mode, OFlags};
 
 use super::cache::Cache;
-use super::job::{Answer, Attributes, Form, Job, Judgement, Source, State, Task, encode_state};
+use super::job::{Answer, Attributes, Form, Job, Judged, Judgement, Source, State, Task, encode_state};
 use super::link::{Link, Stop};
 use super::process::{self, Death, Program};
 
@@ -79,20 +80,23 @@ impl Workshop {
         let engine = engine(&open.detectors, &rules).map_err(Stop::Failed)?;
         let mut tally = Tally::default();
         let states = self.layers(link, &image, &engine, &open, &mut tally)?;
-        let (facts, inventory) = self.judge(link, &image, &engine, open, states, &mut tally)?;
+        let Judged { facts, inventory, guessing } =
+            self.judge(link, &image, &engine, open, states, &mut tally)?;
         let counters = Counters {
             bytes_read: tally.bytes,
             child_deaths: tally.deaths,
             cache_rebuilds: self.cache.take_rebuilds(),
             cache_bytes: self.cache.bytes(),
+            password_guesses: guessing.guesses,
         };
         link.say(from_scanner::Message::Done(Done {
             facts: Some(facts.into()),
             layers_read: tally.read,
             layers_cached: tally.cached,
             counters: Some(counters),
-            // It fits: it was decoded from what did.
+            // They fit: they were decoded from what did.
             inventory: Some(inventory::encode(&inventory).0.into()),
+            attempts: attempts::encode(&guessing.attempts).into(),
         }))
     }
 
@@ -297,10 +301,10 @@ impl Workshop {
         open: Open,
         states: Vec<State>,
         tally: &mut Tally,
-    ) -> Result<(ImageFacts, Inventory), Stop> {
+    ) -> Result<Judged, Stop> {
         let meta = meta(image, open.names);
         // The job goes before them, anew for each attempt.
-        let mut frames = vec![Vec::new(), open.rules.to_vec()];
+        let mut frames = vec![Vec::new(), open.rules.to_vec(), open.attempts.to_vec()];
         frames.extend(states.into_iter().map(encode_state));
         let deadline = Instant::now() + self.time;
         let mut places: Option<Vec<(Source, OwnedFd)>> = None;
@@ -318,7 +322,9 @@ impl Workshop {
             let descriptors: Vec<&OwnedFd> =
                 places.iter().flatten().map(|(_, descriptor)| descriptor).collect();
             match process::ask(&self.program, &frames, &descriptors, deadline, link.cancelled()) {
-                Ok(Answer::Image(judged)) => return Ok((vouched(judged.0, &meta), judged.1)),
+                Ok(Answer::Image(judged)) => {
+                    return Ok(Judged { facts: vouched(judged.facts, &meta), ..*judged });
+                }
                 Ok(Answer::NeedsSources) if places.is_none() => {
                     places = Some(self.sources(link, image, tally.cached)?);
                     continue;
@@ -330,7 +336,7 @@ impl Workshop {
                         GapKind::Timeout,
                         format!("judging it took longer than {:?}", self.time),
                     );
-                    return Ok((wanting(engine, &meta, gap), Inventory::default()));
+                    return Ok(wanting(engine, &meta, gap));
                 }
                 Err(Death::Died(reason)) => last = reason,
             }
@@ -339,7 +345,7 @@ impl Workshop {
             tracing::warn!(image = %meta.image, deaths, reason = last, "a judging process died");
         }
         let reason = format!("given up after {DEATHS} judging processes died: {last}");
-        Ok((wanting(engine, &meta, Gap::of_image(GapKind::Crashed, reason)), Inventory::default()))
+        Ok(wanting(engine, &meta, Gap::of_image(GapKind::Crashed, reason)))
     }
 
     /// All layers of the image; none if one of them cannot be had, for links could then lead elsewhere.
@@ -444,12 +450,12 @@ fn vouched(facts: ImageFacts, meta: &ImageMeta) -> ImageFacts {
     }
 }
 
-/// Facts of an image that no child could judge.
-fn wanting(engine: &Engine, meta: &ImageMeta, gap: Gap) -> ImageFacts {
+/// What there is of an image that no child could judge.
+fn wanting(engine: &Engine, meta: &ImageMeta, gap: Gap) -> Judged {
     let nothing = ImageFacts {
         detectors: engine.versions(),
         gaps: vec![gap],
         ..ImageFacts::unscanned(meta.image.clone())
     };
-    vouched(nothing, meta)
+    Judged { facts: vouched(nothing, meta), inventory: Inventory::default(), guessing: Guessing::default() }
 }

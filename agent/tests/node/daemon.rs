@@ -1,7 +1,8 @@
 //! Processes of a node: containerd, scanner and broker, each stopped when it is dropped.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -137,6 +138,16 @@ impl Node {
         agent.arg("--ca-file").arg(self.at("ca.crt")).arg("--token-file").arg(self.at("token"));
         agent.args(["--log-format", "text"]);
         agent
+    }
+
+    /// One of the broker's metrics.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.admin)).expect("the broker's port");
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let line = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in {answer}")).parse().expect("a number")
     }
 
     /// What the processes said, for a failed test.

@@ -4,10 +4,12 @@ use std::fs;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use pratique_core::attempts::Attempts;
 use pratique_core::package::Inventory;
 use pratique_core::{ImageFacts, RuleFile, RuleFiles, RuleKind};
 use pratique_wire::agents::agents_server::{Agents, AgentsServer};
 use pratique_wire::agents::{Assignment, FromAgent, Lacking, ToAgent, from_agent, to_agent};
+use pratique_wire::attempts;
 use pratique_wire::facts_proto;
 use pratique_wire::rules::SealedRules;
 use prost::Message;
@@ -32,6 +34,10 @@ pub(crate) struct Operator {
     agent: ToTheAgent,
     /// Digest of the user's rules that scans go by.
     rules: String,
+    /// What the agent told of guesses at passwords, and is told with each assignment.
+    attempts: Attempts,
+    /// How many of these came with the last result.
+    pub(crate) told: usize,
 }
 
 struct Service {
@@ -88,7 +94,7 @@ impl Operator {
             .expect("TLS")
             .add_service(AgentsServer::new(service));
         tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-        Self { address, heard, agent, rules: String::new() }
+        Self { address, heard, agent, rules: String::new(), attempts: Attempts::new(), told: 0 }
     }
 
     /// Waits until the agent says something that `wanted` makes something of.
@@ -134,7 +140,7 @@ impl Operator {
         image: &str,
     ) -> (ImageFacts, Inventory, u64, u64) {
         self.assign(claim, image).await;
-        let (mut bytes, mut packages) = (Vec::new(), None);
+        let (mut bytes, mut packages, mut told) = (Vec::new(), None, Attempts::new());
         let (read, cached) = self
             .hear(node, |message| match message {
                 from_agent::Message::Result(result) if result.claim == claim => {
@@ -142,12 +148,15 @@ impl Operator {
                     if let Some(part) = &result.inventory {
                         packages.get_or_insert_with(Vec::new).extend_from_slice(part);
                     }
+                    told.extend(attempts::decode(&result.attempts).expect("attempts"));
                     result.last.then_some((result.layers_read, result.layers_cached))
                 }
                 from_agent::Message::HandedBack(back) => panic!("handed back: {back:?}"),
                 _ => None,
             })
             .await;
+        self.told = told.len();
+        self.attempts.extend(told);
         let facts = facts_proto::ImageFacts::decode(bytes.as_slice()).expect("facts");
         let inventory = pratique_wire::inventory::decode(&packages.expect("an inventory"));
         (facts.try_into().expect("facts"), inventory.expect("an inventory"), read, cached)
@@ -160,6 +169,7 @@ impl Operator {
             image: image.to_owned(),
             detectors: vec!["*".to_owned()],
             rules: self.rules.clone(),
+            attempts: attempts::encode(&self.attempts).into(),
         }))
         .await;
     }

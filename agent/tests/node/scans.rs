@@ -10,6 +10,9 @@ use pratique_wire::agents::from_agent;
 use super::daemon::Node;
 use super::operator::Operator;
 
+/// Guesses at hashes of passwords.
+const GUESSES: &str = "pratique_agent_password_guesses_total";
+
 const PLANTED: &str = "registry.test/shop/planted:1";
 
 /// `root` without a password, so that no hash has to be guessed.
@@ -69,6 +72,30 @@ async fn a_planted_password_is_reported_once_read_and_again_without_reading() {
         _ => None,
     });
     assert_eq!(gone.await, [other.config.to_string()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_was_guessed_is_guessed_again_by_one_guess() {
+    let mut node = Node::new();
+    let mut operator = Operator::start(&node).await;
+    // `password` by MD5-crypt.
+    let shadow = "captain:$1$salt$qJH7.N4xYta3aEG/dfqo/0:19000:0:99999:7:::\n";
+    let weak = LayerBuilder::new().dir("etc").file("etc/shadow", shadow);
+    let images = [image(std::slice::from_ref(&weak)), image(&[base(), weak])];
+    node.start_scanner(&[]);
+    node.start_broker(&operator.address);
+    let mut found = Vec::new();
+    for (image, name) in images.iter().zip([PLANTED, "registry.test/yard/crane:1"]) {
+        node.import(image, name);
+        operator.hear_of(&node, image.config.as_str()).await;
+        let (facts, ..) = operator.scan(&node, image.config.as_str(), image.config.as_str()).await;
+        let weak = facts.findings.iter().find(|finding| finding.category == Category::WeakPassword);
+        found.push((weak.expect("a finding").message.clone(), operator.told, node.metric(GUESSES)));
+    }
+    let [(first, told, guesses), (second, nothing, more)] = &found[..] else { panic!("{found:?}") };
+    assert!(first.contains("account captain has a weak password"), "{first}");
+    assert_eq!((second, nothing), (first, &0));
+    assert!(*told == 3 && *guesses > 40 && *more == guesses + 1, "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,6 +16,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use pratique_core::attempts::Attempts;
 use pratique_core::package::Inventory;
 use pratique_fs::{Opened, SourceOptions, SourceRef};
 use pratique_scan::{Engine, ImageMeta, JudgeOptions, Limits, ScanOptions, scan_image};
@@ -111,6 +112,7 @@ fn inventory(place: &Path, layers: Vec<LayerBuilder>) -> Inventory {
         judge: JudgeOptions {
             dictionary: Vec::new(),
             hash_budget: Duration::ZERO,
+            attempts: Attempts::new(),
             bases: Vec::new(),
             judged_at: TODAY.parse().unwrap(),
             limits: Limits::default(),

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or is async: time is an argument. `clippy.toml` beside this crate bans the
 //! standard library's file, network, clock and environment functions, so the rule is checked and not only stated.
 
+pub mod attempts;
 pub mod config;
 pub mod database;
 pub mod detector;

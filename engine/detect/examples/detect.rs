@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use pratique_core::attempts::Attempts;
 use pratique_core::package::Ownership;
 use pratique_detect::detectors::DETECTORS;
 use pratique_detect::{Detector, Extent, FileInput, FileMode, ImageInput, Interest, LocatedFact};
@@ -78,6 +79,7 @@ fn scan(detector: &dyn Detector, root: &Path) -> std::io::Result<(usize, Duratio
             ownership: &Ownership::default(),
             dictionary: &[],
             hash_budget: Duration::ZERO,
+            attempts: &Attempts::new(),
         };
         for finding in detector.judge(&image, &facts).findings {
             let line = finding.attributes.get("line").map(|line| format!(":{line}")).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use pratique_core::attempts::{Attempts, Guessing};
 use pratique_core::inspect::{FileInput, Interest, Piece};
 use pratique_core::lineage::KnownBase;
 use pratique_core::package::Ownership;
@@ -132,13 +133,17 @@ pub struct ImageInput<'a> {
     pub dictionary: &'a [String],
     /// How long one hash may be worked on, on one core.
     pub hash_budget: Duration,
+    /// Guesses at passwords that were made before, here or elsewhere.
+    pub attempts: &'a Attempts,
 }
 
-/// Findings and gaps.
+/// Findings and gaps, and what it took.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// What was found.
     pub findings: Vec<Finding>,
     /// What could not be judged.
     pub gaps: Vec<Gap>,
+    /// What came of guessing passwords.
+    pub guessing: Guessing,
 }

@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use pratique_core::attempts::Attempts;
 use pratique_core::config::HistoryEntry;
 use pratique_core::inspect::{Extent, OVERLAP, PIECE, Piece};
 use pratique_core::lineage::KnownBase;
@@ -223,6 +224,7 @@ fn scan(detector: &dyn Detector, case: &Case) -> Outcome {
         ownership: &ownership,
         dictionary: &[],
         hash_budget: Duration::from_secs(1),
+        attempts: &Attempts::new(),
     };
     let outcome = detector.judge(&input, &facts);
     assert_eq!(problems, Vec::<String>::new(), "problems are tested beside the parsers");

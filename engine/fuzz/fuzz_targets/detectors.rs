@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
+use pratique_core::attempts::Attempts;
 use pratique_core::package::Ownership;
 use pratique_detect::{FileInput, FileMode, ImageInput, LocatedFact, Piece, detectors::DETECTORS};
 
@@ -41,6 +42,7 @@ fuzz_target!(|input: (u16, u16, Vec<u8>)| {
         dictionary: &[],
         // Guessing passwords is another target's.
         hash_budget: Duration::ZERO,
+        attempts: &Attempts::new(),
     };
     detector.judge(&image, &facts);
 });

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pratique_core::attempts::{Attempts, Guessing};
 use pratique_core::escape::Escaped;
 use pratique_core::facts::Trust;
 use pratique_core::license::Licenses;
@@ -56,6 +57,8 @@ pub struct JudgeOptions {
     pub dictionary: Vec<String>,
     /// How long one hash may be worked on, on one core.
     pub hash_budget: Duration,
+    /// Guesses at passwords that were made before, here or elsewhere, and are not made again.
+    pub attempts: Attempts,
     /// Images that others may have been built on, those that somebody vouches for among them.
     pub bases: Vec<KnownBase>,
     /// Now; written to [`ImageFacts::judged_at`].
@@ -73,6 +76,8 @@ pub struct JudgedImage {
     pub inventory: Inventory,
     /// What it was built on, if anything tells that.
     pub base: Option<Base>,
+    /// What came of guessing passwords.
+    pub guessing: Guessing,
 }
 
 /// What came out of a live root.
@@ -84,6 +89,8 @@ pub struct JudgedRoot {
     pub gaps: Vec<Gap>,
     /// What it is made of.
     pub inventory: Inventory,
+    /// What came of guessing passwords.
+    pub guessing: Guessing,
 }
 
 /// Facts and gaps of a whole root, before the detectors judge them.
@@ -163,7 +170,7 @@ pub fn judge_image(
         trust: if from_blobs { Trust::Blobs } else { Trust::Folders },
     };
     let base = base_of(&meta.layers, &meta.config, &options.bases);
-    JudgedImage { facts, inventory: judged.inventory, base }
+    JudgedImage { facts, inventory: judged.inventory, base, guessing: judged.guessing }
 }
 
 /// The layers' facts that are there and belong here, and a gap for each layer without them.
@@ -261,8 +268,9 @@ impl Gathered {
             ownership: &ownership,
             dictionary: &options.dictionary,
             hash_budget: options.hash_budget,
+            attempts: &options.attempts,
         };
-        let mut findings = Vec::new();
+        let (mut findings, mut guessing) = (Vec::new(), Guessing::default());
         for detector in engine.detectors() {
             let id = detector.info().id;
             let own = facts.remove(id).unwrap_or_default();
@@ -271,6 +279,8 @@ impl Gathered {
                 Ok(outcome) => {
                     findings.extend(outcome.findings);
                     gaps.extend(outcome.gaps);
+                    guessing.attempts.extend(outcome.guessing.attempts);
+                    guessing.guesses += outcome.guessing.guesses;
                 }
                 // The panic's message may quote the facts, so it is not repeated.
                 Err(_) => gaps.push(Gap {
@@ -283,6 +293,6 @@ impl Gathered {
             }
         }
         bound_findings(&mut findings, &mut gaps, options.limits.findings);
-        JudgedRoot { findings, gaps: gaps.finish(), inventory }
+        JudgedRoot { findings, gaps: gaps.finish(), inventory, guessing }
     }
 }

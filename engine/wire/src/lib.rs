@@ -2,6 +2,7 @@
 //!
 //! A release speaks [`PROTOCOL`] and understands the one before it.
 
+pub mod attempts;
 pub mod facts;
 pub mod inventory;
 pub mod rules;
@@ -18,6 +19,11 @@ pub const CHUNK: usize = 1 << 20;
 #[allow(missing_docs, clippy::all, unreachable_pub)]
 mod generated {
     pub mod pratique {
+        pub mod attempts {
+            pub mod v1 {
+                tonic::include_proto!("pratique.attempts.v1");
+            }
+        }
         pub mod facts {
             pub mod v1 {
                 tonic::include_proto!("pratique.facts.v1");

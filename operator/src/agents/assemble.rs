@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use pratique_core::attempts::Attempts;
 use pratique_core::package::Inventory;
 use pratique_core::{Digest, ImageFacts};
 use pratique_wire::agents::ScanResult;
+use pratique_wire::attempts::{self, MAX_ENCODED};
 use pratique_wire::facts_proto;
 use pratique_wire::inventory::{self, MAX_INVENTORY};
 use prost::Message;
@@ -24,8 +26,10 @@ pub(super) enum BadResult {
         /// The number that was due.
         expected: u32,
     },
-    /// It is longer than [`MAX_RESULT`] or [`MAX_INVENTORY`].
-    #[error("its facts are longer than {MAX_RESULT} bytes, or its inventory than {MAX_INVENTORY}")]
+    /// It is longer than [`MAX_RESULT`], [`MAX_INVENTORY`] or [`MAX_ENCODED`].
+    #[error(
+        "its facts are longer than {MAX_RESULT} bytes, its inventory than {MAX_INVENTORY}, or its attempts than {MAX_ENCODED}"
+    )]
     TooLong,
     /// Its bytes are no facts.
     #[error("its bytes are no facts: {0}")]
@@ -33,6 +37,9 @@ pub(super) enum BadResult {
     /// Its facts are malformed.
     #[error(transparent)]
     Invalid(#[from] pratique_wire::facts::InvalidFacts),
+    /// Its attempts at passwords are malformed.
+    #[error(transparent)]
+    InvalidAttempts(#[from] attempts::InvalidAttempts),
     /// Its inventory is malformed.
     #[error(transparent)]
     InvalidInventory(#[from] inventory::InvalidInventory),
@@ -54,6 +61,8 @@ pub(super) struct Parts {
     pub(super) facts: Vec<u8>,
     /// An encoded inventory; none from an agent that lists no packages.
     pub(super) inventory: Option<Vec<u8>>,
+    /// Encoded attempts at passwords.
+    attempts: Vec<u8>,
 }
 
 /// Results under way on one stream, by claim.
@@ -72,6 +81,7 @@ impl Assembly {
         if let Some(part) = &chunk.inventory {
             append(parts.inventory.get_or_insert_default(), part, MAX_INVENTORY)?;
         }
+        append(&mut parts.attempts, &chunk.attempts, MAX_ENCODED)?;
         if chunk.last {
             return Ok(Some(parts));
         }
@@ -99,7 +109,7 @@ pub(super) fn result(
     image: &Digest,
     node: &str,
     now: Timestamp,
-) -> Result<(ImageFacts, Option<Inventory>), BadResult> {
+) -> Result<(ImageFacts, Option<Inventory>, Attempts), BadResult> {
     let mut facts = ImageFacts::try_from(facts_proto::ImageFacts::decode(parts.facts.as_slice())?)?;
     if facts.image != *image {
         return Err(BadResult::OtherImage { got: facts.image, expected: image.clone() });
@@ -107,5 +117,5 @@ pub(super) fn result(
     facts.scanned_by = node.to_owned();
     facts.judged_at = Timestamp::from_second(now.as_second()).unwrap_or(now);
     let inventory = parts.inventory.as_deref().map(inventory::decode).transpose()?;
-    Ok((facts, inventory))
+    Ok((facts, inventory, attempts::decode(&parts.attempts)?))
 }

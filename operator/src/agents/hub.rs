@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use pratique_core::attempts::Attempts;
 use pratique_core::package::{Inventory, PackageCounts};
 use pratique_core::{Digest, ImageFacts};
 use pratique_wire::agents::{Assignment, ScanResult, ToAgent, Withdrawn, to_agent};
@@ -17,12 +18,13 @@ use tonic::Status;
 use tracing::{debug, info, warn};
 
 use super::assemble::{self, Assembly};
+use super::ledger::Ledger;
 use super::messages::{NodeImageHash, ReportedImage};
 use super::plan::{Limits, Planner, Step, Wanted};
 use crate::index::SharedIndex;
 use crate::lease::Leadership;
 use crate::metrics::Metrics;
-use crate::store::ReportStore;
+use crate::store::{Learned, ReportStore};
 use crate::vulnerabilities::Vulnerabilities;
 
 /// What the agents are told, and what is wanted of every image.
@@ -48,6 +50,8 @@ pub struct Hub {
     metrics: Metrics,
     state: Mutex<State>,
     wake: Notify,
+    /// Held while the ledger is written down, so that no older one replaces a newer.
+    writing: tokio::sync::Mutex<()>,
     /// Whether scans are handed out.
     handing_out: AtomicBool,
 }
@@ -55,6 +59,7 @@ pub struct Hub {
 #[derive(Default)]
 struct State {
     planner: Planner,
+    ledger: Ledger,
     sessions: HashMap<String, Session>,
     /// By node and image; outlives a session, so that a reconnect sends only what changed.
     hashes: HashMap<String, HashMap<Digest, NodeImageHash>>,
@@ -75,6 +80,7 @@ pub(super) struct ScanEnd {
     claim: String,
     facts: ImageFacts,
     inventory: Option<Inventory>,
+    attempts: Attempts,
 }
 
 /// A session's place in the hub.
@@ -106,6 +112,7 @@ impl Hub {
             metrics,
             state,
             wake: Notify::new(),
+            writing: tokio::sync::Mutex::default(),
             handing_out: AtomicBool::new(false),
         })
     }
@@ -251,11 +258,11 @@ impl Hub {
             Err(error) => Err(error),
         };
         match result {
-            Ok((facts, inventory)) => {
+            Ok((facts, inventory, attempts)) => {
                 self.metrics.layers.with_label_values(&["read"]).inc_by(chunk.layers_read);
                 self.metrics.layers.with_label_values(&["cached"]).inc_by(chunk.layers_cached);
                 self.metrics.scans.with_label_values(&[outcome(&facts)]).inc();
-                Some(ScanEnd { claim: chunk.claim.clone(), facts, inventory })
+                Some(ScanEnd { claim: chunk.claim.clone(), facts, inventory, attempts })
             }
             Err(error) => {
                 self.metrics.scans.with_label_values(&["invalid"]).inc();
@@ -267,9 +274,10 @@ impl Hub {
         }
     }
 
-    /// Keeps what a scan gave: its inventory in the store, and its facts in the index.
+    /// Keeps what a scan gave: its inventory and attempts in the store, and its facts in the index.
     pub(super) async fn keep(&self, place: &Place, end: ScanEnd) {
-        let ScanEnd { claim, facts, inventory } = end;
+        let ScanEnd { claim, facts, inventory, attempts } = end;
+        self.learn(attempts).await;
         let facts = self.settings.borrow().wanted.credited(facts);
         let image = facts.image.clone();
         let usable = inventory.filter(|_| facts.error.is_none());
@@ -328,6 +336,25 @@ impl Hub {
         self.wake.notify_one();
     }
 
+    /// Takes in what is known of guesses from before a restart.
+    pub fn recall(&self, learned: Vec<Learned>) {
+        self.state().ledger.recall(learned, Timestamp::now());
+    }
+
+    /// Takes in what an agent told of guesses, and writes it down.
+    async fn learn(&self, attempts: Attempts) {
+        if attempts.is_empty() {
+            return;
+        }
+        self.state().ledger.learn(attempts, Timestamp::now());
+        let _one_at_a_time = self.writing.lock().await;
+        let learned = self.state().ledger.learned();
+        if let Err(error) = self.store.put_attempts(&learned).await {
+            warn!(%error, "attempts at passwords were not stored: after a restart they are made again");
+            self.metrics.store_errors.inc();
+        }
+    }
+
     /// Plans whenever something happened, and every few seconds, while this replica leads and [hands out](Self::hand_out)
     /// scans. Ends with `shutdown`.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
@@ -382,6 +409,7 @@ impl Hub {
         let (steps, waiting) =
             state.planner.plan(&index, &wanted, (Instant::now(), Timestamp::now()), &mut pick);
         drop(index);
+        let attempts = state.ledger.encoded(Timestamp::now());
         for step in steps {
             match step {
                 Step::Assign { id, claim } => {
@@ -390,6 +418,7 @@ impl Hub {
                         image: claim.image.to_string(),
                         detectors: claim.detectors.iter().cloned().collect(),
                         rules: rules.digest().to_owned(),
+                        attempts: attempts.clone(),
                     });
                     debug!(node = claim.node, image = %claim.image, claim = id, "scan assigned");
                     if !state.send(&claim.node, message) {

@@ -8,6 +8,7 @@
 
 mod assemble;
 mod hub;
+mod ledger;
 mod messages;
 mod plan;
 mod service;

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use pratique_core::attempts::{Attempt, AttemptKey, Attempts};
 use pratique_core::package::PackageCounts;
 use pratique_core::{Digest, ImageFacts, RuleFile, RuleFiles, RuleKind};
 use pratique_wire::agents::agents_client::AgentsClient;
 use pratique_wire::agents::*;
+use pratique_wire::attempts;
 use pratique_wire::facts_proto;
 use pratique_wire::inventory::encode;
 use pratique_wire::rules::{RulesAssembly, SealedRules};
@@ -356,6 +358,48 @@ async fn new_settings_reach_the_agents() {
     let digest = operator.settings.borrow().rules.digest().to_owned();
     agent.report(&[image(1)]).await;
     assert_eq!(agent.assignment().await.rules, digest);
+}
+
+#[tokio::test]
+async fn what_one_agent_tried_the_next_is_told_and_a_restart_does_not_forget() {
+    let operator = Operator::start().await;
+    let mut one = operator.agent("n1").await;
+    one.report(&[image(1)]).await;
+    let assignment = one.assignment().await;
+    assert_eq!(attempts::decode(&assignment.attempts), Ok(Attempts::new()));
+    let tried: Attempts = [(AttemptKey([7; 16]), Attempt { tried: 9, hit: true })].into();
+    let result = ScanResult {
+        claim: assignment.claim,
+        last: true,
+        part: facts_proto::ImageFacts::from(facts(1, "amd64", false)).encode_to_vec().into(),
+        attempts: attempts::encode(&tried).into(),
+        ..ScanResult::default()
+    };
+    one.say(from_agent::Message::Result(result)).await;
+    until("the facts arrive", || known(&operator, 1).is_some()).await;
+    let mut two = operator.agent("n2").await;
+    two.report(&[image(2)]).await;
+    let assignment = two.assignment().await;
+    assert_eq!(attempts::decode(&assignment.attempts), Ok(tried.clone()));
+
+    // Nonsense makes a result invalid: it is asked for again, and nothing is learned.
+    let nonsense = ScanResult {
+        claim: assignment.claim,
+        last: true,
+        part: facts_proto::ImageFacts::from(facts(2, "amd64", false)).encode_to_vec().into(),
+        attempts: Bytes::from_static(b"nonsense"),
+        ..ScanResult::default()
+    };
+    two.say(from_agent::Message::Result(nonsense)).await;
+    two.say(from_agent::Message::Images(Images { images: vec![image(3)] })).await;
+    assert_eq!(attempts::decode(&two.assignment().await.attempts), Ok(tried.clone()));
+    assert!(known(&operator, 2).is_none());
+
+    let again = Operator::start().await;
+    again.hub.recall(operator.store.load().await.unwrap().attempts);
+    let mut agent = again.agent("n1").await;
+    agent.report(&[image(1)]).await;
+    assert_eq!(attempts::decode(&agent.assignment().await.attempts), Ok(tried));
 }
 
 #[tokio::test]

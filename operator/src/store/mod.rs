@@ -5,6 +5,7 @@
 //! facts/sha256/3f/3f2a….json.zst         facts, since when they are known, how many packages the image has
 //! inventories/sha256/3f/3f2a….json.zst   the packages; read one at a time, never all at once
 //! first-seen.json.zst                    what ran where since when
+//! attempts.json.zst                      how far passwords were guessed at
 //! ```
 //!
 //! Every replica keeps its own. What is lost is sent again by the agents; what is corrupt is dropped and named.
@@ -97,6 +98,19 @@ pub struct FirstSeen {
     pub at: Timestamp,
 }
 
+/// How far one list of guesses was tried on one hash of a password: [`pratique_core::attempts::Attempt`] and when it was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Learned {
+    /// Names the hash and the list.
+    pub key: [u8; 16],
+    /// So many guesses were tried.
+    pub tried: u32,
+    /// Whether the last of these is the password.
+    pub hit: bool,
+    /// When it was told.
+    pub at: Timestamp,
+}
+
 /// What lay in the store.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -106,6 +120,8 @@ pub struct Loaded {
     pub packages: Vec<(Digest, PackageCounts)>,
     /// When images were first seen running.
     pub seen: Vec<FirstSeen>,
+    /// How far passwords were guessed at.
+    pub attempts: Vec<Learned>,
     /// Objects that were corrupt, and are deleted.
     pub dropped: usize,
 }
@@ -139,7 +155,11 @@ impl ReportStore {
         let objects = listed("facts").await?;
         let mut inventories: HashSet<Path> =
             listed("inventories").await?.into_iter().map(|object| object.location).collect();
-        let mut loaded = Loaded { seen: self.load_seen().await, ..Loaded::default() };
+        let mut loaded = Loaded {
+            seen: self.load_table(&seen_path()).await,
+            attempts: self.load_table(&attempts_path()).await,
+            ..Loaded::default()
+        };
         let mut reads = futures::stream::iter(objects)
             .map(|object| async move {
                 (self.read::<Stored>(&object.location, object.size).await, object.location)
@@ -242,6 +262,14 @@ impl ReportStore {
         self.write(&seen_path(), &seen).await
     }
 
+    /// Writes the whole table of attempts at passwords.
+    ///
+    /// # Errors
+    /// If the storage refuses.
+    pub async fn put_attempts(&self, attempts: &[Learned]) -> Result<(), StoreError> {
+        self.write(&attempts_path(), &attempts).await
+    }
+
     /// Keeps the user's rules, sealed, over a restart.
     ///
     /// # Errors
@@ -256,10 +284,10 @@ impl ReportStore {
         self.objects.get(&rules_path()).await.ok()?.bytes().await.ok()
     }
 
-    async fn load_seen(&self) -> Vec<FirstSeen> {
-        match self.objects.head(&seen_path()).await {
+    async fn load_table<T: serde::de::DeserializeOwned>(&self, location: &Path) -> Vec<T> {
+        match self.objects.head(location).await {
             Ok(object) => self.read(&object.location, object.size).await.unwrap_or_else(|reason| {
-                warn!(reason, "the first-seen table is corrupt and starts anew");
+                warn!(%location, reason, "a stored table is corrupt and starts anew");
                 Vec::new()
             }),
             Err(_) => Vec::new(),
@@ -308,6 +336,10 @@ fn path(folder: &str, image: &Digest) -> Path {
 
 fn rules_path() -> Path {
     Path::from("user-rules")
+}
+
+fn attempts_path() -> Path {
+    Path::from("attempts.json.zst")
 }
 
 fn seen_path() -> Path {

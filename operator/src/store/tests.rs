@@ -25,12 +25,20 @@ async fn what_is_put_comes_back_and_what_is_deleted_does_not() {
     store.put(&facts(1, "amd64", false), at(7), None).await.unwrap();
     store.put(&facts(2, "amd64", false), at(8), None).await.unwrap();
     store.put_seen(&seen).await.unwrap();
+    let attempts = [Learned { key: [7; 16], tried: 9, hit: true, at: at(6) }];
+    store.put_attempts(&attempts).await.unwrap();
     store.delete(&digest(2)).await.unwrap();
     store.delete(&digest(2)).await.unwrap();
 
     let loaded = open(&folder).load().await.unwrap();
     assert_eq!(loaded.facts, [(facts(1, "amd64", false), at(7))]);
     assert_eq!(loaded.seen, seen);
+    assert_eq!(loaded.attempts, attempts);
+
+    // A table that is damaged begins anew, and takes nothing with it.
+    std::fs::write(folder.path().join(attempts_path().as_ref()), b"nonsense").unwrap();
+    let loaded = open(&folder).load().await.unwrap();
+    assert_eq!((loaded.attempts, loaded.seen.len(), loaded.facts.len()), (vec![], 1, 1));
 }
 
 #[tokio::test]

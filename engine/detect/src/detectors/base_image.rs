@@ -58,7 +58,7 @@ impl Detector for BaseImage {
             claims(image).iter().filter_map(|claim| claim.judge(image.bases)).collect();
         findings.sort();
         findings.dedup();
-        Outcome { findings, gaps: Vec::new() }
+        Outcome { findings, ..Outcome::default() }
     }
 }
 

@@ -103,7 +103,7 @@ impl Detector for Config {
         let mut findings: Vec<Finding> = told.into_iter().map(finding).collect();
         findings.sort();
         findings.dedup();
-        Outcome { findings, gaps: Vec::new() }
+        Outcome { findings, ..Outcome::default() }
     }
 }
 

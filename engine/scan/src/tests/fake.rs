@@ -135,7 +135,7 @@ impl Detector for FakeDetector {
                     .collect(),
             }
         };
-        Outcome { findings: facts.iter().map(finding).collect(), gaps: Vec::new() }
+        Outcome { findings: facts.iter().map(finding).collect(), ..Outcome::default() }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pratique_core::attempts::Attempts;
 use pratique_core::facts::Trust;
 use pratique_core::{Digest, Gap, GapKind, ImageConfig, ImageFacts, Platform, Verdict};
 use pratique_detect::Links;
@@ -16,6 +17,7 @@ pub(super) fn options() -> JudgeOptions {
     JudgeOptions {
         dictionary: Vec::new(),
         hash_budget: Duration::from_secs(1),
+        attempts: Attempts::new(),
         bases: Vec::new(),
         judged_at: Timestamp::UNIX_EPOCH,
         limits: Limits::default(),

@@ -57,7 +57,7 @@ impl Detector for Entries {
             layer: located.layer.clone(),
             attributes: Default::default(),
         };
-        Outcome { findings: facts.iter().map(finding).collect(), gaps: Vec::new() }
+        Outcome { findings: facts.iter().map(finding).collect(), ..Outcome::default() }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 
 use pratique_core::Digest;
+use pratique_core::attempts::Attempts;
 use pratique_core::facts::Platform;
 use pratique_core::inspect::{Extent, FileInput, Interest};
 use pratique_core::package::{Ecosystem, Package};
@@ -82,6 +83,7 @@ fn options() -> JudgeOptions {
     JudgeOptions {
         dictionary: Vec::new(),
         hash_budget: std::time::Duration::from_secs(1),
+        attempts: Attempts::new(),
         bases: Vec::new(),
         judged_at: jiff::Timestamp::UNIX_EPOCH,
         limits: Limits::default(),

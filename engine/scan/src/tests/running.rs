@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use pratique_core::Platform;
+use pratique_core::attempts::Attempts;
 use pratique_fs::{Error, Layer, TarLayer, UnreadableLayer};
 use pratique_testkit::{Compression, LayerBuilder, sha256};
 
@@ -43,6 +44,7 @@ fn scan(engine: &Engine, layers: Vec<Box<dyn Layer>>, cache: &Memory) -> Scanned
     let judge = JudgeOptions {
         dictionary: Vec::new(),
         hash_budget: Duration::from_secs(1),
+        attempts: Attempts::new(),
         bases: Vec::new(),
         judged_at: Timestamp::UNIX_EPOCH,
         limits: Limits::default(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use pratique_core::attempts::Attempts;
 use pratique_core::facts::Trust;
 use pratique_core::{Finding, ImageFacts, Platform};
 use pratique_fs::{FolderFs, FolderLayer, FsPath, ImageFs, Layer, OverlayAttributes, TarLayer};
@@ -57,6 +58,7 @@ fn options() -> JudgeOptions {
     JudgeOptions {
         dictionary: Vec::new(),
         hash_budget: Duration::from_secs(1),
+        attempts: Attempts::new(),
         bases: Vec::new(),
         judged_at: Timestamp::UNIX_EPOCH,
         limits: Limits::default(),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pratique_core::GapKind;
+use pratique_core::attempts::Attempts;
 use pratique_core::inspect::{OVERLAP, PIECE, Piece};
 use pratique_core::package::Ownership;
 
@@ -323,6 +324,7 @@ fn fingerprints_are_the_same_for_the_same_secret_alone() {
         ownership: &Ownership::default(),
         dictionary: &[],
         hash_budget: Duration::ZERO,
+        attempts: &Attempts::new(),
     };
     let fact = |path: &str, content: String| LocatedFact {
         path: path.to_owned(),

@@ -1,7 +1,10 @@
 //! What is tried on a hash, and in which order: what is said of the account first, then what many people use.
 //!
-//! The order is the promise: [`Guesses::promised`] is tried whole on every hash or its absence is a gap;
-//! [`Guesses::further`] only as long as the budget lasts.
+//! The order is the promise: lists that are [`List::promised`] are tried whole on every hash, or a gap says that they were
+//! not; the others only as long as the budget lasts.
+//!
+//! What only the image tells is in lists of its own: the others are the same wherever the hash is met, and so need not be
+//! tried again there.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -56,47 +59,63 @@ pub(super) struct Clues<'a> {
     pub(super) dictionary: &'a [String],
 }
 
-/// Guesses in the order in which they are tried; none twice.
-#[derive(Debug, Default)]
-pub(super) struct Guesses {
-    /// Tried whole, or a gap says that they were not.
-    pub(super) promised: Vec<String>,
-    /// Tried while there is time.
-    pub(super) further: Vec<String>,
+/// Guesses of one kind, in the order in which they are tried; none twice, and never one with a zero byte or a line's end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct List {
+    /// Tried whole, or a gap says that it was not. Else tried while there is time.
+    pub(super) promised: bool,
+    /// The guesses.
+    pub(super) guesses: Vec<String>,
 }
 
-/// The guesses for a hash whose scheme takes `each` for one.
-pub(super) fn guesses(clues: &Clues<'_>, each: Duration) -> Guesses {
-    let mut seen = HashSet::new();
-    let mut distinct = |guesses: Vec<String>| -> Vec<String> {
-        guesses
-            .into_iter()
-            .filter(|guess| {
-                guess.len() <= MAX_GUESS && !guess.contains(['\0', '\n']) && seen.insert(guess.clone())
-            })
-            .collect()
-    };
+/// The guesses for a hash whose scheme takes `each` for one: lists in the order in which they are tried, the promised
+/// first. What only the image tells decides nothing of the other lists, so few guesses may be in two of them.
+pub(super) fn guesses(clues: &Clues<'_>, each: Duration) -> [List; 5] {
+    let mut own = vec![String::new()];
+    own.extend(clues.owners.iter().flat_map(|name| mutations(name)));
+    own.extend(clues.product.iter().map(|word| (*word).to_owned()));
+    own.extend(clues.product.iter().flat_map(|word| few_mutations(word)));
 
-    let mut promised = vec![String::new()];
-    promised.extend(clues.owners.iter().flat_map(|name| mutations(name)));
-    promised.extend(clues.product.iter().map(|word| (*word).to_owned()));
-    promised.extend(clues.product.iter().flat_map(|word| few_mutations(word)));
-    promised.extend(clues.image.iter().flat_map(|word| few_mutations(word)));
-    promised.extend(dictionary::words().take(dictionary::TOP).map(str::to_owned));
-    promised.extend(clues.others.iter().map(|name| (*name).to_owned()));
-    promised.extend(clues.dictionary.iter().cloned());
+    let mut image: Vec<String> = clues.image.iter().flat_map(|word| few_mutations(word)).collect();
+    image.extend(clues.others.iter().map(|name| (*name).to_owned()));
 
-    let mut further = Vec::new();
-    further.extend(clues.dictionary.iter().flat_map(|word| mutations(word)));
+    let mut common: Vec<String> = dictionary::words().take(dictionary::TOP).map(str::to_owned).collect();
+    common.extend(clues.dictionary.iter().cloned());
+
+    let mut further: Vec<String> = clues.dictionary.iter().flat_map(|word| mutations(word)).collect();
+    let mut further_of_image = Vec::new();
     if each < SLOW {
-        further.extend(clues.image.iter().flat_map(|word| mutations(word)));
         further.extend(dictionary::words().skip(dictionary::TOP).map(str::to_owned));
-        further.extend(clues.others.iter().flat_map(|name| few_mutations(name)));
+        further_of_image.extend(clues.image.iter().flat_map(|word| mutations(word)));
+        further_of_image.extend(clues.others.iter().flat_map(|name| few_mutations(name)));
     }
     if each <= FAST {
         further.extend(dictionary::words().flat_map(few_mutations));
     }
-    Guesses { promised: distinct(promised), further: distinct(further) }
+
+    let mut seen = HashSet::new();
+    let [own, common] = [own, common].map(|guesses| distinct(guesses, &mut seen));
+    let mut seen_of_image = seen.clone();
+    let image = distinct(image, &mut seen_of_image);
+    let further = distinct(further, &mut seen);
+    seen.extend(seen_of_image);
+    let further_of_image = distinct(further_of_image, &mut seen);
+    let list = |promised, guesses| List { promised, guesses };
+    [
+        list(true, own),
+        list(true, image),
+        list(true, common),
+        list(false, further),
+        list(false, further_of_image),
+    ]
+}
+
+/// The guesses that can be typed and were not `seen` before.
+fn distinct(mut guesses: Vec<String>, seen: &mut HashSet<String>) -> Vec<String> {
+    guesses.retain(|guess| {
+        guess.len() <= MAX_GUESS && !guess.contains(['\0', '\n']) && seen.insert(guess.clone())
+    });
+    guesses
 }
 
 /// What people make of a word: the most usual few.
@@ -194,6 +213,11 @@ mod tests {
         Clues { owners, product: &["rudder"], others: &["backup-user"], image, dictionary }
     }
 
+    fn tried(lists: &[List], promised: bool) -> Vec<&str> {
+        let lists = lists.iter().filter(|list| list.promised == promised);
+        lists.flat_map(|list| &list.guesses).map(String::as_str).collect()
+    }
+
     #[test]
     fn words_of_references() {
         let words = |name: &str| image_words(&[name.to_owned()]);
@@ -213,7 +237,8 @@ mod tests {
     fn the_account_comes_first_and_no_guess_twice() {
         let (image, words) = (["shop".to_owned()], ["harbour-light".to_owned()]);
         let guesses = guesses(&clues(&["deploy"], &image, &words), MILLISECOND);
-        let at = |guess: &str| guesses.promised.iter().position(|other| other == guess);
+        let promised: Vec<_> = tried(&guesses, true);
+        let at = |guess: &str| promised.iter().position(|other| *other == guess);
         assert_eq!(at(""), Some(0));
         assert!(at("deploy") < at("rudder") && at("rudder") < at("shop") && at("shop") < at("harbour-light"));
         for guess in [
@@ -230,18 +255,35 @@ mod tests {
         ] {
             assert!(at(guess).is_some(), "{guess} is not promised");
         }
-        assert!(guesses.further.iter().any(|guess| guess == "Harbour-light2025"));
-        let all: Vec<_> = guesses.promised.iter().chain(&guesses.further).collect();
-        assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
+        let further = tried(&guesses, false);
+        assert!(further.contains(&"Harbour-light2025"));
+        for list in [promised, further] {
+            assert_eq!(list.iter().collect::<HashSet<_>>().len(), list.len());
+        }
+    }
+
+    #[test]
+    fn what_the_image_tells_changes_its_own_lists_alone() {
+        let words = ["harbour-light".to_owned()];
+        // Words of the dictionary and of the account, too.
+        let images = [["nginx".to_owned()], ["deploy".to_owned()]];
+        for each in [SLOW, MILLISECOND, FAST] {
+            let [one, other] = [0, 1].map(|at| guesses(&clues(&["deploy"], &images[at], &words), each));
+            for (place, (one, other)) in one.iter().zip(&other).enumerate() {
+                let of_image = matches!(place, 1 | 4);
+                assert_eq!(one == other, !of_image || one.guesses.is_empty(), "list {place}, {each:?}");
+            }
+            assert!(
+                one[1].guesses.contains(&"nginx123".to_owned()),
+                "it is promised, whatever is tried later"
+            );
+        }
     }
 
     #[test]
     fn slow_schemes_get_the_top_and_fast_ones_everything() {
         let clues = clues(&["deploy"], &[], &[]);
-        let total = |each| {
-            let guesses = guesses(&clues, each);
-            guesses.promised.len() + guesses.further.len()
-        };
+        let total = |each| -> usize { guesses(&clues, each).iter().map(|list| list.guesses.len()).sum() };
         assert!(total(SLOW) < 250, "{}", total(SLOW));
         assert!(total(MILLISECOND) > 3000, "{}", total(MILLISECOND));
         assert!(total(FAST) > 10_000, "{}", total(FAST));
@@ -251,12 +293,8 @@ mod tests {
     fn guesses_that_cannot_be_typed_are_left_out() {
         let words = ["a\0b".to_owned(), "a\nb".to_owned(), "x".repeat(600)];
         let guesses = guesses(&clues(&[], &[], &words), SLOW);
-        assert!(
-            guesses
-                .promised
-                .iter()
-                .chain(&guesses.further)
-                .all(|guess| !guess.contains(['\0', '\n']) && guess.len() < 513)
-        );
+        let all = guesses.iter().flat_map(|list| &list.guesses);
+        assert!(all.clone().count() > 100);
+        assert!(all.into_iter().all(|guess| !guess.contains(['\0', '\n']) && guess.len() < 513));
     }
 }

@@ -4,7 +4,7 @@ use pratique_core::{DetectorInfo, Gap, GapKind};
 
 use super::{
     Noted,
-    attempt::{self, Verdict},
+    attempt::{self, Tried, Verdict},
     environment, linux, services,
 };
 use crate::{ImageInput, LocatedFact, Outcome};
@@ -31,7 +31,8 @@ pub(super) fn judge(info: &DetectorInfo, image: &ImageInput<'_>, facts: &[Locate
     let mut suspects = linux::suspects(&accounts);
     suspects.extend(logins.iter().flat_map(|(located, noted)| services::suspects(located, noted)));
     suspects.extend(environment::suspects(image.config));
-    let verdicts = attempt::try_all(image, &suspects);
+    let Tried { verdicts, guessing } = attempt::try_all(image, &suspects);
+    outcome.guessing = guessing;
     for suspect in &suspects {
         match suspect.stored().map(|stored| &verdicts[stored]) {
             None => outcome.findings.push(suspect.finding(info, None)),

@@ -7,6 +7,7 @@
 
 use std::{fmt::Write as _, path::Path, time::Duration};
 
+use pratique_core::attempts::{Attempt, Attempts, Guessing};
 use pratique_core::package::Ownership;
 use pratique_core::{Gap, ImageConfig};
 
@@ -17,6 +18,7 @@ pub(super) struct Case {
     names: Vec<String>,
     dictionary: Vec<String>,
     budget: Duration,
+    attempts: Attempts,
     config: ImageConfig,
     files: Vec<(String, Vec<u8>)>,
 }
@@ -29,6 +31,7 @@ pub(super) fn parse(text: &str) -> Case {
         names: vec![],
         dictionary: vec![],
         budget: Duration::from_secs(60),
+        attempts: Attempts::new(),
         config: ImageConfig::default(),
         files: vec![],
     };
@@ -86,6 +89,7 @@ pub(super) fn scan(case: &Case) -> Outcome {
             ownership: &Ownership::default(),
             dictionary: &case.dictionary,
             hash_budget: case.budget,
+            attempts: &case.attempts,
         },
         &facts,
     );
@@ -173,6 +177,7 @@ fn facts_that_cannot_be_read_are_a_gap() {
         ownership: &Ownership::default(),
         dictionary: &[],
         hash_budget: Duration::from_secs(1),
+        attempts: &Attempts::new(),
     };
     let outcome = DETECTOR.judge(&image, &facts);
     assert!(outcome.findings.is_empty());
@@ -188,4 +193,86 @@ fn no_word_of_an_outcome_shows_a_hash_or_a_whole_password() {
     for secret in ["qJH7", "91xEa0", "\"password\"", "(password"] {
         assert!(!text.replace("\"password\":", "").contains(secret), "{secret} in {text}");
     }
+}
+
+/// `password` by MD5-crypt, whose guesses are dear enough to be told.
+const DEAR: &str = "$1$salt$qJH7.N4xYta3aEG/dfqo/0";
+
+/// An image with the name and with this hash for the account in each of the files.
+fn image(name: &str, files: &[&str]) -> Case {
+    let lines: Vec<String> =
+        files.iter().map(|file| format!("==> {file}\ncaptain:{DEAR}:19700::::::")).collect();
+    parse(&format!("names: {name}\n{}", lines.join("\n")))
+}
+
+/// Scans what is known of guesses taken over.
+fn scan_knowing(case: Case, attempts: &Attempts) -> Outcome {
+    scan(&Case { attempts: attempts.clone(), ..case })
+}
+
+#[test]
+fn a_hash_in_many_files_is_guessed_once() {
+    let one = scan(&image("shop/web", &["etc/shadow"]));
+    let many = scan(&image("shop/web", &["etc/shadow", "etc/shadow-", "etc/shadow.bak"]));
+    assert_eq!((one.findings.len(), many.findings.len()), (1, 3));
+    // Batches grow with the cores, which may make a few guesses more than are needed.
+    assert!(one.guessing.guesses > 40, "{}", one.guessing.guesses);
+    assert_eq!(one.guessing.attempts, many.guessing.attempts);
+}
+
+#[test]
+fn what_another_image_tried_is_not_tried_again() {
+    let first = scan(&image("shop/web", &["etc/shadow"]));
+    let known = &first.guessing.attempts;
+    // The password is the dictionary's, after the account's words and the image's.
+    assert_eq!((known.len(), known.values().filter(|attempt| attempt.hit).count()), (3, 1));
+    // The same image again, and another with another name: one guess each, and the same finding.
+    for name in ["shop/web", "yard/crane"] {
+        let again = scan_knowing(image(name, &["etc/shadow"]), known);
+        assert_eq!(again.findings, first.findings);
+        assert_eq!((again.guessing.guesses, again.guessing.attempts.len()), (1, 0));
+    }
+    // Words of the user's make it another list, which is tried.
+    let other = parse(&format!("dictionary: quay\n==> etc/shadow\ncaptain:{DEAR}:19700::::::"));
+    assert!(scan_knowing(other, known).guessing.guesses > 1);
+}
+
+#[test]
+fn a_hash_that_withstood_is_tried_again_with_the_images_own_words_alone() {
+    let hash = "$1$salt$0000000000000000000000";
+    let image = |name: &str| parse(&format!("names: {name}\n==> etc/shadow\ncaptain:{hash}:19700::::::"));
+    let first = scan(&image("shop/web"));
+    assert_eq!((first.findings.len(), first.gaps.len()), (0, 0));
+    let known = &first.guessing.attempts;
+    assert_eq!(scan_knowing(image("shop/web"), known).guessing, Guessing::default());
+    let other = scan_knowing(image("yard/crane"), known);
+    let of_image = u64::from(other.guessing.attempts.values().map(|attempt| attempt.tried).sum::<u32>());
+    assert_eq!((other.guessing.guesses, other.guessing.attempts.len()), (of_image, 2));
+    assert!(
+        of_image > 0 && of_image * 10 < first.guessing.guesses,
+        "{of_image} of {}",
+        first.guessing.guesses
+    );
+}
+
+#[test]
+fn no_word_of_an_agent_makes_a_finding() {
+    let hash = "$1$salt$0000000000000000000000";
+    let case = || parse(&format!("==> etc/shadow\ncaptain:{hash}:19700::::::"));
+    let mut lies = scan(&case()).guessing.attempts;
+    for attempt in lies.values_mut() {
+        *attempt = Attempt { hit: true, ..*attempt };
+    }
+    let outcome = scan_knowing(case(), &lies);
+    assert_eq!((&outcome.findings[..], &outcome.gaps[..]), (&[][..], &[][..]));
+    // It found out, and tells.
+    assert_eq!(outcome.guessing.attempts.len(), lies.len());
+    assert!(outcome.guessing.attempts.values().all(|attempt| !attempt.hit));
+}
+
+#[test]
+fn of_cheap_hashes_nothing_is_told() {
+    let outcome = scan(&parse("==> etc/redis/redis.conf\nrequirepass redis\n"));
+    assert_eq!((outcome.findings.len(), outcome.guessing.attempts.len()), (1, 0));
+    assert!(outcome.guessing.guesses > 0);
 }
