@@ -217,8 +217,6 @@ impl Session {
             Some(to_agent::Message::Lacking(lacking)) => told
                 .map(|told| told.answer(&lacking.images, &self.node.borrow().images()))
                 .unwrap_or_default(),
-            // Each assignment names its detectors.
-            Some(to_agent::Message::Settings(_)) => Vec::new(),
             Some(to_agent::Message::Rules(rules)) => {
                 self.scans.take_rules(&rules);
                 Vec::new()
@@ -230,7 +228,7 @@ impl Session {
                 self.scans.withdraw(&withdrawn.claim);
                 Vec::new()
             }
-            // A newer operator's message.
+            // Another release's message.
             None => Vec::new(),
         }
     }

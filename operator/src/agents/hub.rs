@@ -27,7 +27,7 @@ use crate::metrics::Metrics;
 use crate::store::{Learned, ReportStore};
 use crate::vulnerabilities::Vulnerabilities;
 
-/// What the agents are told, and what is wanted of every image.
+/// What is wanted of every image, and the rules that agents are told.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScanSettings {
     /// Detectors to run, with the version of their rules that this operator knows.

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use pratique_wire::PROTOCOL;
-use pratique_wire::agents::{
-    FromAgent, Hello, Lacking, Settings, ToAgent, agents_server, from_agent, to_agent,
-};
+use pratique_wire::agents::{FromAgent, Hello, Lacking, ToAgent, agents_server, from_agent, to_agent};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_stream::wrappers::ReceiverStream;
@@ -233,15 +231,13 @@ fn leading(leadership: &Leadership) -> Result<(), Status> {
     }
 }
 
-/// The settings, and the user's rules unless they are those that were `told` last.
+/// The user's rules, unless they are those that were `told` last.
 fn news(settings: &ScanSettings, told: &mut String) -> Vec<to_agent::Message> {
-    let detectors = settings.wanted.detectors.keys().cloned().collect();
-    let mut messages = vec![to_agent::Message::Settings(Settings { detectors })];
-    if settings.rules.digest() != told {
-        settings.rules.digest().clone_into(told);
-        messages.extend(settings.rules.messages().map(to_agent::Message::Rules));
+    if settings.rules.digest() == told {
+        return Vec::new();
     }
-    messages
+    settings.rules.digest().clone_into(told);
+    settings.rules.messages().map(to_agent::Message::Rules).collect()
 }
 
 async fn say_all(to_agent: &ToAgentSender, messages: Vec<to_agent::Message>) -> Result<(), Status> {

@@ -44,7 +44,8 @@ impl Operator {
     async fn start() -> Self {
         let index = SharedIndex::default();
         let wanted = Wanted { detectors: [("weak-password".to_owned(), 1)].into(), ..Wanted::default() };
-        let settings = watch::Sender::new(ScanSettings { wanted, rules: SealedRules::default() });
+        let settings =
+            watch::Sender::new(ScanSettings { wanted, rules: rules(RuleKind::Dictionary, "berth") });
         let leadership = watch::Sender::new(Leadership::Leading { epoch: 1 });
         let metrics = Metrics::new(prometheus::Registry::new()).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -76,14 +77,13 @@ impl Operator {
         Ok(Agent { say, heard })
     }
 
-    /// An agent that has said hello and got its settings.
+    /// An agent that has said hello and was told the rules.
     async fn agent(&self, node: &str) -> Agent {
         let mut agent = self.connect(&format!("pratique-agent/{node}")).await.unwrap();
         agent
             .say(from_agent::Message::Hello(Hello { protocol: 1, rule_set: "1".into(), ..Hello::default() }))
             .await;
-        let to_agent::Message::Settings(settings) = agent.hear().await else { panic!("no settings") };
-        assert_eq!(settings.detectors, ["weak-password"]);
+        let to_agent::Message::Rules(_) = agent.hear().await else { panic!("no rules") };
         agent
     }
 }
@@ -161,6 +161,12 @@ impl Agent {
             self.say(from_agent::Message::Result(ScanResult { claim: claim.into(), ..result })).await;
         }
     }
+}
+
+/// A user's file of rules.
+fn rules(kind: RuleKind, content: &str) -> SealedRules {
+    let file = RuleFile { kind, name: "values/own".into(), content: content.into() };
+    SealedRules::seal(&RuleFiles::new(vec![file]).unwrap())
 }
 
 fn image(byte: u8) -> NodeImage {
@@ -333,16 +339,11 @@ async fn what_one_node_hands_back_another_scans() {
 }
 
 #[tokio::test]
-async fn new_settings_reach_the_agents() {
+async fn new_rules_reach_the_agents() {
     let operator = Operator::start().await;
     let mut agent = operator.agent("n1").await;
-    let words = |kind, content: &str| {
-        let file = RuleFile { kind, name: "values/own".into(), content: content.into() };
-        SealedRules::seal(&RuleFiles::new(vec![file]).unwrap())
-    };
-    for rules in [words(RuleKind::Dictionary, "quay"), words(RuleKind::Hashes, &"#".repeat(2 << 20))] {
+    for rules in [rules(RuleKind::Dictionary, "quay"), rules(RuleKind::Hashes, &"#".repeat(2 << 20))] {
         operator.settings.send_modify(|settings| settings.rules = rules.clone());
-        let to_agent::Message::Settings(_) = agent.hear().await else { panic!("no settings") };
         let mut assembly = RulesAssembly::default();
         let came = loop {
             let to_agent::Message::Rules(message) = agent.hear().await else { panic!("no rules") };
@@ -353,7 +354,6 @@ async fn new_settings_reach_the_agents() {
         assert_eq!(came, rules);
         // They are not sent again when something else changes, and scans name them.
         operator.settings.send_modify(|settings| settings.wanted.inventory = !settings.wanted.inventory);
-        let to_agent::Message::Settings(_) = agent.hear().await else { panic!("no settings") };
     }
     let digest = operator.settings.borrow().rules.digest().to_owned();
     agent.report(&[image(1)]).await;
