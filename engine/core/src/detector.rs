@@ -128,7 +128,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "webshell",
-        version: 4,
+        version: 5,
         category: Category::Webshell,
         rules: &[
             "request-to-code",

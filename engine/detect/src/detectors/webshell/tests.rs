@@ -228,3 +228,28 @@ fn vbscript_that_nests_or_runs_without_end_is_a_gap_or_read() {
         inspect_as("a.asp", &format!("<% {source} %>"));
     }
 }
+
+/// Calls are followed once for all arguments that stand for the same as far as anything looks at it.
+#[test]
+fn a_call_is_not_taken_for_another_that_leads_elsewhere() {
+    for (harmless, call) in [
+        (
+            "shapgvba s(n, o) { n.rkrp(o); } s(yrsg.fvqr, erd.dhrel.k);",
+            "s(erdhver('puvyq_cebprff'), erd.dhrel.k);",
+        ),
+        ("shapgvba s(n) { riny(n.dhrel.k); } s(yrsg.fvqr);", "s(erd);"),
+        ("shapgvba s(n, o) { n.o(o); } s(yrsg, erd.obql.k);", "s({o: riny}, erd.obql.k);"),
+        (
+            "shapgvba s(n, o) { n(o); } s(yrsg.fvqr, erd.dhrel.k);",
+            "s(t, erd.dhrel.k); shapgvba t(o) { riny(o); }",
+        ),
+        (
+            "shapgvba s(n, o) { n.fcnja('fu', ['-p', o]); } s(yrsg.fvqr, erd.dhrel.k);",
+            "s(evtug.puvyq_cebprff, erd.dhrel.k);",
+        ),
+    ] {
+        let (harmless, call) = (decoded(harmless), decoded(call));
+        assert_eq!(inspect_as("a.js", &format!("eval; {harmless}")).facts.len(), 0, "{harmless}");
+        assert_eq!(inspect_as("a.js", &format!("eval; {harmless} {call}")).facts.len(), 1, "{call}");
+    }
+}

@@ -204,9 +204,7 @@ impl Flow<'_> {
     ) -> Value {
         let own = match base.items().and_then(|list| list.get(&Key::Text(name.as_bytes().into()))) {
             Some(item) => Some(item.clone()),
-            None => self
-                .get_shared(&format!("->{name}"))
-                .filter(|value| matches!(value.known, Known::Function(_))),
+            None => self.get_member(name).filter(|value| matches!(value.known, Known::Function(_))),
         };
         if let Some(own) = own {
             return self.call_value(&own, args, line);
@@ -216,8 +214,8 @@ impl Flow<'_> {
             None => {
                 // A class that answers to any name.
                 for any in ["__call", "__callStatic"] {
-                    if let Some((unit, function)) =
-                        self.find_method(base, any).filter(|_| base.path.is_some())
+                    if base.path.is_some()
+                        && let Some((unit, function)) = self.find_method(base, any)
                     {
                         let args = [Value::text(name.as_bytes()), args.iter().cloned().collect()];
                         return self.call_own(unit, function, &args, Some(base.clone()), &[], line);
@@ -236,6 +234,9 @@ impl Flow<'_> {
 
     fn find_method(&self, base: &Value, name: &str) -> Option<(usize, usize)> {
         let name = self.language.function_name(name);
+        if !self.method_names.contains(&name) {
+            return None;
+        }
         let Some(path) = &base.path else {
             return if matches!(base.known, Known::Nothing) {
                 self.methods.get(&format!("::{name}")).copied()
@@ -317,7 +318,7 @@ impl Flow<'_> {
         } else {
             args.iter().map(|arg| Value { path: arg.path.clone(), ..arg.derived() }).collect()
         };
-        let key = (unit, function, signature(&args, this.as_ref(), captured, self.epoch));
+        let key = (unit, function, self.signature(&args, this.as_ref(), captured));
         if let Some((value, outs)) = self.results.get(&key) {
             self.outs.clone_from(outs);
             return value.clone();
@@ -327,6 +328,26 @@ impl Flow<'_> {
         self.outs.clone_from(&outs);
         self.results.insert(key, (value.clone(), outs));
         value
+    }
+
+    /// What tells two calls of a function apart.
+    fn signature(&self, args: &[Value], this: Option<&Value>, captured: &[(Rc<str>, Value)]) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.epoch.hash(&mut hasher);
+        for value in args.iter().chain(this).chain(captured.iter().map(|(_, value)| value)) {
+            sign(self, value, 0, &mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// Whether calls with values of other paths than this one could be other calls: it comes from outside, or names something of
+    /// the program or the language.
+    fn tells(&self, value: &Value, path: &str) -> bool {
+        value.taint.is_some()
+            || self.language.decides(path)
+            || self.functions.contains_key(path)
+            || self.parents.contains_key(path)
+            || self.method_names.contains(path)
     }
 
     fn follow(
@@ -414,19 +435,10 @@ fn spread(run: &Run, args: &[Id]) -> Vec<Value> {
     values
 }
 
-/// What tells two calls of a function apart.
-fn signature(args: &[Value], this: Option<&Value>, captured: &[(Rc<str>, Value)], epoch: u64) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    epoch.hash(&mut hasher);
-    for value in args.iter().chain(this).chain(captured.iter().map(|(_, value)| value)) {
-        sign(value, 0, &mut hasher);
-    }
-    hasher.finish()
-}
-
-fn sign(value: &Value, depth: usize, hasher: &mut DefaultHasher) {
+/// Puts what tells a value from others into a hash.
+fn sign(flow: &Flow<'_>, value: &Value, depth: usize, hasher: &mut DefaultHasher) {
     value.taint.as_ref().map(|taint| (taint.quoted, taint.origin as u8)).hash(hasher);
-    value.path.hash(hasher);
+    value.path.as_deref().map(|path| if flow.tells(value, path) { path } else { "" }).hash(hasher);
     std::mem::discriminant(&value.known).hash(hasher);
     match &value.known {
         Known::Text(text) => text.hash(hasher),
@@ -439,7 +451,7 @@ fn sign(value: &Value, depth: usize, hasher: &mut DefaultHasher) {
                 if let Key::Text(text) = key {
                     text.hash(hasher);
                 }
-                sign(item, depth + 1, hasher);
+                sign(flow, item, depth + 1, hasher);
             }
             list.items().len().hash(hasher);
         }

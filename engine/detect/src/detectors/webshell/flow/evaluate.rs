@@ -150,9 +150,9 @@ impl Flow<'_> {
         if let Some(item) = base.items().and_then(|list| list.get(&Key::Text(name.as_bytes().into()))) {
             return item.clone();
         }
-        match self.get_shared(&format!("->{name}")) {
+        match self.get_member(name) {
             Some(value) => value,
-            None => match self.get_shared("->*") {
+            None => match self.get_member("*") {
                 Some(any) => any,
                 None => self.language.member(base, name, line),
             },

@@ -11,11 +11,17 @@ mod guards;
 mod places;
 mod run;
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
 use std::rc::Rc;
+
+use foldhash::fast::RandomState;
 
 use super::syntax::{Function, Unit};
 use super::value::{Taint, Value};
+
+/// Tables by names of the program, which may be anybody's: their hashes are seeded, if not as strong as the standard library's.
+type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
+type HashSet<K> = std::collections::HashSet<K, RandomState>;
 
 /// Nodes that are evaluated for one file, loops and calls included; each 64 bytes of a text that is put together count as one.
 const MAX_WORK: u64 = 6_000_000;
@@ -52,6 +58,11 @@ pub(super) trait Language {
         false
     }
 
+    /// Whether it changes anything that a value, of which nothing else is known, stands for this path and not for another.
+    fn decides(&self, _path: &str) -> bool {
+        true
+    }
+
     /// What a parameter is that nobody here gives.
     fn parameter(&self, _name: &str) -> Value {
         Value::default()
@@ -61,7 +72,7 @@ pub(super) trait Language {
     fn kept(&self) -> &'static [&'static str];
 
     /// A variable as the program writes it.
-    fn shown(&self, name: &str) -> String;
+    fn shown<'n>(&self, name: &'n str) -> Cow<'n, str>;
 
     /// How a function's name is looked up.
     fn function_name(&self, name: &str) -> String;
@@ -190,6 +201,8 @@ pub(super) struct Flow<'l> {
     functions: HashMap<String, (usize, usize)>,
     /// Methods by `class::name`, and by `::name` the last one of any class.
     methods: HashMap<String, (usize, usize)>,
+    /// The names of all methods.
+    method_names: HashSet<String>,
     parents: HashMap<String, String>,
     frames: Vec<Frame>,
     changes: Vec<Change>,
@@ -206,6 +219,8 @@ pub(super) struct Flow<'l> {
     /// first times count.
     epoch: u64,
     tainted: HashMap<Rc<str>, u8>,
+    /// Members that something was put into, whatever object has them.
+    members: HashSet<Rc<str>>,
     /// Sources of which a part was compared with known values.
     checked: HashSet<(u32, Rc<str>)>,
     pub(super) hits: Vec<Hit>,
@@ -227,20 +242,22 @@ impl<'l> Flow<'l> {
             source,
             units: Vec::new(),
             origins: Vec::new(),
-            functions: HashMap::new(),
-            methods: HashMap::new(),
-            parents: HashMap::new(),
+            functions: HashMap::default(),
+            methods: HashMap::default(),
+            method_names: HashSet::default(),
+            parents: HashMap::default(),
             frames: vec![Frame::default()],
             changes: Vec::new(),
             stack: Vec::new(),
-            called: HashSet::new(),
-            results: HashMap::new(),
+            called: HashSet::default(),
+            results: HashMap::default(),
             outs: Vec::new(),
             changed: None,
-            inlined: HashMap::new(),
+            inlined: HashMap::default(),
             epoch: 0,
-            tainted: HashMap::new(),
-            checked: HashSet::new(),
+            tainted: HashMap::default(),
+            members: HashSet::default(),
+            checked: HashSet::default(),
             hits: Vec::new(),
             work: 0,
             looped: 0,
@@ -269,6 +286,7 @@ impl<'l> Flow<'l> {
                     let class = self.language.function_name(class);
                     self.methods.insert(format!("::{name}"), (place, number));
                     self.methods.insert(format!("{class}::{name}"), (place, number));
+                    self.method_names.insert(name);
                 }
                 None => {
                     self.functions.insert(name, (place, number));

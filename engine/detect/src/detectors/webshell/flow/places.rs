@@ -76,7 +76,17 @@ impl Flow<'_> {
         self.frames[0].variables.get(name).cloned()
     }
 
+    /// A member that the program put something into.
+    pub(super) fn get_member(&self, name: &str) -> Option<Value> {
+        if self.members.contains(name) { self.get_shared(&format!("->{name}")) } else { None }
+    }
+
     pub(in crate::detectors::webshell) fn set_shared(&mut self, name: &str, value: Value) {
+        if let Some(member) = name.strip_prefix("->")
+            && !self.members.contains(member)
+        {
+            self.members.insert(member.into());
+        }
         self.set_in(0, &name.into(), value);
     }
 
@@ -222,7 +232,7 @@ impl Flow<'_> {
             NodeKind::Variable(name) | NodeKind::Name(name) => {
                 self.get(name).unwrap_or_else(|| self.language.variable(&self.language.shown(name), 0))
             }
-            NodeKind::Member { name, .. } => self.get_shared(&format!("->{name}")).unwrap_or_default(),
+            NodeKind::Member { name, .. } => self.get_member(name).unwrap_or_default(),
             _ => run.value(id),
         }
     }

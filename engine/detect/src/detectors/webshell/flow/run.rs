@@ -1,10 +1,9 @@
 //! Taking a function's steps.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::{Change, Flow, MAX_LOOPED};
+use super::{Change, Flow, HashMap, HashSet, MAX_LOOPED};
 use crate::detectors::webshell::syntax::{Id, Node, NodeKind, Step, Unit};
 use crate::detectors::webshell::value::{Key, Value};
 
@@ -97,7 +96,7 @@ impl Flow<'_> {
             code: Rc::clone(&unit_code),
             base: 0,
             values: Vec::new(),
-            roots: HashMap::new(),
+            roots: HashMap::default(),
             blocks: Vec::new(),
             result: None,
         };
@@ -267,7 +266,7 @@ impl Flow<'_> {
     /// Takes back what the branch at hand changed, and keeps it for the end.
     fn end_branch(&mut self, run: &mut Run) {
         let Some(block) = run.blocks.last_mut() else { return };
-        let mut values = Values::new();
+        let mut values = Values::default();
         for change in self.changes.drain(block.mark.min(self.changes.len())..).rev() {
             let Some(frame) = self.frames.get_mut(change.frame) else { continue };
             let key = (change.frame, Rc::clone(&change.name));
@@ -327,7 +326,7 @@ impl Flow<'_> {
         self.end_branch(run);
         let Some(mut block) = run.blocks.pop() else { return };
         if !otherwise {
-            block.branches.push(Values::new());
+            block.branches.push(Values::default());
         }
         self.put_together(&block.branches);
     }
@@ -435,14 +434,14 @@ impl Flow<'_> {
         }
         self.end_branch(run);
         if let Some(mut block) = run.blocks.pop() {
-            block.branches.push(Values::new());
+            block.branches.push(Values::default());
             self.put_together(&block.branches);
         }
     }
 
     /// What a variable was before the loop is all that counts of its changes.
     fn forget_all_but_first(&mut self, mark: usize) {
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         let mark = mark.min(self.changes.len());
         let later = self.changes.split_off(mark);
         self.pay(later.len() as u64);

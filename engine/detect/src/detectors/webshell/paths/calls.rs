@@ -70,9 +70,9 @@ impl Paths {
         }
         let path = self.path(base.path.as_deref().unwrap_or("?"), name);
         // What reads what it was made of runs that.
-        if let Some(place) = Names::place(self.names.code, &path)
+        if base.taint.is_some()
+            && let Some(place) = Names::place(self.names.code, &path)
             && call.args.get(place).is_none()
-            && base.taint.is_some()
         {
             return self.code(flow, name, base, call.line);
         }
@@ -121,7 +121,9 @@ impl Paths {
         if com::makes(path) {
             return com::object(&call.arg(0));
         }
-        if Names::has(self.names.indexed, path)
+        let may_end = self.words.may_end(path);
+        if may_end
+            && Names::has(self.names.indexed, path)
             && let Some(value) = self.index(&Value::path(path), &call.arg(0), call.line)
         {
             return value;
@@ -150,7 +152,7 @@ impl Paths {
         if matches!(last, "parseInt" | "Number" | "int" | "ToInt32" | "len" | "range" | "float" | "bool") {
             return call.args.first().and_then(Value::as_number).map(Value::from).unwrap_or_default();
         }
-        if Names::has(self.names.derives, path) {
+        if may_end && Names::has(self.names.derives, path) {
             return match first.known {
                 Known::Nothing | Known::List(_) => call.derived(),
                 _ => first,
@@ -181,7 +183,7 @@ impl Paths {
     /// Functions and classes by their names as texts.
     fn reflected(&self, flow: &mut Flow<'_>, path: &str, call: &Call<'_>) -> Option<Value> {
         let (base, last) = path.rsplit_once('.').unwrap_or(("", path));
-        if Names::has(self.names.modules, path) {
+        if self.words.may_end(path) && Names::has(self.names.modules, path) {
             let name = call.arg(0);
             if name.taint.is_some() && name.start().is_empty() && self.names.packages.is_empty() {
                 flow.reach(Sink::Include, last, call.line, &name, !name.end().is_empty());
@@ -245,6 +247,9 @@ impl Paths {
 
     fn sink(&self, flow: &mut Flow<'_>, path: &str, call: &Call<'_>) -> Option<Value> {
         let last = path.rsplit('.').next().unwrap_or(path);
+        if !self.words.may_end(path) && !matches!(last, "Start" | "set") {
+            return None;
+        }
         if let Some(place) = Names::place(self.names.code, path) {
             // `new Function(a, b, code)`.
             let place = if last == "Function" { call.args.len().saturating_sub(1) } else { place };

@@ -7,8 +7,11 @@ mod calls;
 mod com;
 mod fold;
 mod names;
+mod words;
 
+use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 use super::braces::{self, Dialect};
 use super::flow::{Call, Flow, Language};
@@ -18,6 +21,7 @@ use super::syntax::Unit;
 use super::value::{Known, Origin, Taint, Value};
 use super::vbscript;
 use names::Names;
+use words::Words;
 
 /// Bytes of a path; a longer one stands for nothing.
 const MAX_PATH: usize = 160;
@@ -25,25 +29,40 @@ const MAX_PATH: usize = 160;
 /// A language of this kind.
 pub(super) struct Paths {
     names: &'static Names,
+    words: LazyLock<Words>,
     read: fn(&[Part<'_>]) -> Unit,
 }
 
 /// Pages and servlets.
-pub(super) static JAVA: Paths =
-    Paths { names: &names::JAVA, read: |parts| braces::unit(parts, Dialect::Java) };
+pub(super) static JAVA: Paths = Paths {
+    names: &names::JAVA,
+    words: LazyLock::new(|| Words::of(&names::JAVA)),
+    read: |parts| braces::unit(parts, Dialect::Java),
+};
 /// ASP.NET.
-pub(super) static CSHARP: Paths =
-    Paths { names: &names::CSHARP, read: |parts| braces::unit(parts, Dialect::CSharp) };
+pub(super) static CSHARP: Paths = Paths {
+    names: &names::CSHARP,
+    words: LazyLock::new(|| Words::of(&names::CSHARP)),
+    read: |parts| braces::unit(parts, Dialect::CSharp),
+};
 /// Node.js, and the scripts of ASP.NET.
-pub(super) static SCRIPT: Paths =
-    Paths { names: &names::SCRIPT, read: |parts| braces::unit(parts, Dialect::Script) };
+pub(super) static SCRIPT: Paths = Paths {
+    names: &names::SCRIPT,
+    words: LazyLock::new(|| Words::of(&names::SCRIPT)),
+    read: |parts| braces::unit(parts, Dialect::Script),
+};
 /// Scripts of classic ASP.
-pub(super) static JSCRIPT: Paths =
-    Paths { names: &asp::JSCRIPT, read: |parts| braces::unit(parts, Dialect::Script) };
+pub(super) static JSCRIPT: Paths = Paths {
+    names: &asp::JSCRIPT,
+    words: LazyLock::new(|| Words::of(&asp::JSCRIPT)),
+    read: |parts| braces::unit(parts, Dialect::Script),
+};
 /// The other language of classic ASP.
-pub(super) static VBSCRIPT: Paths = Paths { names: &asp::VBSCRIPT, read: vbscript::unit };
+pub(super) static VBSCRIPT: Paths =
+    Paths { names: &asp::VBSCRIPT, words: LazyLock::new(|| Words::of(&asp::VBSCRIPT)), read: vbscript::unit };
 /// Python.
-pub(super) static PYTHON: Paths = Paths { names: &names::PYTHON, read: python::unit };
+pub(super) static PYTHON: Paths =
+    Paths { names: &names::PYTHON, words: LazyLock::new(|| Words::of(&names::PYTHON)), read: python::unit };
 
 impl Paths {
     /// Reads the programs of a file.
@@ -72,6 +91,9 @@ impl Paths {
 
     /// What a path gives: itself, or what comes from outside.
     fn value(&self, path: Rc<str>, line: u32) -> Value {
+        if !self.words.may_end(&path) {
+            return Value::path(path);
+        }
         let origin = if Names::has(self.names.sources, &path) {
             Origin::Request
         } else if Names::has(self.names.uploads, &path) {
@@ -107,6 +129,12 @@ impl Language for Paths {
         self.names.is_basic
     }
 
+    fn decides(&self, path: &str) -> bool {
+        // Packages are told by their letters, and a longer path may be as long as one gets.
+        let is_plain = self.names.packages.is_empty() && !self.names.is_basic && path.len() <= MAX_PATH / 2;
+        !is_plain || self.words.decide(path)
+    }
+
     fn parameter(&self, name: &str) -> Value {
         if self.names.requests.contains(&name) {
             Value::path(self.names.alias(name))
@@ -119,8 +147,8 @@ impl Language for Paths {
         &[]
     }
 
-    fn shown(&self, name: &str) -> String {
-        name.to_owned()
+    fn shown<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        name.into()
     }
 
     fn function_name(&self, name: &str) -> String {

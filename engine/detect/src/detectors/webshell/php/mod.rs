@@ -11,6 +11,7 @@ mod patterns;
 mod sinks;
 mod variables;
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::flow::{Call, Flow, Language};
@@ -75,8 +76,8 @@ impl Language for Php {
         &["_SESSION"]
     }
 
-    fn shown(&self, name: &str) -> String {
-        format!("${name}")
+    fn shown<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        format!("${name}").into()
     }
 
     fn function_name(&self, name: &str) -> String {
