@@ -432,7 +432,7 @@ fn a_file_of_which_a_yara_rule_holds_is_found_and_a_broken_rule_is_refused_with_
     assert_eq!(message, "the YARA rule Gate of rules/deep/own.yar holds (tags bot)");
 
     let (_, err) = scan(3, "rule A { condition: true }\nrule B { condition: $x }");
-    assert!(err.contains("rules/deep/own.yar:2:") && err.contains("$x"), "{err}");
+    assert!(err.contains("rules/deep/own.yar: line 2: ") && err.contains("$x"), "{err}");
     fs::remove_file(home.path().join("rules/deep/own.yar")).unwrap();
     for (path, reason) in [("rules", "no .yar"), ("absent.yar", "No such file")] {
         let (_, err) = ends_with(3, home.path(), &["scan", "oci:image", "--yara-rules", path]);

@@ -118,7 +118,9 @@ async fn a_users_rules_are_gone_by_and_new_ones_have_layers_read_again() {
 
     let rule = "rules: [{id: acme-key, description: a key of ours, regex: 'ACME-[0-9]{12}', severity: High}]";
     let sum = pratique_core::Digest::of(tool.as_bytes());
-    operator.give(&[(RuleKind::Secrets, rule), (RuleKind::Hashes, sum.hex())]).await;
+    let yara = "rule Tool { strings: $a = \"only this test knows\" condition: $a }";
+    let rules = [(RuleKind::Secrets, rule), (RuleKind::Hashes, sum.hex()), (RuleKind::Yara, yara)];
+    operator.give(&rules).await;
     let (facts, read, cached) = operator.scan(&node, "rules", image).await;
     assert_eq!((read, cached, &facts.gaps[..]), (2, 0, &[][..]));
     let found = |category| {
@@ -126,14 +128,13 @@ async fn a_users_rules_are_gone_by_and_new_ones_have_layers_read_again() {
     };
     let [secret] = found(Category::Secret)[..] else { panic!("{:?}", facts.findings) };
     assert_eq!(secret.path.as_deref(), Some("/opt/settings.conf"));
-    let [listed] = found(Category::Malware)[..] else { panic!("{:?}", facts.findings) };
+    let [listed, matched] = found(Category::Malware)[..] else { panic!("{:?}", facts.findings) };
     assert_eq!((listed.rule.as_str(), listed.path.as_deref()), ("known-file", Some("/opt/tool.sh")));
+    assert_eq!((matched.rule.as_str(), matched.path.as_deref()), ("yara-rule", Some("/opt/tool.sh")));
     assert!(facts.detectors["secret"].contains('+') && !facts.detectors["backdoor"].contains('+'));
 
     // Words are tried when an image is judged.
-    let with_words =
-        [(RuleKind::Secrets, rule), (RuleKind::Hashes, sum.hex()), (RuleKind::Dictionary, "quay")];
-    operator.give(&with_words).await;
+    operator.give(&[&rules[..], &[(RuleKind::Dictionary, "quay")]].concat()).await;
     let (again, read, cached) = operator.scan(&node, "words", image).await;
     assert_eq!((read, cached, &again.findings), (0, 2, &facts.findings));
     assert!(again.detectors["weak-password"].contains('+'));

@@ -158,7 +158,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "malware",
-        version: 3,
+        version: 4,
         category: Category::Malware,
         rules: &[
             "miner",

@@ -21,11 +21,13 @@ pub enum RuleKind {
     Hashes,
     /// Rules for secrets and lists of what is allowed, in YAML.
     Secrets,
+    /// YARA rules.
+    Yara,
 }
 
 impl RuleKind {
     /// All there are.
-    pub const ALL: [Self; 3] = [Self::Dictionary, Self::Hashes, Self::Secrets];
+    pub const ALL: [Self; 4] = [Self::Dictionary, Self::Hashes, Self::Secrets, Self::Yara];
 
     /// Its name in the chart's values, in folders and in messages.
     pub fn id(self) -> &'static str {
@@ -33,6 +35,7 @@ impl RuleKind {
             Self::Dictionary => "dictionary",
             Self::Hashes => "hashes",
             Self::Secrets => "secrets",
+            Self::Yara => "yara",
         }
     }
 
@@ -45,7 +48,7 @@ impl RuleKind {
     pub fn detector(self) -> &'static str {
         match self {
             Self::Dictionary => "weak-password",
-            Self::Hashes => "malware",
+            Self::Hashes | Self::Yara => "malware",
             Self::Secrets => "secret",
         }
     }

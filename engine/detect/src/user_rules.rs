@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use pratique_core::{RuleFiles, RuleKind};
 
-use crate::{Detector, HashList, SecretRules, detectors};
+use crate::{Detector, HashList, SecretRules, YaraRules, YaraRulesError, detectors};
 
 /// Words of all dictionaries together: every one costs each weak hash of each image a try.
 const MAX_WORDS: usize = 10_000;
@@ -12,11 +12,16 @@ const MAX_WORDS: usize = 10_000;
 /// Characters of a word.
 const MAX_WORD: usize = 128;
 
+/// Bytes of a file of YARA rules: for each the thread that reads it has a stack of 128 bytes, which has to fit the memory of a
+/// process that scans.
+const MAX_YARA: usize = 512 << 10;
+
 /// What a user's files say.
 #[derive(Default)]
 pub struct UserRules {
     secrets: Option<SecretRules>,
     hashes: Vec<HashList>,
+    yara: Option<YaraRules>,
     dictionary: Vec<String>,
 }
 
@@ -38,6 +43,11 @@ impl UserRules {
     pub fn read(files: &RuleFiles) -> Result<Self, UserRulesError> {
         let mut rules = Self::default();
         let mut known = HashSet::new();
+        let mut yara = Vec::new();
+        let wrong = |kind: RuleKind, name: &str, reason| UserRulesError {
+            file: format!("{}/{name}", kind.id()),
+            reason,
+        };
         for file in files.iter() {
             let read = match file.kind {
                 RuleKind::Secrets => {
@@ -48,23 +58,36 @@ impl UserRules {
                     .map(|list| rules.hashes.push(list))
                     .map_err(|error| error.to_string()),
                 RuleKind::Dictionary => add_words(&file.content, &mut known, &mut rules.dictionary),
+                RuleKind::Yara if file.content.len() > MAX_YARA => {
+                    Err(format!("it is larger than {} KiB; split it", MAX_YARA >> 10))
+                }
+                RuleKind::Yara => {
+                    yara.push((file.name.clone(), file.content.clone()));
+                    Ok(())
+                }
             };
-            read.map_err(|reason| UserRulesError {
-                file: format!("{}/{}", file.kind.id(), file.name),
-                reason,
-            })?;
+            read.map_err(|reason| wrong(file.kind, &file.name, reason))?;
+        }
+        if !yara.is_empty() {
+            let compiled = YaraRules::compile(&yara);
+            rules.yara = Some(compiled.map_err(|error| match error {
+                YaraRulesError::Source { name, reason } => wrong(RuleKind::Yara, &name, reason),
+                error => wrong(RuleKind::Yara, "", error.to_string()),
+            })?);
         }
         Ok(rules)
     }
 
     /// The detectors that go by them, each in the place of the built-in one of its id, and the words to try as passwords.
-    pub fn into_detectors(self) -> (Vec<Box<dyn Detector>>, Vec<String>) {
+    /// Files that YARA rules are tried on take at most `held` bytes of memory at a time; larger ones are gaps.
+    pub fn into_detectors(self, held: usize) -> (Vec<Box<dyn Detector>>, Vec<String>) {
         let mut own: Vec<Box<dyn Detector>> = Vec::new();
         if let Some(secrets) = self.secrets {
             own.push(Box::new(detectors::secret(secrets)));
         }
-        if !self.hashes.is_empty() {
-            own.push(Box::new(detectors::malware(self.hashes, None, None)));
+        if !self.hashes.is_empty() || self.yara.is_some() {
+            let yara = self.yara.map(|rules| rules.holding(held));
+            own.push(Box::new(detectors::malware(self.hashes, yara, None)));
         }
         (own, self.dictionary)
     }
@@ -113,14 +136,15 @@ mod tests {
         let rules = read(&[
             (RuleKind::Secrets, "a.yaml", RULE),
             (RuleKind::Hashes, "bad.txt", sum.as_bytes()),
+            (RuleKind::Yara, "own.yar", b"rule A { condition: true }"),
             (RuleKind::Dictionary, "one", b"harbour\r\n\nquay side\nharbour\n"),
             (RuleKind::Dictionary, "two", b"quay side\npier"),
         ]);
-        let (own, words) = rules.unwrap_or_else(|error| panic!("{error}")).into_detectors();
+        let (own, words) = rules.unwrap_or_else(|error| panic!("{error}")).into_detectors(0);
         assert_eq!(own.iter().map(|own| own.info().id).collect::<Vec<_>>(), ["secret", "malware"]);
         assert!(own.iter().all(|own| own.revision().is_some()));
         assert_eq!(words, ["harbour", "quay side", "pier"]);
-        let (none, words) = read(&[]).unwrap_or_else(|error| panic!("{error}")).into_detectors();
+        let (none, words) = read(&[]).unwrap_or_else(|error| panic!("{error}")).into_detectors(0);
         assert!(none.is_empty() && words.is_empty());
     }
 
@@ -134,6 +158,8 @@ mod tests {
             (RuleKind::Dictionary, b"a\n\xff\n", "dictionary/team/f: line 2: it is no UTF-8"),
             (RuleKind::Dictionary, many.as_bytes(), "dictionary/team/f: line 10001: there are more than"),
             (RuleKind::Dictionary, long.as_bytes(), "dictionary/team/f: line 1: the word is longer than"),
+            (RuleKind::Yara, b"\nrule A { condition: $x }", "yara/team/f: line 2: "),
+            (RuleKind::Yara, &[b' '; MAX_YARA + 1], "yara/team/f: it is larger than 512 KiB"),
         ] {
             let error = read(&[(kind, "team/f", content)]).err().unwrap().to_string();
             assert!(error.starts_with(expected), "{error}");

@@ -2,12 +2,13 @@
 //!
 //! <https://yara.readthedocs.io/en/stable/writingrules.html>
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use boreal::compiler::{CompilerBuilder, CompilerParams, generate_description};
+use boreal::compiler::{AddRuleError, CompilerBuilder, CompilerParams};
 use boreal::module::{Elf, Hash, MachO, Math, Pe, String_};
 use boreal::scanner::{CallbackEvents, EvaluatedRule, ScanCallbackResult, ScanError, ScanEvent, ScanParams};
-use boreal::{Compiler, MetadataValue, Scanner};
+use boreal::{Compiler, Metadata, MetadataValue, Scanner};
 use pratique_core::{GapKind, Severity};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -22,7 +23,7 @@ const MAX_RULES: usize = 16 << 20;
 /// Strings of one rule.
 const MAX_STRINGS: usize = 10_000;
 /// Places at which one string is found in a file.
-const MAX_PLACES: u32 = 100_000;
+const MAX_PLACES: u32 = 10_000;
 /// Rules that one file is told to match.
 const MAX_MATCHES: usize = 100;
 /// Tags of a rule that are told.
@@ -37,20 +38,25 @@ const TIME: Duration = Duration::from_secs(10);
 pub struct YaraRules {
     scanner: Scanner,
     digest: String,
+    /// Bytes of files that are held for them at once, and how many may be.
+    held: AtomicUsize,
+    most_held: usize,
 }
 
 /// Why rules cannot be used. None of them is then.
 #[derive(Debug, thiserror::Error)]
 pub enum YaraRulesError {
-    /// A source is not text.
-    #[error("{0}: it is no UTF-8")]
-    NoText(String),
+    /// A source is no text, or has an error.
+    #[error("{name}: {reason}")]
+    Source {
+        /// What it is called.
+        name: String,
+        /// What is wrong, and in which line or rule.
+        reason: String,
+    },
     /// There is more than is taken.
     #[error("the YARA rules are larger than {} MiB together; give fewer", MAX_RULES >> 20)]
     TooLarge,
-    /// A source has an error, which is told as `name:line:column: error: reason`.
-    #[error("{0}")]
-    Rule(String),
     /// The thread that reads them cannot be started, or failed.
     #[error("the thread that reads the YARA rules failed: {0}; give fewer")]
     Thread(String),
@@ -71,10 +77,11 @@ pub(crate) struct YaraMatch {
 impl YaraRules {
     /// Compiles sources, each with a name that findings and errors call it. Rules of different sources may have the same name.
     /// The modules elf, pe, macho, hash, math and string can be imported. `include` is refused, and so are the modules that
-    /// print, ask for the time, or want more than the file (console, time, magic, cuckoo).
+    /// print, ask for the time, or want more than the file (console, time, magic, cuckoo). A rule's meta `severity` is one of
+    /// [`Severity`]'s names, in any case, or a number from 0 to 100.
     ///
     /// # Errors
-    /// A source is no text, or has an error; there are more than 16 MiB.
+    /// A source is no text, or has an error; a rule has another severity; there are more than 16 MiB.
     pub fn compile(sources: &[(String, Vec<u8>)]) -> Result<Self, YaraRulesError> {
         Self::compile_for(sources, TIME)
     }
@@ -106,8 +113,30 @@ impl YaraRules {
         let mut scanner = compiler.finalize();
         let events = CallbackEvents::RULE_MATCH | CallbackEvents::STRING_REACHED_MATCH_LIMIT;
         let params = ScanParams::default().timeout_duration(Some(time)).callback_events(events);
-        scanner.set_scan_params(params.string_max_nb_matches(MAX_PLACES));
-        Ok(Self { scanner, digest })
+        scanner.set_scan_params(params.string_max_nb_matches(MAX_PLACES).match_max_length(0));
+        for rule in scanner.rules() {
+            rated(&scanner, rule.metadatas).map_err(|reason| YaraRulesError::Source {
+                name: source_of(rule.namespace).to_owned(),
+                reason: format!("rule {}: {reason}", word(rule.name)),
+            })?;
+        }
+        Ok(Self { scanner, digest, held: AtomicUsize::new(0), most_held: usize::MAX })
+    }
+
+    /// Lets files that are held for these rules take no more than so many bytes together.
+    pub(crate) fn holding(self, most_held: usize) -> Self {
+        Self { most_held, ..self }
+    }
+
+    /// Takes room for so many bytes more of a file, if there is any.
+    pub(crate) fn take_room(&self, bytes: usize) -> bool {
+        let more = |held: usize| held.checked_add(bytes).filter(|held| *held <= self.most_held);
+        self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    /// Gives back what was taken.
+    pub(crate) fn give_room(&self, bytes: usize) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Names the sources: another text for others.
@@ -145,36 +174,76 @@ impl YaraRules {
     }
 
     fn found(&self, rule: &EvaluatedRule<'_>) -> YaraMatch {
-        let meta = |wanted: &str| {
-            rule.metadatas.iter().find_map(|meta| match meta.value {
-                MetadataValue::Bytes(value) if self.scanner.get_string_symbol(meta.name) == wanted => {
-                    Some(String::from_utf8_lossy(self.scanner.get_bytes_symbol(value)).into_owned())
-                }
-                _ => None,
-            })
-        };
-        let rated = meta("severity").and_then(|text| {
-            Severity::ALL.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(&text))
-        });
-        let source = rule.namespace.split_once(' ').map_or(rule.namespace, |(_, name)| name);
         let tags = rule.tags.iter().take(MAX_TAGS);
         YaraMatch {
             rule: word(rule.name),
-            source: source.to_owned(),
+            source: source_of(rule.namespace).to_owned(),
             tags: tags.map(|tag| word(self.scanner.get_string_symbol(*tag))).collect(),
-            severity: rated.unwrap_or(Severity::High),
-            description: meta("description").map(|text| word(&text)),
+            // Others were refused.
+            severity: rated(&self.scanner, rule.metadatas).ok().flatten().unwrap_or(Severity::High),
+            description: match meta(&self.scanner, rule.metadatas, "description") {
+                Some(MetadataValue::Bytes(text)) => {
+                    Some(word(&String::from_utf8_lossy(self.scanner.get_bytes_symbol(text))))
+                }
+                _ => None,
+            },
         }
     }
 }
 
+/// What a rule says of itself under a name.
+fn meta(scanner: &Scanner, metadatas: &[Metadata], wanted: &str) -> Option<MetadataValue> {
+    metadatas.iter().find(|meta| scanner.get_string_symbol(meta.name) == wanted).map(|meta| meta.value)
+}
+
+/// The severity that a rule gives itself, if it gives one. Numbers are read as Elastic's rules mean them.
+fn rated(scanner: &Scanner, metadatas: &[Metadata]) -> Result<Option<Severity>, String> {
+    let given = match meta(scanner, metadatas, "severity") {
+        None => return Ok(None),
+        Some(MetadataValue::Integer(number)) => match number {
+            0..22 => return Ok(Some(Severity::Low)),
+            22..48 => return Ok(Some(Severity::Medium)),
+            48..74 => return Ok(Some(Severity::High)),
+            74..=100 => return Ok(Some(Severity::Critical)),
+            _ => number.to_string(),
+        },
+        Some(MetadataValue::Boolean(value)) => value.to_string(),
+        Some(MetadataValue::Bytes(text)) => {
+            String::from_utf8_lossy(scanner.get_bytes_symbol(text)).into_owned()
+        }
+    };
+    match Severity::ALL.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(&given)) {
+        Some(severity) => Ok(Some(severity)),
+        None => Err(format!(
+            "its meta `severity` is `{}`; use Negligible, Low, Medium, High, Critical, or a number from 0 to 100",
+            word(&given)
+        )),
+    }
+}
+
+/// What the source of a name space is called.
+fn source_of(namespace: &str) -> &str {
+    namespace.split_once(' ').map_or(namespace, |(_, name)| name)
+}
+
+/// In which line the error is and what it is.
+fn reason_of(error: &AddRuleError, text: &str) -> String {
+    let diagnostic = error.to_diagnostic();
+    let label = diagnostic.labels.first();
+    let before = label.and_then(|label| text.as_bytes().get(..label.range.start));
+    let line = 1 + before.unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
+    let detail = label.filter(|label| !label.message.is_empty()).map(|label| format!(": {}", label.message));
+    format!("line {line}: {}{}", diagnostic.message, detail.unwrap_or_default())
+}
+
 fn add(compiler: &mut Compiler, sources: &[(String, Vec<u8>)]) -> Result<(), YaraRulesError> {
     for (place, (name, bytes)) in sources.iter().enumerate() {
-        let text = std::str::from_utf8(bytes).map_err(|_| YaraRulesError::NoText(name.clone()))?;
+        let wrong = |reason| YaraRulesError::Source { name: name.clone(), reason };
+        let text = std::str::from_utf8(bytes).map_err(|_| wrong("it is no UTF-8".to_owned()))?;
         // Files of the same name in different folders are different name spaces.
-        compiler.add_rules_str_in_namespace(text, format!("{place} {name}")).map_err(|error| {
-            YaraRulesError::Rule(generate_description(&error.to_diagnostic(), name, text))
-        })?;
+        compiler
+            .add_rules_str_in_namespace(text, format!("{place} {name}"))
+            .map_err(|error| wrong(reason_of(&error, text)))?;
     }
     Ok(())
 }
@@ -222,7 +291,7 @@ mod tests {
     fn a_match_says_what_the_rule_says_of_itself() {
         let text = r#"
             rule Door : bot linux { meta: severity = "critical" description = "a back door" strings: $a = "sesame" condition: $a }
-            rule Plain { meta: severity = 9 strings: $a = "sesame" condition: $a }"#;
+            rule Plain { meta: description = 9 strings: $a = "sesame" condition: $a }"#;
         let (matches, _) = rules(text).scan(b"open sesame");
         let door = YaraMatch {
             rule: "Door".into(),
@@ -250,7 +319,7 @@ mod tests {
             let error = YaraRules::compile(&source(text)).err().map(|error| error.to_string());
             let error = error.unwrap_or_else(|| panic!("{text} is taken"));
             assert!(
-                error.starts_with(&format!("own.yar:{line}:")) && error.contains(reason),
+                error.starts_with(&format!("own.yar: line {line}: ")) && error.contains(reason),
                 "{text}: {error}"
             );
         }
@@ -272,6 +341,43 @@ mod tests {
         ] {
             assert!(YaraRules::compile(&source(&text)).is_err(), "{:.60}", text);
         }
+    }
+
+    #[test]
+    fn a_severity_is_a_name_or_a_number_and_else_refused_with_its_rule() {
+        let with = |meta: &str| {
+            YaraRules::compile(&source(&format!("rule A {{ meta: {meta} condition: true }}")))
+                .map(|rules| rules.scan(b"").0[0].severity)
+                .map_err(|error| error.to_string())
+        };
+        for (meta, severity) in [
+            ("author = \"us\"", Severity::High),
+            ("severity = \"LOW\"", Severity::Low),
+            ("severity = 0", Severity::Low),
+            ("severity = 22", Severity::Medium),
+            ("severity = 73", Severity::High),
+            ("severity = 100", Severity::Critical),
+        ] {
+            assert_eq!(with(meta), Ok(severity), "{meta}");
+        }
+        for wrong in ["\"grave\"", "101", "-1", "true", "\"\""] {
+            let error = with(&format!("severity = {wrong}")).unwrap_err();
+            let wrong = wrong.trim_matches('"');
+            assert!(
+                error.starts_with(&format!("own.yar: rule A: its meta `severity` is `{wrong}`; ")),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_held_at_once_is_bounded() {
+        let rules = rules("rule A { condition: true }").holding(10);
+        assert!(
+            rules.take_room(6) && rules.take_room(4) && !rules.take_room(1) && !rules.take_room(usize::MAX)
+        );
+        rules.give_room(4);
+        assert!(rules.take_room(3));
     }
 
     #[test]
@@ -300,7 +406,7 @@ mod tests {
         let text = "rule A { strings: $a = \"ab\" condition: #a > 10 }";
         let (matches, problem) = rules(text).scan("ab".repeat(MAX_PLACES as usize + 1).as_bytes());
         assert_eq!(matches.len(), 1);
-        assert!(problem.expect("a problem").1.contains("more than 100000 times"), "told");
+        assert!(problem.expect("a problem").1.contains("more than 10000 times"), "told");
 
         let many: String = (0..=MAX_MATCHES).map(|n| format!("rule R{n} {{ condition: true }}\n")).collect();
         let (matches, problem) = rules(&many).scan(b"");

@@ -77,7 +77,7 @@ fn a_users_files_count_by_their_content_whether_or_not_they_are_read() {
     let engine = || Engine::new(&["secret".to_owned(), "weak-password".to_owned()], &[]).unwrap();
     let rules = "rules: [{id: acme, description: ours, regex: 'ACME-[0-9]+', severity: High}]";
     let (own, other) = (files(RuleKind::Secrets, rules), files(RuleKind::Secrets, "rules: []"));
-    let (read, _) = UserRules::read(&own).unwrap_or_else(|error| panic!("{error}")).into_detectors();
+    let (read, _) = UserRules::read(&own).unwrap_or_else(|error| panic!("{error}")).into_detectors(0);
     let read: Vec<&'static dyn Detector> =
         read.into_iter().map(|own| Box::leak(own) as &'static dyn Detector).collect();
     let given = |files: &RuleFiles| engine().given(files, &[]).unwrap();
