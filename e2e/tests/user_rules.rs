@@ -11,21 +11,28 @@ use serde_json::json;
 const RULE: &str =
     "rules: [{id: acme-key, description: a key of ours, regex: 'ACME-[0-9]{12}', severity: High}]";
 
-/// Puts rules for secrets into the ConfigMap that the chart's value names.
-fn set(cluster: &Cluster, secrets: &str) {
+const YARA: &str = "rule Gate { strings: $a = \"gate-of-sesame\" condition: $a }";
+
+/// ConfigMaps that the chart's values name, and the file in each.
+const SECRETS: (&str, &str) = ("user-rules", "acme.yaml");
+const YARA_RULES: (&str, &str) = ("user-yara", "own.yar");
+
+/// Puts rules into a ConfigMap.
+fn set(cluster: &Cluster, (name, file): (&str, &str), rules: &str) {
     let map = json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "user-rules", "namespace": NAMESPACE},
-        "data": {"acme.yaml": secrets},
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NAMESPACE},
+        "data": {file: rules},
     });
     cluster.apply(&map).expect("the ConfigMap is taken");
 }
 
-/// Deletes the ConfigMap when the test ends.
+/// Deletes the ConfigMaps when the test ends.
 struct Cleanup<'c>(&'c Cluster);
 
 impl Drop for Cleanup<'_> {
     fn drop(&mut self) {
-        self.0.kubectl(&["delete", "configmap", "user-rules", "-n", NAMESPACE, "--ignore-not-found"]);
+        let (secrets, yara) = (SECRETS.0, YARA_RULES.0);
+        self.0.kubectl(&["delete", "configmap", secrets, yara, "-n", NAMESPACE, "--ignore-not-found"]);
     }
 }
 
@@ -39,6 +46,19 @@ fn refused(namespace: &Namespace, name: &str, image: &Pushed, words: &str) {
     });
 }
 
+/// Waits for an Event of the operator that refuses rules with these words.
+fn refused_rules(cluster: &Cluster, words: &str) {
+    eventually(240, "an Event names the broken file", || {
+        let events = cluster.list(&["events", "-n", NAMESPACE]);
+        let is_told = events.iter().any(|event| {
+            event["reason"] == "RulesRefused"
+                && event["involvedObject"]["name"] == "pratique-operator"
+                && event["message"].as_str().is_some_and(|note| note.contains(words))
+        });
+        if is_told { Ok(()) } else { Err(json!(events).to_string()) }
+    });
+}
+
 #[test]
 fn a_users_own_rules_refuse_a_pod_and_a_broken_file_leaves_them_in_force() {
     let Some(cluster) = Cluster::own("a_users_own_rules_refuse_a_pod") else { return };
@@ -48,6 +68,8 @@ fn a_users_own_rules_refuse_a_pod_and_a_broken_file_leaves_them_in_force() {
     let key = Image::of("rules/key:1", [base("key"), key]).push(&cluster);
     let listed = LayerBuilder::new().dir("opt").file("opt/tool.sh", tool);
     let listed = Image::of("rules/listed:1", [base("listed"), listed]).push(&cluster);
+    let gate = LayerBuilder::new().dir("opt").file("opt/gate", "opens the gate-of-sesame\n");
+    let gate = Image::of("rules/gate:1", [base("gate"), gate]).push(&cluster);
     let _policy = namespace.policy(
         "own-rules",
         json!({"enforcement": "Enforce", "deny": [
@@ -55,35 +77,28 @@ fn a_users_own_rules_refuse_a_pod_and_a_broken_file_leaves_them_in_force() {
             {"name": "own-list", "finding": {"categories": ["Malware"], "minSeverity": "Low"}},
         ]}),
     );
-    stock(&namespace, &cluster.nodes(), &[&key.reference, &listed.reference]);
+    stock(&namespace, &cluster.nodes(), &[&key.reference, &listed.reference, &gate.reference]);
     // Without the rules there is nothing to find.
-    for image in [&key, &listed] {
+    for image in [&key, &listed, &gate] {
         report(&cluster, image.built.config.as_str());
         namespace.dry_run(&pod("before", &image.reference)).expect("it is let in");
     }
 
     let _cleanup = Cleanup(&cluster);
-    set(&cluster, RULE);
+    set(&cluster, SECRETS, RULE);
+    set(&cluster, YARA_RULES, YARA);
     let sum = Digest::of(tool.as_bytes());
     let values = format!(
-        "rules.secrets.configMaps={{user-rules}},rules.hashes.files.bad\\.txt={}  tool.sh",
+        "rules.secrets.configMaps={{user-rules}},rules.yara.configMaps={{user-yara}},rules.hashes.files.bad\\.txt={}  tool.sh",
         sum.hex()
     );
     let _values = cluster.upgrade_for_now(&values);
     refused(&namespace, "key", &key, "own-secret");
     refused(&namespace, "listed", &listed, "own-list");
+    refused(&namespace, "gate", &gate, "own-list");
 
-    set(&cluster, "rules:\n- id: acme-key\n");
-    eventually(240, "an Event names the broken file", || {
-        let events = cluster.list(&["events", "-n", NAMESPACE]);
-        let words = "secrets/configmap.user-rules/acme.yaml: line 2: ";
-        let is_told = events.iter().any(|event| {
-            event["reason"] == "RulesRefused"
-                && event["involvedObject"]["name"] == "pratique-operator"
-                && event["message"].as_str().is_some_and(|note| note.contains(words))
-        });
-        if is_told { Ok(()) } else { Err(json!(events).to_string()) }
-    });
+    set(&cluster, SECRETS, "rules:\n- id: acme-key\n");
+    refused_rules(&cluster, "secrets/configmap.user-rules/acme.yaml: line 2: ");
     refused(&namespace, "key", &key, "own-secret");
     // The old rules hold for what comes now, too.
     let later = LayerBuilder::new().dir("srv").file("srv/settings.conf", "key = ACME-918273645546\n");
@@ -92,6 +107,10 @@ fn a_users_own_rules_refuse_a_pod_and_a_broken_file_leaves_them_in_force() {
     report(&cluster, later.built.config.as_str());
     refused(&namespace, "later", &later, "own-secret");
 
-    set(&cluster, "rules: []\n");
+    set(&cluster, SECRETS, "rules: []\n");
     eventually(240, "the rule is gone", || namespace.dry_run(&pod("key", &key.reference)).map(|_| ()));
+
+    set(&cluster, YARA_RULES, "rule Gate {\n  condition: $x }");
+    refused_rules(&cluster, "yara/configmap.user-yara/own.yar: line 2: ");
+    refused(&namespace, "gate", &gate, "own-list");
 }
