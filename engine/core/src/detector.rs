@@ -142,7 +142,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "secret",
-        version: 4,
+        version: 5,
         category: Category::Secret,
         rules: &[
             "cloud-key",

@@ -17,26 +17,25 @@ pub(super) fn secrets(
     config: &ImageConfig,
     rules: Option<&Arc<SecretRules>>,
 ) -> (Vec<(String, Secret)>, Vec<String>) {
-    let mut texts: Vec<(String, &str)> = Vec::new();
+    let mut texts: Vec<(String, bool, &str)> = Vec::new();
     for variable in &config.env {
         let name = variable.split('=').next().unwrap_or_default();
-        texts.push((format!("in the environment variable {}", word(name)), variable));
+        texts.push((format!("in the environment variable {}", word(name)), false, variable));
     }
     for (name, label) in &config.labels {
-        texts.push((format!("in the label {}", word(name)), label));
+        texts.push((format!("in the label {}", word(name)), false, label));
     }
     for argument in config.entrypoint.iter().chain(&config.cmd) {
-        texts.push(("in the image's command".to_owned(), argument));
+        texts.push(("in the image's command".to_owned(), false, argument));
     }
     for (place, step) in config.history.iter().enumerate() {
-        for text in [&step.created_by, &step.comment] {
-            texts.push((format!("in step {} of the build history", place + 1), text));
-        }
+        let step_of = |text| (format!("in step {} of the build history", place + 1), true, text);
+        texts.extend([&step.created_by, &step.comment].map(|text| step_of(text.as_str())));
     }
     let (mut secrets, mut missed) = (Vec::new(), Vec::new());
-    for (place, text) in texts {
+    for (place, are_commands, text) in texts {
         let bytes = &text.as_bytes()[..text.len().min(MAX_VALUE)];
-        let (found, stopped) = Search::of(bytes, rules);
+        let (found, stopped) = Search::of(bytes, are_commands, rules);
         secrets.extend(found.into_iter().map(|secret| (place.clone(), secret)));
         let cut = (bytes.len() < text.len()).then(|| format!("it has more than {MAX_VALUE} bytes"));
         missed.extend(stopped.or(cut).map(|reason| format!("{place}: {reason}")));

@@ -6,6 +6,7 @@
 //! - [`finder`]: looking for all of them at once
 //! - [`custom`]: looking for what a user's rules describe
 //! - [`assigned`]: what has no shape, but a name that tells
+//! - [`commands`]: what shells remember
 //! - [`archive`]: files in archives, and whose they are
 //! - [`notes`]: what is noted of a file, and [`config`] of the image's config
 //! - [`judge`]: from there to findings, with what packages say of their files
@@ -13,6 +14,7 @@
 mod archive;
 mod assigned;
 mod checks;
+mod commands;
 mod config;
 mod custom;
 mod encoded;
@@ -106,7 +108,7 @@ const RULES: &[Rule] = &[
         id: "stored-login",
         severity: "Low to High",
         reference: "CWE-522, ATT&CK T1552.001",
-        what: "passwords in URLs, and logins that programs keep: of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig",
+        what: "passwords in URLs, logins that programs keep (of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig), and passwords that commands were given, in the history of a shell or of the image's build",
         why: LEFT,
         remedy: REVOKE,
     },

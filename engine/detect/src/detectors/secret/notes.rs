@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::archive;
 use super::assigned;
+use super::commands;
 use super::custom::CustomFinder;
 use super::encoded::{self, Encoding};
 use super::finder::{Finder, Match, own_places};
@@ -98,6 +99,10 @@ pub(super) struct Search {
     /// Of an archive.
     hasher: Option<Hasher>,
     is_text: bool,
+    /// Whether its lines are commands.
+    are_commands: bool,
+    /// Whether one of them was too long to be read as one.
+    has_long_line: bool,
     /// Lines that end before the piece.
     lines: u64,
     sums: Option<Sums>,
@@ -116,13 +121,18 @@ impl Search {
     /// For a file of the image, or one in an archive.
     pub(super) fn new(file: &FileInput<'_>, rules: Option<Arc<SecretRules>>) -> Self {
         let custom = rules.map(CustomFinder::new);
-        Self { is_member: archive::is_member(file), custom, ..Self::default() }
+        let are_commands = commands::is_history(file.path);
+        Self { is_member: archive::is_member(file), custom, are_commands, ..Self::default() }
     }
 
-    /// The secrets of a text that is in memory, and why not all of it was looked at, if so.
-    pub(super) fn of(bytes: &[u8], rules: Option<&Arc<SecretRules>>) -> (Vec<Secret>, Option<String>) {
+    /// The secrets of a text that is in memory, and why not all of it was looked at, if so. `are_commands`: its lines are.
+    pub(super) fn of(
+        bytes: &[u8],
+        are_commands: bool,
+        rules: Option<&Arc<SecretRules>>,
+    ) -> (Vec<Secret>, Option<String>) {
         let custom = rules.cloned().map(CustomFinder::new);
-        let mut search = Self { custom, ..Self::default() };
+        let mut search = Self { custom, are_commands, ..Self::default() };
         search.take(&Piece { bytes, offset: 0, seen: 0, last: true });
         search.secrets()
     }
@@ -140,7 +150,10 @@ impl Search {
                 "it assigns more than {MAX_ASSIGNED} values to names like password; the rest are not listed"
             )
         });
-        (secrets, self.stopped.or(deep).or(more))
+        let long = self.has_long_line.then(|| {
+            format!("it has lines of more than {} bytes, which were not read as commands", commands::MAX_LINE)
+        });
+        (secrets, self.stopped.or(deep).or(more).or(long))
     }
 
     fn stop(&mut self, reason: String) {
@@ -289,6 +302,12 @@ impl Stream for Search {
             && let Some(shape) = shapes::place(id)
         {
             matches.push(Match { shape, secret });
+        }
+        if self.are_commands
+            && let Some(shape) = shapes::place(commands::COMMAND.id)
+            && !commands::passwords(piece, |secret| matches.push(Match { shape, secret }))
+        {
+            self.has_long_line = true;
         }
         if !self.finder.search(piece, |found| matches.push(found)) {
             self.stop(format!(

@@ -7,6 +7,7 @@ use super::checks::{
     ends_in_crc32, is_app_token, is_bech32, is_common_password, is_discord_token, is_jwt, is_login,
     is_macaroon, is_open_key, is_own_password, is_protected_key, no_word, varied,
 };
+use super::commands::COMMAND;
 use super::named::{
     AZURE_DEVOPS, CONNECTION, KUBECONFIG_KEY, KUBECONFIG_TOKEN, NETRC, NPM_LOGIN, NPM_TOKEN, PGPASS,
     WIREGUARD, XML_PASSWORD,
@@ -566,6 +567,7 @@ pub(super) const SHAPES: &[Shape] = &[
     KUBECONFIG_TOKEN,
     KUBECONFIG_KEY,
     CONNECTION,
+    COMMAND,
     AZURE_DEVOPS,
     WIREGUARD,
     PGP,
