@@ -15,7 +15,7 @@ use super::finder::{Finder, LEAD, Match};
 use super::notes::{Noted, Search, Secret, best};
 use super::shapes::SHAPES;
 use super::{DETECTOR, Secrets};
-use crate::{Detector, FileInput, FileMode, ImageInput, LocatedFact, SecretRules};
+use crate::{Detector, FileInput, FileMode, ImageInput, LocatedFact, SecretRules, Stream};
 
 mod encoded;
 mod pgp;
@@ -298,6 +298,41 @@ fn places_are_those_of_the_whole_file() {
     assert_eq!((secrets[0].line, secrets[0].offset, secrets[0].times), (Some(7001), 700_006, 2));
     let (secrets, _) = noted(format!("\0{log}").as_bytes());
     assert_eq!((secrets[0].line, secrets[0].offset), (None, 700_007));
+}
+
+/// A line of 1 GiB that is made as it is read. Its end is reached with no gap, so what it cost kept within what its
+/// length allows; what is noted of it is as long as of a short one.
+#[test]
+fn a_line_of_a_gigabyte_is_searched_to_its_end() {
+    const LENGTH: usize = 1 << 30;
+    let (step, filler) =
+        (PIECE - OVERLAP, r#"{"name":"a%20value","password":"changeme","at":"/srv/shop/dat"},"#);
+    assert!(step.is_multiple_of(filler.len()), "each piece goes on where the one before ends");
+    let plain: Vec<u8> = filler.bytes().cycle().take(PIECE).collect();
+    let (mut first, mut end) = (plain.clone(), plain.clone());
+    let (npm, github) = (format!("{} ", checked("npm_")), format!(" {}", checked("ghp_")));
+    first[..npm.len()].copy_from_slice(npm.as_bytes());
+    end[PIECE - github.len()..].copy_from_slice(github.as_bytes());
+
+    let mut search = Box::new(Search::default());
+    let pieces = (LENGTH - PIECE).div_ceil(step);
+    for number in 0..=pieces {
+        let bytes = match number {
+            0 => &first,
+            number if number == pieces => &end,
+            _ => &plain,
+        };
+        let seen = if number == 0 { 0 } else { OVERLAP };
+        search.take(&Piece { bytes, offset: (number * step) as u64, seen, last: number == pieces });
+    }
+    let report = search.finish();
+    assert_eq!(report.problems, []);
+    let [fact] = report.facts.as_slice() else { panic!("{} facts", report.facts.len()) };
+    assert!(fact.0.len() < 1024, "{}", fact.0.len());
+    let secrets = serde_json::from_slice::<Noted>(&fact.0).unwrap().secrets;
+    let told: Vec<_> = secrets.iter().map(|one| (one.shape.as_str(), one.line, one.times)).collect();
+    assert_eq!(told, [("npm-token", Some(1), 1), ("github-token", Some(1), 1)]);
+    assert!(secrets[1].offset > (LENGTH - OVERLAP) as u64, "{}", secrets[1].offset);
 }
 
 #[test]
