@@ -66,7 +66,8 @@ pub trait Detector: Send + Sync {
 /// cost another reading of the layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
-    /// The name counts: what is reached by it is read, though it is read where it lies, too.
+    /// The name counts: what is reached by it is read, though it is read where it lies, too; but not what lies in a folder of the
+    /// same name in which the same interest looks for the same.
     Followed,
     /// The file counts: a link is followed only to where the same interest does not look.
     FollowedElsewhere,

@@ -55,6 +55,19 @@ struct Pattern {
     follows: bool,
 }
 
+impl Pattern {
+    /// Whether it looks for the same in a folder of the same name, such as `lib/systemd/system` and `usr/lib/systemd/system`: to
+    /// programs a file is the same in either.
+    fn is_like(&self, other: &Self) -> bool {
+        match (&self.place, &other.place) {
+            (Place::Region { folder, tail }, Place::Region { folder: of_other, tail: others }) => {
+                !folder.is_root() && folder.name() == of_other.name() && tail == others
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Where a glob looks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
@@ -91,7 +104,8 @@ impl Place {
 /// follow them; links to folders within a region are not, because what they lead to is met where it lies.
 ///
 /// What package parsers read, what is wanted as a stream or by who says so ([`Links`]), and what is noted of every file (`**`) is about the file and not about its path. So a link is not followed for them if it leads to where the same interest looks anyway
-/// (`etc/os-release` to `usr/lib/os-release`). Who wants metadata means the entry itself: links are never followed for
+/// (`etc/os-release` to `usr/lib/os-release`); for nobody is one to a folder of the same name in which the same interest looks for
+/// the same (`lib/systemd/system` by `lib` to `usr/lib`). Who wants metadata means the entry itself: links are never followed for
 /// those.
 pub struct Matcher {
     globs: GlobSet,
@@ -244,13 +258,11 @@ impl Matcher {
     /// interest wants, or a region in which it wants the same.
     fn is_met(&self, pattern: &Pattern, moved: &FsPath) -> bool {
         match &pattern.place {
-            Place::Region { folder, tail } if !folder.is_root() => {
-                pattern.of_file
-                    && self.patterns.iter().any(|other| {
-                        std::ptr::eq(other.interest, pattern.interest)
-                            && matches!(&other.place, Place::Region { folder, tail: own } if folder == moved && own == tail)
-                    })
-            }
+            Place::Region { folder, tail } if !folder.is_root() => self.patterns.iter().any(|other| {
+                std::ptr::eq(other.interest, pattern.interest)
+                    && (pattern.of_file || pattern.is_like(other))
+                    && matches!(&other.place, Place::Region { folder, tail: own } if folder == moved && own == tail)
+            }),
             _ => self.is_met_at(pattern, moved),
         }
     }
@@ -260,11 +272,14 @@ impl Matcher {
         pattern.of_file && self.matches(moved).any(|other| std::ptr::eq(other.interest, pattern.interest))
     }
 
-    /// Drops the candidates that are met at `met` as well, which is where a path leads, and those that follow no links.
-    pub(crate) fn drop_met(&self, met: &FsPath, candidates: &mut Vec<Candidate>) {
+    /// Drops the candidates for `path` that are met at `met` as well, which is where it leads, and those that follow no links.
+    pub(crate) fn drop_met(&self, path: &FsPath, met: &FsPath, candidates: &mut Vec<Candidate>) {
+        let own: Vec<&Pattern> =
+            if path.name() == met.name() { self.matches(path).collect() } else { Vec::new() };
         candidates.retain(|candidate| {
             let same = |pattern: &&Pattern| std::ptr::eq(pattern.interest, candidate.interest);
-            let is_met = self.matches(met).any(|other| other.of_file && same(&other));
+            let is_like = |other: &Pattern| own.iter().any(|own| same(own) && own.is_like(other));
+            let is_met = self.matches(met).any(|other| same(&other) && (other.of_file || is_like(other)));
             !is_met && self.patterns.iter().find(same).is_some_and(|pattern| pattern.follows)
         });
     }

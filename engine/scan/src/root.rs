@@ -144,7 +144,7 @@ impl<'a> RootReader<'a> {
         let matcher = self.engine.matcher();
         matcher.candidates(path, size, &mut self.candidates);
         if let Some(met) = met {
-            matcher.drop_met(met, &mut self.candidates);
+            matcher.drop_met(path, met, &mut self.candidates);
         }
         !self.candidates.is_empty()
     }

@@ -112,13 +112,13 @@ fn problems_become_gaps_only_where_their_file_is_visible() {
 
 #[test]
 fn a_link_means_to_a_detector_what_it_says() {
-    const GLOBS: &[&str] = &["bin/**", "usr/bin/**", "etc/*"];
+    const GLOBS: &[&str] = &["bin/**", "usr/sbin/**", "etc/*"];
     for (links, lines, redirected) in [
-        (Links::Followed, "f usr/bin/x=a 1; l bin>usr/bin", &["/bin"][..]),
-        (Links::FollowedElsewhere, "f usr/bin/x=a 1; l bin>usr/bin", &[]),
-        (Links::NotFollowed, "f usr/bin/x=a 1; l bin>usr/bin", &[]),
-        (Links::Followed, "f usr/bin/x=a 1; l etc/x>../usr/bin/x", &["/etc/x"]),
-        (Links::FollowedElsewhere, "f usr/bin/x=a 1; l etc/x>../usr/bin/x", &[]),
+        (Links::Followed, "f usr/sbin/x=a 1; l bin>usr/sbin", &["/bin"][..]),
+        (Links::FollowedElsewhere, "f usr/sbin/x=a 1; l bin>usr/sbin", &[]),
+        (Links::NotFollowed, "f usr/sbin/x=a 1; l bin>usr/sbin", &[]),
+        (Links::Followed, "f usr/sbin/x=a 1; l etc/x>../usr/sbin/x", &["/etc/x"]),
+        (Links::FollowedElsewhere, "f usr/sbin/x=a 1; l etc/x>../usr/sbin/x", &[]),
         (Links::FollowedElsewhere, "f opt/x=a 1; l etc/x>../opt/x", &["/etc/x"]),
         (Links::NotFollowed, "f opt/x=a 1; l etc/x>../opt/x", &[]),
     ] {

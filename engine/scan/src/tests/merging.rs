@@ -103,6 +103,25 @@ fn redirects(#[case] layers: &[&str], #[case] expected: &[&str]) {
     assert_eq!(paths, expected.iter().map(FsPath::new).collect::<Vec<_>>());
 }
 
+/// A program finds the same in either, and who looks there has read it where it lies.
+#[rstest]
+#[case::folders_of_one_name(&["lib/parts/*", "usr/lib/parts/*"], "l lib>usr/lib; f usr/lib/parts/x=a", &[])]
+#[case::the_folder_itself(&["lib/parts/*", "usr/lib/parts/*"], "l lib/parts>/usr/lib/parts; f usr/lib/parts/x=a", &[])]
+#[case::another_name(&["hourly/*", "daily/*"], "l hourly>daily; f daily/x=a", &["hourly"])]
+#[case::another_tail(&["lib/parts/*.a", "usr/lib/parts/*.b"], "l lib>usr/lib; f usr/lib/parts/x=a", &["lib/parts"])]
+#[case::a_file_of_another_name(&["lib/parts/*"], "f lib/parts/x=a; l lib/parts/y>x", &["lib/parts/y"])]
+fn links_between_folders_in_which_the_same_is_looked_for(
+    #[case] globs: &'static [&'static str],
+    #[case] lines: &str,
+    #[case] expected: &[&str],
+) {
+    let engine = engine(globs);
+    let facts = FakeLayer::of(1, lines).facts(&engine);
+    let found = merge(&engine, &[&facts]).redirects;
+    let paths: Vec<FsPath> = found.into_iter().map(|redirect| redirect.path).collect();
+    assert_eq!(paths, expected.iter().map(FsPath::new).collect::<Vec<_>>());
+}
+
 /// Where every path matters, what a link leads to is looked for among the paths first.
 #[rstest]
 #[case::to_nothing(&["d usr; l lib>usr/lib; l a.key>b"], &[])]
