@@ -27,11 +27,7 @@ fn planted() -> Vec<(&'static str, &'static DetectorInfo, Image)> {
         file("weak-password", "weak-password", weak_root("detectors")),
         file("weak-service", "weak-password", LayerBuilder::new().file("etc/redis/redis.conf", queue)),
         file("secret", "secret", LayerBuilder::new().file("root/.git-credentials", login)),
-        file(
-            "backdoor",
-            "backdoor",
-            LayerBuilder::new().file("etc/ld.so.preload", "/usr/lib/libhide.so\n"),
-        ),
+        file("backdoor", "backdoor", LayerBuilder::new().file("etc/ld.so.preload", "/usr/lib/libhide.so\n")),
         file(
             "escalation",
             "escalation",
