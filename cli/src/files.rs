@@ -49,7 +49,7 @@ mod tests {
     fn what_is_no_text_and_what_is_not_there_are_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("latin1");
-        std::fs::write(&path, b"\xe9").expect("a file is written");
+        std::fs::write(&path, b"\xe9 ").expect("a file is written");
         let error = read_text(&path, "policy latin1", 8).expect_err("no UTF-8");
         assert!(format!("{error:#}").starts_with("policy latin1: invalid utf-8"), "{error:#}");
         let error = read(&folder.path().join("none"), "policy none", 8).expect_err("not there");

@@ -118,7 +118,7 @@ async fn a_users_rules_are_gone_by_and_new_ones_have_layers_read_again() {
 
     let rule = "rules: [{id: acme-key, description: a key of ours, regex: 'ACME-[0-9]{12}', severity: High}]";
     let sum = pratique_core::Digest::of(tool.as_bytes());
-    let yara = "rule Tool { strings: $a = \"only this test knows\" condition: $a }";
+    let yara = "rule Tool { strings: $a = \"a tool of nobody\" condition: $a }";
     let rules = [(RuleKind::Secrets, rule), (RuleKind::Hashes, sum.hex()), (RuleKind::Yara, yara)];
     operator.give(&rules).await;
     let (facts, read, cached) = operator.scan(&node, "rules", image).await;

@@ -146,6 +146,11 @@ fn golden_cases() {
 #[test]
 fn the_order_of_facts_does_not_matter() {
     let mut case = parse(include_str!("../../../testdata/weak_password/backups.in"));
+    // How many guesses were under way when one hit is chance.
+    let scan = |case: &Case| {
+        let Outcome { findings, gaps, guessing } = scan(case);
+        (findings, gaps, guessing.attempts)
+    };
     let forwards = scan(&case);
     case.files.reverse();
     assert_eq!(scan(&case), forwards);
