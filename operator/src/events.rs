@@ -19,7 +19,7 @@ const PACE: Duration = Duration::from_millis(50);
 /// Longest note the API server takes.
 const MAX_NOTE: usize = 1024;
 
-/// Something worth telling about an object. Repeated ones with the same reason, action and objects become one series.
+/// Something worth telling about an object. Repeated ones become one series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
     /// What it is about.
@@ -32,6 +32,9 @@ pub struct Notice {
     pub action: &'static str,
     /// For people.
     pub note: String,
+    /// Whether it joins those before it with the same reason, action and objects, whatever they say: refusals come by the
+    /// hundred. Another joins only what says the same.
+    pub joins: bool,
 }
 
 /// Where notices go. Cheap to clone.
@@ -75,7 +78,10 @@ pub async fn publish(
     shutdown: CancellationToken,
 ) {
     let reporter = Reporter { controller: "pratique-operator".to_owned(), instance: Some(pod) };
-    let recorder = Recorder::new(client, reporter);
+    let recorder = || Recorder::new(client.clone(), reporter.clone());
+    let joining = recorder();
+    // A recorder gives no new Event to what says something else than the last one: a fresh one does.
+    let (mut single, mut said) = (recorder(), String::new());
     loop {
         let notice = tokio::select! {
             () = shutdown.cancelled() => return,
@@ -90,6 +96,14 @@ pub async fn publish(
             note: Some(cut(notice.note)),
             action: notice.action.to_owned(),
             secondary: notice.related,
+        };
+        let recorder = if notice.joins {
+            &joining
+        } else {
+            if event.note.as_ref() != Some(&said) {
+                (single, said) = (recorder(), event.note.clone().unwrap_or_default());
+            }
+            &single
         };
         if let Err(error) = recorder.publish(&event, &notice.regarding).await {
             debug!(%error, reason = event.reason, "an Event could not be written");

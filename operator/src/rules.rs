@@ -177,6 +177,7 @@ impl Keeper {
                         reason: "RulesRefused",
                         action: "ReadRules",
                         note: note(reason),
+                        joins: false,
                     });
                 }
                 told = refusal.cloned();

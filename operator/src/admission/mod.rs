@@ -127,6 +127,7 @@ impl Admission {
                     shown_name(request),
                     violation.display(self.settings.detail)
                 ),
+                joins: true,
             });
         }
     }

@@ -202,6 +202,7 @@ fn announce(
                 note: format!(
                     "exception {exception} ends at {ends}: what it accepts is a violation from then on"
                 ),
+                joins: true,
             });
             announced.insert(key, now);
         }

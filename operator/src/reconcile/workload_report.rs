@@ -374,6 +374,7 @@ fn notice(owner: &OwnerReference, pod: &Pod, violation: &Violation) -> Notice {
         reason: "RunningViolation",
         action: "Judged",
         note: format!("already running: {message}"),
+        joins: true,
     }
 }
 

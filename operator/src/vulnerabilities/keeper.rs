@@ -143,6 +143,7 @@ impl Keeper {
             reason: "AdvisoriesNotRefreshed",
             action: "Refresh",
             note: format!("advisories could not be brought up to date, {state}: {reason}"),
+            joins: false,
         });
     }
 
@@ -196,6 +197,7 @@ impl Keeper {
                 reason: "VexDocumentUnusable",
                 action: "Read",
                 note: problem.clone(),
+                joins: false,
             });
         }
         let unusable = i64::try_from(read.problems.len()).unwrap_or(i64::MAX);

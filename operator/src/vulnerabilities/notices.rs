@@ -47,6 +47,7 @@ pub(super) fn tell(index: &Index, notify: &Notify, before: &ImageFacts, after: &
             reason: "CriticalVulnerability",
             action: "Match",
             note: format!("image {name}: {}{more}", named.join("; ")),
+            joins: false,
         });
     }
 }
