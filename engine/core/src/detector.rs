@@ -65,7 +65,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "backdoor",
-        version: 1,
+        version: 2,
         category: Category::Backdoor,
         rules: &[
             "cron-job",
@@ -87,7 +87,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "escalation",
-        version: 2,
+        version: 3,
         category: Category::Escalation,
         rules: &["setuid", "setuid-count", "file-capability", "world-writable", "sudo-rule", "root-account"],
         summary: "ways from less to more privilege: setuid, capabilities, sudo, accounts, modes",

@@ -106,13 +106,23 @@ impl Notes {
         lines
     }
 
-    /// The same with lines joined that end in a backslash; the number is the first one's.
+    /// The same with lines joined that end in a backslash; the number is the first one's. A comment does not go on, and within a
+    /// joined line it is passed over, as systemd, udev, PAM and sudo do: else it would hide the line below it.
     pub(crate) fn joined_lines(&mut self, text: &str) -> Vec<(u32, String)> {
         let mut joined: Vec<(u32, String)> = Vec::new();
-        let mut open = false;
+        let (mut open, mut cut) = (false, false);
         for (number, line) in self.lines(text) {
+            // In sudoers a number behind the sign is a user's.
+            let mut start = line.trim_start().chars();
+            let is_comment = match start.next() {
+                Some('#') => !start.next().is_some_and(|next| next.is_ascii_digit()),
+                first => first == Some(';'),
+            };
+            if is_comment && open {
+                continue;
+            }
             let (line, goes_on) = match line.strip_suffix('\\') {
-                Some(line) => (line, true),
+                Some(line) => (line, !is_comment),
                 None => (line, false),
             };
             match joined.last_mut().filter(|_| open) {
@@ -120,10 +130,16 @@ impl Notes {
                     last.push(' ');
                     last.push_str(line.trim_start());
                 }
-                Some(_) => {}
+                Some(_) => cut = true,
                 None => joined.push((number, line.to_owned())),
             }
             open = goes_on;
+        }
+        if cut {
+            self.problem(
+                GapKind::Limit,
+                format!("it has a line of more than {MAX_LINE} bytes, joined by backslashes"),
+            );
         }
         joined
     }
