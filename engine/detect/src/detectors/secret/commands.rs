@@ -204,13 +204,12 @@ pub(super) fn passwords(piece: &Piece<'_>, mut found: impl FnMut(Range<usize>)) 
             whole = false;
             continue;
         }
-        for password in of_line(command(&String::from_utf8_lossy(line))) {
+        let words = of_line(command(&String::from_utf8_lossy(line)));
+        for password in words.iter().filter(|word| is_password(word)) {
             // What is quoted in parts stands nowhere as it is: then all of the line counts.
             let place = memmem::find(line, password.as_bytes());
             let range = place.map_or(0..line.len(), |place| place..place + password.len());
-            if is_password(&password) {
-                found(start + range.start..start + range.end);
-            }
+            found(start + range.start..start + range.end);
         }
     }
     whole
@@ -239,8 +238,7 @@ fn of_line(line: &str) -> Vec<String> {
         variables(words, &mut found);
         // Also behind those that start others, such as sudo and docker exec.
         for (place, word) in words.iter().enumerate() {
-            let name = word.rsplit('/').next().unwrap_or_default();
-            let known = PROGRAMS.iter().filter(|program| program.names.contains(&name));
+            let known = PROGRAMS.iter().filter(|program| program.names.contains(&name(word)));
             let arguments = &words[place + 1..];
             for program in known.filter(|program| program.with.is_none_or(|with| contains(arguments, with))) {
                 program.given.iter().for_each(|given| arguments_of(given, &words[place..], &mut found));
@@ -250,7 +248,7 @@ fn of_line(line: &str) -> Vec<String> {
     for two in commands.windows(2) {
         let ([echo, rest @ ..], Some(said)) = (two[0], two[0].last()) else { continue };
         let reader = FROM_INPUT.iter().find(|(name, word, _)| {
-            two[1].first().is_some_and(|first| first.rsplit('/').next() == Some(name))
+            two[1].first().is_some_and(|first| self::name(first) == *name)
                 && (word.is_empty() || contains(two[1], word))
         });
         if let Some((_, _, sign)) =
@@ -263,6 +261,11 @@ fn of_line(line: &str) -> Vec<String> {
         }
     }
     found
+}
+
+/// A program without the folder it is in.
+fn name(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or_default()
 }
 
 fn contains(words: &[String], wanted: &str) -> bool {

@@ -29,8 +29,9 @@ pub(super) fn secrets(
         texts.push(("in the image's command".to_owned(), false, argument));
     }
     for (place, step) in config.history.iter().enumerate() {
-        let step_of = |text| (format!("in step {} of the build history", place + 1), true, text);
-        texts.extend([&step.created_by, &step.comment].map(|text| step_of(text.as_str())));
+        for text in [&step.created_by, &step.comment] {
+            texts.push((format!("in step {} of the build history", place + 1), true, text));
+        }
     }
     let (mut secrets, mut missed) = (Vec::new(), Vec::new());
     for (place, are_commands, text) in texts {

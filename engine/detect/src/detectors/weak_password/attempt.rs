@@ -123,17 +123,14 @@ fn try_one(
     } else {
         lists.iter().map(|list| key(stored, &list.guesses)).collect()
     };
-    let mut known: Vec<Attempt> =
-        keys.iter().map(|key| image.attempts.get(key).copied().unwrap_or_default()).collect();
+    let before = |key: &AttemptKey| image.attempts.get(key).copied().unwrap_or_default();
+    let mut known: Vec<Attempt> = keys.iter().map(before).collect();
     known.resize(lists.len(), Attempt::default());
     let mut cracking = Cracking::new(hash.as_ref(), &lists, known);
     let answer = cracking.run(budget.min(*left));
     *left = left.saturating_sub(cracking.spent());
     guessing.guesses += cracking.made();
-    let further = keys
-        .iter()
-        .zip(cracking.attempts())
-        .filter(|(key, attempt)| image.attempts.get(key).copied().unwrap_or_default() != **attempt);
+    let further = keys.iter().zip(cracking.attempts()).filter(|(key, attempt)| before(key) != **attempt);
     guessing.attempts.extend(further.map(|(key, attempt)| (*key, *attempt)));
     match answer {
         Answer::Guessed(guess) => Verdict::Guessed(hash.scheme(), guess),

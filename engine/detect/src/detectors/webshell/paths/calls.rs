@@ -121,7 +121,7 @@ impl Paths {
         if com::makes(path) {
             return com::object(&call.arg(0));
         }
-        let may_end = self.words.may_end(path);
+        let may_end = self.words().may_end(path);
         if may_end
             && Names::has(self.names.indexed, path)
             && let Some(value) = self.index(&Value::path(path), &call.arg(0), call.line)
@@ -183,7 +183,7 @@ impl Paths {
     /// Functions and classes by their names as texts.
     fn reflected(&self, flow: &mut Flow<'_>, path: &str, call: &Call<'_>) -> Option<Value> {
         let (base, last) = path.rsplit_once('.').unwrap_or(("", path));
-        if self.words.may_end(path) && Names::has(self.names.modules, path) {
+        if self.words().may_end(path) && Names::has(self.names.modules, path) {
             let name = call.arg(0);
             if name.taint.is_some() && name.start().is_empty() && self.names.packages.is_empty() {
                 flow.reach(Sink::Include, last, call.line, &name, !name.end().is_empty());
@@ -247,7 +247,7 @@ impl Paths {
 
     fn sink(&self, flow: &mut Flow<'_>, path: &str, call: &Call<'_>) -> Option<Value> {
         let last = path.rsplit('.').next().unwrap_or(path);
-        if !self.words.may_end(path) && !matches!(last, "Start" | "set") {
+        if !self.words().may_end(path) && !matches!(last, "Start" | "set") {
             return None;
         }
         if let Some(place) = Names::place(self.names.code, path) {

@@ -11,7 +11,7 @@ mod words;
 
 use std::borrow::Cow;
 use std::rc::Rc;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use super::braces::{self, Dialect};
 use super::flow::{Call, Flow, Language};
@@ -29,42 +29,33 @@ const MAX_PATH: usize = 160;
 /// A language of this kind.
 pub(super) struct Paths {
     names: &'static Names,
-    words: LazyLock<Words>,
+    words: OnceLock<Words>,
     read: fn(&[Part<'_>]) -> Unit,
 }
 
 /// Pages and servlets.
-pub(super) static JAVA: Paths = Paths {
-    names: &names::JAVA,
-    words: LazyLock::new(|| Words::of(&names::JAVA)),
-    read: |parts| braces::unit(parts, Dialect::Java),
-};
+pub(super) static JAVA: Paths = Paths::of(&names::JAVA, |parts| braces::unit(parts, Dialect::Java));
 /// ASP.NET.
-pub(super) static CSHARP: Paths = Paths {
-    names: &names::CSHARP,
-    words: LazyLock::new(|| Words::of(&names::CSHARP)),
-    read: |parts| braces::unit(parts, Dialect::CSharp),
-};
+pub(super) static CSHARP: Paths = Paths::of(&names::CSHARP, |parts| braces::unit(parts, Dialect::CSharp));
 /// Node.js, and the scripts of ASP.NET.
-pub(super) static SCRIPT: Paths = Paths {
-    names: &names::SCRIPT,
-    words: LazyLock::new(|| Words::of(&names::SCRIPT)),
-    read: |parts| braces::unit(parts, Dialect::Script),
-};
+pub(super) static SCRIPT: Paths = Paths::of(&names::SCRIPT, |parts| braces::unit(parts, Dialect::Script));
 /// Scripts of classic ASP.
-pub(super) static JSCRIPT: Paths = Paths {
-    names: &asp::JSCRIPT,
-    words: LazyLock::new(|| Words::of(&asp::JSCRIPT)),
-    read: |parts| braces::unit(parts, Dialect::Script),
-};
+pub(super) static JSCRIPT: Paths = Paths::of(&asp::JSCRIPT, |parts| braces::unit(parts, Dialect::Script));
 /// The other language of classic ASP.
-pub(super) static VBSCRIPT: Paths =
-    Paths { names: &asp::VBSCRIPT, words: LazyLock::new(|| Words::of(&asp::VBSCRIPT)), read: vbscript::unit };
+pub(super) static VBSCRIPT: Paths = Paths::of(&asp::VBSCRIPT, vbscript::unit);
 /// Python.
-pub(super) static PYTHON: Paths =
-    Paths { names: &names::PYTHON, words: LazyLock::new(|| Words::of(&names::PYTHON)), read: python::unit };
+pub(super) static PYTHON: Paths = Paths::of(&names::PYTHON, python::unit);
 
 impl Paths {
+    const fn of(names: &'static Names, read: fn(&[Part<'_>]) -> Unit) -> Self {
+        Self { names, words: OnceLock::new(), read }
+    }
+
+    /// The words of its names.
+    fn words(&self) -> &Words {
+        self.words.get_or_init(|| Words::of(self.names))
+    }
+
     /// Reads the programs of a file.
     pub(super) fn read(&self, parts: &[Part<'_>]) -> Unit {
         (self.read)(parts)
@@ -91,7 +82,7 @@ impl Paths {
 
     /// What a path gives: itself, or what comes from outside.
     fn value(&self, path: Rc<str>, line: u32) -> Value {
-        if !self.words.may_end(&path) {
+        if !self.words().may_end(&path) {
             return Value::path(path);
         }
         let origin = if Names::has(self.names.sources, &path) {
@@ -132,7 +123,7 @@ impl Language for Paths {
     fn decides(&self, path: &str) -> bool {
         // Packages are told by their letters, and a longer path may be as long as one gets.
         let is_plain = self.names.packages.is_empty() && !self.names.is_basic && path.len() <= MAX_PATH / 2;
-        !is_plain || self.words.decide(path)
+        !is_plain || self.words().decide(path)
     }
 
     fn parameter(&self, name: &str) -> Value {
