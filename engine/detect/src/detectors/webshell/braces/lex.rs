@@ -7,13 +7,38 @@ use std::rc::Rc;
 use super::Dialect;
 use crate::detectors::webshell::syntax::{Token, Tokens};
 
-/// Longest first, so that the first that fits is the one.
-const SIGNS: &[&str] = &[
-    ">>>=", "...", "===", "!==", "**=", "<<=", ">>=", ">>>", "&&=", "||=", "??=", "=>", "->", "::", "?.",
-    "==", "!=", "<=", ">=", "&&", "||", "??", "++", "--", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=",
-    "<<", "**", "(", ")", "[", "]", "{", "}", ";", ",", ".", "+", "-", "*", "/", "%", "=", "<", ">", "!",
-    "?", ":", "&", "|", "^", "~", "@", "#",
-];
+/// The signs that begin with this byte, longest first, so that the first that fits is the one.
+fn signs_of(first: u8) -> &'static [&'static str] {
+    match first {
+        b'(' => &["("],
+        b')' => &[")"],
+        b'[' => &["["],
+        b']' => &["]"],
+        b'{' => &["{"],
+        b'}' => &["}"],
+        b';' => &[";"],
+        b',' => &[","],
+        b'.' => &["...", "."],
+        b'=' => &["===", "=>", "==", "="],
+        b'!' => &["!==", "!=", "!"],
+        b'<' => &["<<=", "<=", "<<", "<"],
+        b'>' => &[">>>=", ">>=", ">>>", ">=", ">"],
+        b'*' => &["**=", "*=", "**", "*"],
+        b'&' => &["&&=", "&&", "&=", "&"],
+        b'|' => &["||=", "||", "|=", "|"],
+        b'?' => &["??=", "?.", "??", "?"],
+        b':' => &["::", ":"],
+        b'+' => &["++", "+=", "+"],
+        b'-' => &["->", "--", "-=", "-"],
+        b'/' => &["/=", "/"],
+        b'%' => &["%=", "%"],
+        b'^' => &["^=", "^"],
+        b'~' => &["~"],
+        b'@' => &["@"],
+        b'#' => &["#"],
+        _ => &[],
+    }
+}
 
 /// Texts in expressions in texts are not read deeper.
 const MAX_MODES: usize = 64;
@@ -107,7 +132,7 @@ impl<'s> Lexer<'s> {
             b'0'..=b'9' => self.number(),
             byte if starts_name(byte) || byte == b'\\' && next == b'u' => self.name(),
             _ => {
-                let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(sign.as_bytes())) else {
+                let Some(sign) = signs_of(byte).iter().find(|sign| rest.starts_with(sign.as_bytes())) else {
                     self.advance(1);
                     return;
                 };

@@ -1,6 +1,6 @@
 //! Calls: of the program's own functions, which are followed, and of others, which the language knows.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::rc::Rc;
 
 use super::run::Run;
@@ -12,6 +12,8 @@ use crate::detectors::webshell::value::{Key, Known, Origin, Value, worse};
 const MAX_CALLS: usize = 12;
 /// Different arguments that one function is followed with as they are; with more only by where they come from.
 const MAX_VARIANTS: u32 = 64;
+/// Nodes of one function that these may come to: what puts texts together is short, and what is long is called with many.
+const MAX_VARIED: usize = 4096;
 
 impl Flow<'_> {
     pub(super) fn call_node(&mut self, run: &Run, line: u32, callee: Id, args: &[Id]) -> Value {
@@ -311,8 +313,10 @@ impl Flow<'_> {
         if is_open || self.frames.len() > MAX_CALLS || self.is_spent() {
             return Value::tainted(taint);
         }
-        let variants = self.inlined.entry((unit, function)).or_default();
-        let few = *variants < MAX_VARIANTS && self.work < MAX_WORK / 3;
+        let nodes = self.function(unit, function).nodes.len();
+        let variants = *self.inlined.entry((unit, function)).or_default();
+        let few =
+            variants < MAX_VARIANTS && variants as usize * nodes < MAX_VARIED && self.work < MAX_WORK / 3;
         let args: Vec<Value> = if few {
             args.to_vec()
         } else {
@@ -332,7 +336,7 @@ impl Flow<'_> {
 
     /// What tells two calls of a function apart.
     fn signature(&self, args: &[Value], this: Option<&Value>, captured: &[(Rc<str>, Value)]) -> u64 {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = self.results.hasher().build_hasher();
         self.epoch.hash(&mut hasher);
         for value in args.iter().chain(this).chain(captured.iter().map(|(_, value)| value)) {
             sign(self, value, 0, &mut hasher);
@@ -436,7 +440,7 @@ fn spread(run: &Run, args: &[Id]) -> Vec<Value> {
 }
 
 /// Puts what tells a value from others into a hash.
-fn sign(flow: &Flow<'_>, value: &Value, depth: usize, hasher: &mut DefaultHasher) {
+fn sign(flow: &Flow<'_>, value: &Value, depth: usize, hasher: &mut impl Hasher) {
     value.taint.as_ref().map(|taint| (taint.quoted, taint.origin as u8)).hash(hasher);
     value.path.as_deref().map(|path| if flow.tells(value, path) { path } else { "" }).hash(hasher);
     std::mem::discriminant(&value.known).hash(hasher);

@@ -26,7 +26,7 @@ type HashSet<K> = std::collections::HashSet<K, RandomState>;
 /// Nodes that are evaluated for one file, loops and calls included; each 64 bytes of a text that is put together count as one.
 const MAX_WORK: u64 = 6_000_000;
 /// Nodes that are evaluated in loops whose test is known; then they run twice, as others do, and what they make is not known.
-const MAX_LOOPED: u64 = 2_000_000;
+const MAX_LOOPED: u64 = 250_000;
 /// Places of one file that something is found at; one is enough to look at the file.
 const MAX_HITS: usize = 48;
 /// How often it counts that one variable became tainted.

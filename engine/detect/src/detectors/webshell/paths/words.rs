@@ -151,12 +151,10 @@ impl Words {
         self.last.contains(path.rsplit('.').next().unwrap_or(path))
     }
 
-    /// Whether a path has a word that decides something, or one that may be anything.
+    /// Whether a path may go on to what [`Names`] know: its last word is one of theirs. One with signs in it may be anything.
     pub(super) fn decide(&self, path: &str) -> bool {
-        path.split('.').any(|word| {
-            let is_plain =
-                word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$'));
-            !is_plain || self.all.contains(word) || PARTS.iter().any(|part| word.contains(part))
-        })
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.');
+        let last = path.rsplit('.').next().unwrap_or(path);
+        self.all.contains(last) || !path.bytes().all(is_plain) || PARTS.iter().any(|part| last.contains(part))
     }
 }
