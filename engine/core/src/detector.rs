@@ -158,10 +158,12 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "malware",
-        version: 4,
+        version: 5,
         category: Category::Malware,
         rules: &[
             "miner",
+            "bot",
+            "rootkit",
             "reverse-shell",
             "dropper",
             "ransom-note",
@@ -171,7 +173,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
             "packed-program",
             "test-file",
         ],
-        summary: "miners, reverse shells, droppers, notes of ransomware, files on your lists of bad ones, packed programs, and the file that tests scanners",
+        summary: "miners, bots, rootkits, reverse shells, droppers, notes of ransomware, files on your lists of bad ones, packed programs, and the file that tests scanners",
     },
 ];
 
