@@ -67,11 +67,7 @@ impl Opinion for Asked {
         let length = (bytes.len() as u32).to_be_bytes();
         let sent = connection.write_all(&length).and_then(|()| connection.write_all(bytes));
         if let Err(error) = sent {
-            // It may have said why before it hung up.
-            self.connection = match answer(connection.as_mut()) {
-                Ok(answer) => Err(io::Error::other(format!("it answered `{answer}`"))),
-                Err(_) => Err(error),
-            };
+            self.connection = Err(why(connection.as_mut(), error));
         }
     }
 
@@ -80,9 +76,9 @@ impl Opinion for Asked {
         let problem = |kind, reason: String| {
             (kind, format!("ClamAV's daemon at {address} did not look at it: {reason}"))
         };
-        let answered = connection.and_then(|mut connection| {
-            connection.write_all(&[0; 4])?;
-            answer(connection.as_mut())
+        let answered = connection.and_then(|mut connection| match connection.write_all(&[0; 4]) {
+            Ok(()) => answer(connection.as_mut()),
+            Err(error) => Err(why(connection.as_mut(), error)),
         });
         let answer = answered.map_err(|error| match error.to_string() {
             reason if reason.contains("size limit exceeded") => problem(GapKind::Limit, reason),
@@ -93,6 +89,10 @@ impl Opinion for Asked {
         }
         let found = answer.strip_prefix("stream: ").and_then(|rest| rest.strip_suffix(" FOUND"));
         match found {
+            // So it says, if it is to, that a limit of its own kept it from looking further.
+            Some(name) if name.starts_with("Heuristics.Limits.Exceeded") => {
+                Err(problem(GapKind::Limit, format!("it answered `{answer}`")))
+            }
             Some(name) => Ok(Some(name.to_owned())),
             None if answer.contains("size limit exceeded") => {
                 Err(problem(GapKind::Limit, format!("it answered `{answer}`")))
@@ -135,6 +135,14 @@ fn version(address: &str) -> io::Result<String> {
     answer(connection.as_mut())
 }
 
+/// Why it takes no more: it may have said so before it hung up.
+fn why(connection: &mut dyn Connection, error: io::Error) -> io::Error {
+    match answer(connection) {
+        Ok(answer) => io::Error::other(format!("it answered `{answer}`")),
+        Err(_) => error,
+    }
+}
+
 /// One answer: up to its zero byte, or to where the daemon hangs up.
 fn answer(connection: &mut dyn Connection) -> io::Result<String> {
     let mut bytes = Vec::new();
@@ -147,6 +155,8 @@ fn answer(connection: &mut dyn Connection) -> io::Result<String> {
 mod tests {
     use std::net::TcpListener;
     use std::thread;
+
+    use pratique_testkit::daemons::ClamDaemon;
 
     use super::*;
 
@@ -229,6 +239,68 @@ mod tests {
             assert_eq!(kind, GapKind::Unreadable);
             assert!(reason.contains(address), "{reason}");
             assert_ne!(Clamd::new(address).version(), Clamd::new(address).version());
+        }
+    }
+
+    /// A daemon that knows a word and the file of EICAR, and takes as much as the settings say.
+    fn real(settings: &str) -> ClamDaemon {
+        let word = "Own.Word:0:*:676174652d6f662d736573616d65\n";
+        let file = "44d88612fea8a8f36de82e1278abb02f:68:Own.File\n";
+        ClamDaemon::start(&[("own.ndb", word), ("own.hdb", file)], settings)
+    }
+
+    fn ask_real(daemon: &ClamDaemon, chunks: &[&[u8]]) -> Result<Option<String>, (GapKind, String)> {
+        ask(daemon.socket().to_str().unwrap(), chunks)
+    }
+
+    #[test]
+    fn a_real_daemon_finds_what_it_knows_and_nothing_else() {
+        // Each byte of the file less its place, lest scanners find it here.
+        const EICAR: [u8; 68] = [
+            0x58, 0x34, 0x4d, 0x1e, 0x4c, 0x20, 0x3a, 0x3a, 0x48, 0x52, 0x2a, 0x51, 0x44, 0x4d, 0x4a, 0x26,
+            0x24, 0x17, 0x3e, 0x4b, 0x15, 0x22, 0x2d, 0x2c, 0x11, 0x1e, 0x63, 0x09, 0x29, 0x2c, 0x25, 0x22,
+            0x32, 0x0c, 0x31, 0x31, 0x1d, 0x29, 0x1e, 0x1a, 0x2a, 0x1b, 0x03, 0x16, 0x22, 0x27, 0x1b, 0x27,
+            0x19, 0x21, 0x23, 0x20, 0xf9, 0x1f, 0x0f, 0x1c, 0x1c, 0xf4, 0x0c, 0x0e, 0x10, 0x08, 0xe3, 0xe5,
+            0x08, 0xea, 0x06, 0xe7,
+        ];
+        let file: Vec<u8> =
+            EICAR.iter().zip(0..).map(|(byte, place): (&u8, u8)| byte.wrapping_add(place)).collect();
+        let daemon = real("");
+        assert!(Clamd::new(daemon.socket().to_str().unwrap()).version().starts_with("ClamAV 1."));
+        let found = |name: &str| Ok(Some(format!("{name}.UNOFFICIAL")));
+        assert_eq!(ask_real(&daemon, &[b"a gate-of", b"-sesame"]), found("Own.Word"));
+        assert_eq!(ask_real(&daemon, &[&file]), found("Own.File"));
+        for clean in [&b"a gate of sesame"[..], b"", &file[..67]] {
+            assert_eq!(ask_real(&daemon, &[clean]), Ok(None));
+        }
+    }
+
+    #[test]
+    fn what_a_real_daemon_does_not_take_is_a_gap() {
+        let daemon = real("StreamMaxLength 300K\nMaxFileSize 100K\nAlertExceedsMax yes");
+        let piece = vec![b'x'; 50 << 10];
+        assert_eq!(ask_real(&daemon, &[&piece]), Ok(None));
+        // More than it looks into, more than it takes, and so much that it hangs up before the end.
+        for pieces in [3, 7, 1000] {
+            let (kind, reason) = ask_real(&daemon, &vec![piece.as_slice(); pieces]).unwrap_err();
+            assert!(
+                kind == GapKind::Limit && reason.to_lowercase().contains("exceeded"),
+                "{pieces}: {reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_real_daemon_that_goes_in_the_middle_of_a_file_is_a_gap() {
+        let daemon = real("");
+        let clamd = Clamd::new(daemon.socket().to_str().unwrap());
+        let mut opinions = [clamd.open(), clamd.open()];
+        opinions.iter_mut().for_each(|opinion| opinion.take(b"the first half"));
+        drop(daemon);
+        let [half, mut whole] = opinions;
+        whole.take(b" and the second");
+        for opinion in [half, whole, clamd.open()] {
+            assert_eq!(opinion.finish().unwrap_err().0, GapKind::Unreadable);
         }
     }
 }

@@ -4,7 +4,7 @@
 //!   snapshotter would unpack it to.
 //! - [`ImageBuilder`]: layers with manifest and config, in memory or as an OCI layout.
 //! - [`hostile`]: blobs that lie, break off or explode.
-//! - [`daemons`]: real runtimes and registries.
+//! - [`daemons`]: real runtimes, registries and scanners.
 //! - [`ScratchDir`]: a temporary folder that may hold trees deeper than the longest path.
 //! - [`WebServer`]: files over HTTP, and all that goes wrong on the way; [`zip_archive`], [`osv_record`] and [`osv_archive`] for
 //!   what it gives.

@@ -1,16 +1,18 @@
-//! Real runtimes, stores and registries for tests: Debian's, each with all it writes in a temporary folder.
+//! Real runtimes, stores, registries and scanners for tests: Debian's, each with all it writes in a temporary folder.
 
 mod artifact;
+mod clamav;
 mod containerd;
 mod docker;
 mod registry;
 mod storage;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+pub use clamav::ClamDaemon;
 pub use containerd::ContainerdDaemon;
 pub use docker::{DockerDaemon, DockerRoot};
 pub use registry::{Between, Fault, RegistryDaemon, Seen, say};
@@ -30,6 +32,13 @@ fn can_start(program: &str) -> bool {
         eprintln!("skipped: there is no {program} on the PATH");
     }
     version.is_ok()
+}
+
+/// Where `e2e/prerequisites` unpacks what is not installed.
+fn tools() -> PathBuf {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").expect("HOME")).join(".cache"));
+    cache.join("pratique/tools")
 }
 
 /// Waits until a daemon answers; panics with its log if it does not.

@@ -3,18 +3,17 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use super::tools;
 use crate::BuiltImage;
 
 /// Debian's docker-registry, which `e2e/prerequisites` fetches.
 fn program() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.unwrap_or_else(|| Path::new(&std::env::var_os("HOME").expect("HOME")).join(".cache"));
-    let program = cache.join("pratique/tools/docker-registry/usr/bin/docker-registry");
+    let program = tools().join("docker-registry/usr/bin/docker-registry");
     assert!(program.exists(), "{} is missing; run e2e/prerequisites", program.display());
     program
 }
