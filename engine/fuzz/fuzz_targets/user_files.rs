@@ -1,4 +1,4 @@
-//! Files that users write: ignore files, policies and rules for secrets.
+//! Files that users write: ignore files, policies, and rules of each kind.
 #![no_main]
 
 #[path = "../../../cli/src/ignore.rs"]
@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use pratique_core::policy::{Policy, contradictions};
-use pratique_core::{Category, Finding, Severity};
+use pratique_core::{Category, Finding, RuleFile, RuleFiles, RuleKind, Severity};
 use pratique_crds::ScanPolicy;
-use pratique_detect::SecretRules;
+use pratique_detect::UserRules;
 use serde::Deserialize;
 
 fuzz_target!(|text: &str| {
@@ -30,7 +30,16 @@ fuzz_target!(|text: &str| {
         let _ = (entry.holds(&finding), entry.holds_at(now), entry.by());
         assert!(!entry.reason().trim().is_empty());
     }
-    let _ = SecretRules::default().add("file", &mut text.as_bytes());
+    for kind in RuleKind::ALL {
+        let file = RuleFile { kind, name: "file".to_owned(), content: text.as_bytes().to_vec() };
+        let Ok(files) = RuleFiles::new(vec![file]) else { continue };
+        if let Err(error) = UserRules::read(&files) {
+            assert_eq!(error.file, format!("{}/file", kind.id()));
+            // Where it is no line's, it is a rule's, which is named.
+            let is_placed = ["line ", "rule "].iter().any(|place| error.reason.starts_with(place));
+            assert!(kind != RuleKind::Yara || is_placed, "{}", error.reason);
+        }
+    }
     for document in serde_yaml::Deserializer::from_str(text) {
         let Ok(Some(object)) = Option::<ScanPolicy>::deserialize(document) else { return };
         let Ok(spec) = object.to_policy() else { continue };
