@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Category, Finding, Severity};
+use crate::{Category, Finding, Gap, GapKind, Severity};
 
 /// The description of one detector: compiled into every part, so that a policy can be checked without the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,11 @@ impl DetectorInfo {
             attributes: BTreeMap::new(),
         }
     }
+
+    /// That this detector lacks something of the image as a whole; whoever knows the place adds it.
+    pub fn gap(&self, kind: GapKind, reason: impl Into<String>) -> Gap {
+        Gap { detector: Some(self.id.to_owned()), ..Gap::of_image(kind, reason) }
+    }
 }
 
 /// What matches packages with advisories: no detector of files, and run where the advisories are.
@@ -58,14 +63,14 @@ pub fn all() -> impl Iterator<Item = &'static DetectorInfo> {
 pub const DETECTORS: &[DetectorInfo] = &[
     DetectorInfo {
         id: "weak-password",
-        version: 3,
+        version: 4,
         category: Category::WeakPassword,
         rules: &["linux-account", "linux-group", "service-account", "service-open", "environment", "ssh-key"],
         summary: "passwords of Linux accounts and of services that are empty or can be guessed",
     },
     DetectorInfo {
         id: "backdoor",
-        version: 2,
+        version: 3,
         category: Category::Backdoor,
         rules: &[
             "cron-job",
@@ -87,7 +92,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "escalation",
-        version: 3,
+        version: 4,
         category: Category::Escalation,
         rules: &["setuid", "setuid-count", "file-capability", "world-writable", "sudo-rule", "root-account"],
         summary: "ways from less to more privilege: setuid, capabilities, sudo, accounts, modes",
@@ -107,14 +112,14 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "image-config",
-        version: 2,
+        version: 3,
         category: Category::ImageConfig,
         rules: &["remote-login-port", "start-command", "moving-base", "runs-as-root", "no-health-check"],
         summary: "risky settings of the image",
     },
     DetectorInfo {
         id: "build-history",
-        version: 1,
+        version: 2,
         category: Category::History,
         rules: &["remote-add", "code-from-network", "unchecked-packages", "secret-argument", "raised-file"],
         summary: "risky steps of the image's build",
@@ -128,7 +133,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "webshell",
-        version: 5,
+        version: 6,
         category: Category::Webshell,
         rules: &[
             "request-to-code",

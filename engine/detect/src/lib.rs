@@ -10,11 +10,13 @@
 //! A detector never opens anything: it declares as data which paths it cares for ([`Interest`]) and is handed bytes.
 
 mod api;
+mod bounded;
 pub mod crypt;
 pub mod detectors;
 #[cfg(test)]
 mod golden;
 mod hash_list;
+mod includes;
 mod literals;
 mod opinion;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use pratique_core::{DetectorInfo, Finding, Gap, GapKind, Severity};
 use serde::{Deserialize, Serialize};
 
+use crate::bounded::Findings;
 use crate::shell::{self, ActKind};
 use crate::sums::{Standing, Sums};
 use crate::{Fact, FileInput, FileReport, ImageInput, Kind, LocatedFact, Outcome};
@@ -229,8 +230,12 @@ pub(crate) fn text<'f>(file: &FileInput<'f>) -> Cow<'f, str> {
 }
 
 /// Findings from the signs of all files.
-pub(crate) fn judge(info: &DetectorInfo, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
-    let mut outcome = Outcome::default();
+pub(crate) fn judge<'f>(
+    info: &DetectorInfo,
+    image: &ImageInput<'_>,
+    facts: impl IntoIterator<Item = &'f LocatedFact>,
+) -> Outcome {
+    let (mut outcome, mut findings) = (Outcome::default(), Findings::default());
     for located in facts {
         let signed = match serde_json::from_slice::<Signed>(&located.fact.0) {
             Ok(signed) => signed,
@@ -255,12 +260,11 @@ pub(crate) fn judge(info: &DetectorInfo, image: &ImageInput<'_>, facts: &[Locate
                 _ => false,
             };
             if !excused {
-                outcome.findings.push(finding(info, located, &sign, standing));
+                findings.push(finding(info, located, &sign, standing));
             }
         }
     }
-    outcome.findings.sort();
-    outcome.findings.dedup();
+    findings.finish(info, &mut outcome);
     outcome.gaps.sort();
     outcome
 }

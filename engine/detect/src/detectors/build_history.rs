@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pratique_core::detector::described;
 use pratique_core::mask::mask;
-use pratique_core::{DetectorInfo, Finding, Severity};
+use pratique_core::{DetectorInfo, Finding, GapKind, Severity};
 
 use crate::shell::{self, ActKind};
 use crate::signs::word;
@@ -85,12 +85,7 @@ impl Detector for History {
     fn judge(&self, image: &ImageInput<'_>, _facts: &[LocatedFact]) -> Outcome {
         let mut outcome = Outcome::default();
         let steps = image.config.map(|config| config.history.as_slice()).unwrap_or_default();
-        let mut limit = |reason: String| {
-            outcome.gaps.push(pratique_core::Gap {
-                detector: Some(INFO.id.to_owned()),
-                ..pratique_core::Gap::of_image(pratique_core::GapKind::Limit, reason)
-            });
-        };
+        let mut limit = |reason: String| outcome.gaps.push(INFO.gap(GapKind::Limit, reason));
         if steps.len() > MAX_STEPS {
             limit(format!("only the first {MAX_STEPS} steps of the image's history were read"));
         }
@@ -103,7 +98,11 @@ impl Detector for History {
                 continue;
             }
             let mut told = Vec::new();
-            Step::of(&entry.created_by).judge(&mut told);
+            if !Step::of(&entry.created_by).judge(&mut told) {
+                limit(format!(
+                    "step {number} of the image's history is deeper than scripts are read, or does more"
+                ));
+            }
             findings.extend(told.into_iter().map(|(rule, severity, what)| Finding {
                 attributes: BTreeMap::from([("step".to_owned(), number.to_string())]),
                 ..INFO.finding(rule, severity, format!("step {number} {what}"))
@@ -163,13 +162,14 @@ impl<'s> Step<'s> {
         Self::Run { arguments, script }
     }
 
-    fn judge(&self, told: &mut Told) {
+    /// What is risky about it; false if not all of it was read.
+    fn judge(&self, told: &mut Told) -> bool {
         match self {
             Self::Run { arguments, script } => {
                 for (name, value) in arguments {
                     secret(name, value, told);
                 }
-                run(script, told);
+                return run(script, told);
             }
             Self::Other { instruction: "ARG", rest } => {
                 if let Some((name, value)) = rest.split_once('=') {
@@ -196,15 +196,18 @@ impl<'s> Step<'s> {
             }
             Self::Other { .. } => {}
         }
+        true
     }
 }
 
-fn run(script: &str, told: &mut Told) {
+/// What a command does; false if not all of it was read.
+fn run(script: &str, told: &mut Told) -> bool {
     let checked =
         ["sha256sum", "sha512sum", "sha1sum", "shasum", "--verify", "gpgv", "cosign verify", "md5sum"]
             .iter()
             .any(|one| script.contains(one));
-    for act in shell::acts(script).0 {
+    let (acts, whole) = shell::acts(script);
+    for act in acts {
         let (rule, severity) = match act.kind {
             ActKind::ReverseShell => ("code-from-network", Severity::Critical),
             ActKind::FetchAndRun if checked && !act.subject.contains(['|', '$']) => continue,
@@ -232,7 +235,6 @@ fn run(script: &str, told: &mut Told) {
         "GIT_SSL_NO_VERIFY=1",
     ];
     let mut told_of: Vec<&str> = UNCHECKED.into_iter().filter(|one| script.contains(one)).collect();
-    let words: Vec<&str> = script.split_whitespace().collect();
     let insecure = |word: &str| {
         word == "--insecure"
             || word == "-k"
@@ -243,11 +245,16 @@ fn run(script: &str, told: &mut Told) {
                 && word.bytes().skip(1).all(|b| b.is_ascii_alphabetic()))
     };
     // The options of one curl: up to what ends its command.
-    for (place, _) in words.iter().enumerate().filter(|(_, word)| word.rsplit('/').next() == Some("curl")) {
-        let options = words[place + 1..].iter().take_while(|word| !matches!(**word, "|" | "&&" | "||" | ";"));
-        if options.into_iter().any(|word| insecure(word)) {
-            told_of.push("curl --insecure");
-            break;
+    let mut of_curl = false;
+    for word in script.split_whitespace() {
+        match word {
+            "|" | "&&" | "||" | ";" => of_curl = false,
+            _ if word.rsplit('/').next() == Some("curl") => of_curl = true,
+            _ if of_curl && insecure(word) => {
+                told_of.push("curl --insecure");
+                break;
+            }
+            _ => {}
         }
     }
     for option in told_of {
@@ -257,6 +264,7 @@ fn run(script: &str, told: &mut Told) {
             format!("does not check what it fetches ({option})"),
         ));
     }
+    whole
 }
 
 /// Whether a build argument is a secret, by its name.
@@ -296,8 +304,62 @@ fn secret(name: &str, value: &str, told: &mut Told) {
 
 #[cfg(test)]
 mod tests {
+    use pratique_core::ImageConfig;
+    use pratique_core::attempts::Attempts;
+    use pratique_core::config::HistoryEntry;
+    use pratique_core::package::Ownership;
+
+    use super::*;
+
     #[test]
     fn golden_cases() {
-        crate::golden::check(&super::DETECTOR);
+        crate::golden::check(&DETECTOR);
+    }
+
+    fn judge(steps: impl IntoIterator<Item = String>) -> Outcome {
+        let entry = |created_by| HistoryEntry { created_by, ..HistoryEntry::default() };
+        let config =
+            ImageConfig { history: steps.into_iter().map(entry).collect(), ..ImageConfig::default() };
+        let image = ImageInput {
+            names: &[],
+            config: Some(&config),
+            layers: &[],
+            bases: &[],
+            ownership: &Ownership::default(),
+            dictionary: &[],
+            hash_budget: std::time::Duration::ZERO,
+            attempts: &Attempts::new(),
+        };
+        DETECTOR.judge(&image, &[])
+    }
+
+    #[test]
+    fn what_is_not_read_of_a_step_is_a_gap_and_what_is_beside_it_is_found() {
+        let beside = || "ADD http://x.test/b /b".to_owned();
+        for hostile in [
+            format!("RUN {}", "a".repeat(1 << 20)),
+            format!("RUN {}", "$(".repeat(10_000)),
+            format!("RUN {}", (0..40).map(|n| format!("/tmp/program{n};")).collect::<String>()),
+            format!("RUN {}", "eval ".repeat(1_000)),
+        ] {
+            let outcome = judge([hostile, beside()]);
+            assert_eq!(outcome.gaps.len(), 1, "{:?}", outcome.gaps);
+            let gap = &outcome.gaps[0];
+            assert!(gap.kind == GapKind::Limit && gap.reason.starts_with("step 1 "), "{gap:?}");
+            assert_eq!(gap.detector.as_deref(), Some(INFO.id));
+            assert!(outcome.findings.iter().any(|finding| finding.rule == "remote-add"));
+        }
+        let many = judge((0..100_000).map(|_| beside()));
+        assert_eq!((many.findings.len(), many.gaps.len()), (MAX_STEPS, 1));
+        assert!(many.gaps[0].reason.contains("only the first 2000 steps"), "{:?}", many.gaps);
+    }
+
+    /// Each of its words could be the option of every curl before it.
+    #[test]
+    fn a_step_full_of_curls_is_read_in_one_pass() {
+        let step = |rest: &str| format!("RUN {}{rest}", "curl ".repeat(13_000));
+        assert_eq!(judge([step("-x ; -k")]).findings, []);
+        assert_eq!(judge([step("| -k")]).findings, []);
+        assert_eq!(judge([step("-sk x")]).findings[0].rule, "unchecked-packages");
     }
 }

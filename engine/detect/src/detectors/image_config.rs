@@ -1,7 +1,7 @@
 //! How an image is to be run: what of its config is risky.
 
 use pratique_core::detector::described;
-use pratique_core::{DetectorInfo, Finding, ImageConfig, Severity};
+use pratique_core::{DetectorInfo, Finding, Gap, GapKind, ImageConfig, Severity};
 
 use crate::signs::word;
 use crate::{Detector, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule, shell};
@@ -91,10 +91,10 @@ impl Detector for Config {
     }
 
     fn judge(&self, image: &ImageInput<'_>, _facts: &[LocatedFact]) -> Outcome {
-        let mut told = Vec::new();
+        let (mut told, mut gaps) = (Vec::new(), Vec::new());
         if let Some(config) = image.config {
             ports(config, &mut told);
-            start(config, &mut told);
+            gaps.extend(start(config, &mut told));
             base(config, &mut told);
             user(config, &mut told);
             health(config, &mut told);
@@ -103,7 +103,7 @@ impl Detector for Config {
         let mut findings: Vec<Finding> = told.into_iter().map(finding).collect();
         findings.sort();
         findings.dedup();
-        Outcome { findings, ..Outcome::default() }
+        Outcome { findings, gaps, ..Outcome::default() }
     }
 }
 
@@ -125,14 +125,18 @@ fn ports(config: &ImageConfig, told: &mut Told) {
     }
 }
 
-fn start(config: &ImageConfig, told: &mut Told) {
+/// The gap is that not all of the command was read.
+fn start(config: &ImageConfig, told: &mut Told) -> Option<Gap> {
     let words: Vec<&String> = config.entrypoint.iter().chain(&config.cmd).collect();
     // As a script again, so that what is handed to a shell is read as one.
     let quoted: Vec<String> = words.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
-    for act in shell::acts(&quoted.join(" ")).0 {
+    let (acts, whole) = shell::acts(&quoted.join(" "));
+    for act in acts {
         let what = format!("the image's command {} ({})", act.kind.in_words(), word(&act.subject));
         told.push(("start-command", act.kind.severity(), what));
     }
+    let reason = "the image's command is longer or deeper than scripts are read";
+    (!whole).then(|| INFO.gap(GapKind::Limit, reason))
 }
 
 fn base(config: &ImageConfig, told: &mut Told) {
@@ -165,8 +169,33 @@ fn health(config: &ImageConfig, told: &mut Told) {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn golden_cases() {
-        crate::golden::check(&super::DETECTOR);
+        crate::golden::check(&DETECTOR);
+    }
+
+    #[test]
+    fn what_is_not_read_of_the_command_is_a_gap() {
+        let start = |words: &[&str]| {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            let (mut told, config) =
+                (Vec::new(), ImageConfig { entrypoint: words, ..ImageConfig::default() });
+            let gap = super::start(&config, &mut told);
+            assert!(
+                gap.iter().all(|gap| gap.kind == GapKind::Limit && gap.detector.as_deref() == Some(INFO.id))
+            );
+            (told.len(), gap.is_some())
+        };
+        assert_eq!(start(&["sh", "-c", "exec server"]), (0, false));
+        assert_eq!(start(&["sh", "-c", &"$(".repeat(10_000)]), (0, true));
+        assert_eq!(start(&["sh", "-c", &"a;".repeat(60_000)]), (0, true));
+        assert_eq!(start(&["/tmp/x", &"a".repeat(1 << 20)]), (1, false));
+        let mut nested = "x".to_owned();
+        for _ in 0..8 {
+            nested = format!("eval '{}'", nested.replace('\'', "'\\''"));
+        }
+        assert_eq!(start(&["sh", "-c", &nested]), (0, true));
     }
 }

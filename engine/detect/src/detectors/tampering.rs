@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pratique_core::detector::described;
 use pratique_core::{DetectorInfo, Finding, GapKind, Severity};
 
+use crate::bounded::Findings;
 use crate::shell::hidden_place;
 use crate::sums::{Hasher, Standing, Sums};
 use crate::{Detector, Fact, FileInput, FileReport, ImageInput, Interest, Links, LocatedFact, Outcome, Rule};
@@ -187,6 +188,7 @@ impl Detector for Tampering {
             .filter_map(|located| located.fact.0.strip_prefix(b"f"))
             .filter_map(|noted| noted.get(2..))
             .collect();
+        let mut findings = Findings::default();
         for located in facts {
             let [b'f', kind, runs, sums @ ..] = located.fact.0.as_slice() else { continue };
             let Some(sums) = Sums::from_bytes(sums) else { continue };
@@ -197,7 +199,7 @@ impl Detector for Tampering {
                 .or_else(|| {
                     unowned(&located.path, program, standing).filter(|_| !brought.contains(sums.as_bytes()))
                 });
-            outcome.findings.extend(told.map(|(rule, severity, what)| Finding {
+            findings.extend(told.map(|(rule, severity, what)| Finding {
                 path: Some(located.path.clone()),
                 layer: located.layer.clone(),
                 attributes: match standing {
@@ -209,7 +211,7 @@ impl Detector for Tampering {
                 ..INFO.finding(rule, severity, format!("{what}; {}", standing.in_words()))
             }));
         }
-        outcome.findings.sort();
+        findings.finish(INFO, &mut outcome);
         outcome
     }
 }

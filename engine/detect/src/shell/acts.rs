@@ -1,5 +1,7 @@
 //! From commands to what they do.
 
+use std::collections::HashSet;
+
 use pratique_core::Severity;
 
 use super::words::{Command, Pipeline, Word, parse};
@@ -67,7 +69,7 @@ impl ActKind {
 /// What a script does, in its order; false if not all of it was read.
 pub(crate) fn acts(script: &str) -> (Vec<Act>, bool) {
     let (pipelines, whole) = parse(script);
-    let mut found = Found { acts: Vec::new(), whole, fetched: Vec::new() };
+    let mut found = Found { acts: Vec::new(), whole, fetched: HashSet::new() };
     found.list(&pipelines, 0);
     let full = found.acts.len() > MAX_ACTS;
     found.acts.truncate(MAX_ACTS);
@@ -96,7 +98,7 @@ struct Found {
     acts: Vec<Act>,
     whole: bool,
     /// Files that were fetched so far.
-    fetched: Vec<String>,
+    fetched: HashSet<String>,
 }
 
 /// A command without what wraps it.
@@ -324,7 +326,7 @@ impl Found {
             }
         }
         if let Some(file) = plain.file() {
-            if self.fetched.iter().any(|fetched| fetched == file || file == format!("./{fetched}")) {
+            if self.fetched.contains(file.strip_prefix("./").unwrap_or(file)) || self.fetched.contains(file) {
                 self.add(ActKind::FetchAndRun, line, file);
             } else if hidden_place(file).is_some() {
                 self.add(ActKind::HiddenProgram, line, file);
@@ -610,6 +612,8 @@ mod tests {
             "cat <<E\n".repeat(20_000),
             "\"$(\"".repeat(10_000),
             "sh -c 'sh -c \"sh -c sh\"'\n".repeat(1000),
+            // Each of what is run may be any of what was fetched.
+            (0..20_000).map(|n| format!("curl -o a{n} x.test;./b{n};")).collect(),
         ] {
             acts(&script);
         }

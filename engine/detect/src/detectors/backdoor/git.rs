@@ -2,6 +2,7 @@
 
 use pratique_core::Severity;
 
+use crate::includes::{Includes, folder_of};
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
 
@@ -18,7 +19,7 @@ pub(super) const RULE: Rule = Rule {
     id: "git-hook",
     severity: "Low to Critical",
     reference: "ATT&CK T1546",
-    what: "hooks in repositories and in git's template, and settings by which git runs a program (core.pager, core.fsmonitor, core.sshCommand, core.hooksPath, aliases, filters)",
+    what: "hooks in repositories and in git's template, and settings by which git runs a program (core.pager, core.fsmonitor, core.sshCommand, core.hooksPath, aliases, filters) or reads more settings from elsewhere (include.path)",
     why: "they run whenever somebody uses git there, with that person's keys",
     remedy: "leave .git out of the image (.dockerignore); remove the setting",
 };
@@ -38,6 +39,8 @@ const RUN: [&str; 12] = [
     "filter.clean",
     "filter.smudge",
 ];
+
+const INCLUDES: Includes = Includes { who: "git", places: PLACES, severity: Severity::Low };
 
 pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     let text = text(file);
@@ -65,7 +68,11 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         let Some((name, value)) = content.split_once('=') else { continue };
         let (name, value) =
             (format!("{section}.{}", name.trim().to_ascii_lowercase()), value.trim().trim_matches('"'));
-        if name == "core.hookspath" {
+        if matches!(name.as_str(), "include.path" | "includeif.path") {
+            // Whose home is not known: root's is looked at as everybody's.
+            let home = value.strip_prefix("~/").map(|rest| format!("/root/{rest}"));
+            INCLUDES.file(home.as_deref().unwrap_or(value), folder_of(path), line, notes);
+        } else if name == "core.hookspath" {
             let hidden = crate::shell::hidden_place(value).is_some();
             let severity = if hidden { Severity::High } else { Severity::Low };
             notes.sign(

@@ -2,6 +2,7 @@
 
 use pratique_core::Severity;
 
+use crate::includes::Includes;
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
 
@@ -18,10 +19,12 @@ pub(super) const RULE: Rule = Rule {
     id: "inetd-service",
     severity: "Low to Critical",
     reference: "ATT&CK T1546",
-    what: "services of inetd and xinetd that no package brought, critical if the program is a shell, and `spawn` and `twist` in hosts.allow and hosts.deny",
+    what: "services of inetd and xinetd that no package brought, critical if the program is a shell, `spawn` and `twist` in hosts.allow and hosts.deny, and files that xinetd reads from elsewhere",
     why: "they run a program for whoever connects, before anybody asks for a password",
     remedy: "remove the line; a container that serves has its own server",
 };
+
+const INCLUDES: Includes = Includes { who: "xinetd", places: PLACES, severity: Severity::Medium };
 
 const SHELLS: [&str; 7] = ["sh", "bash", "dash", "zsh", "ash", "ksh", "busybox"];
 
@@ -88,10 +91,15 @@ fn xinetd(text: &str, notes: &mut Notes) {
         if content.starts_with('#') {
             continue;
         }
-        if let Some(name) = content.strip_prefix("service ") {
+        if let Some(target) = content.strip_prefix("includedir ") {
+            INCLUDES.folder(target.trim(), "", line, notes);
+        } else if let Some(target) = content.strip_prefix("include ") {
+            INCLUDES.file(target.trim(), "", line, notes);
+        } else if let Some(name) = content.strip_prefix("service ") {
             (service, start) = (name.trim().trim_end_matches('{').trim().to_owned(), line);
             settings.clear();
         } else if content == "}" {
+            let settings = std::mem::take(&mut settings);
             let get = |wanted: &str| {
                 settings.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
             };

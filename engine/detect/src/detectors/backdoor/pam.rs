@@ -2,11 +2,12 @@
 
 use pratique_core::Severity;
 
+use crate::includes::Includes;
 use crate::shell::hidden_place;
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Kind, Rule};
 
-pub(super) const PLACES: &[&str] = &["etc/pam.conf", "etc/pam.d/*", "usr/lib/pam.d/*"];
+pub(super) const PLACES: &[&str] = &["etc/pam.conf", "etc/pam.d/*", "usr/lib/pam.d/*", "usr/etc/pam.d/*"];
 
 /// The modules themselves.
 pub(super) const LIBRARIES: &[&str] =
@@ -16,10 +17,15 @@ pub(super) const RULE: Rule = Rule {
     id: "pam",
     severity: "Medium to Critical",
     reference: "ATT&CK T1556.003",
-    what: "lines of PAM by which anybody is let in (`auth sufficient pam_permit.so`), that run a program (pam_exec) or load a module from outside its folder, and modules that no package brought",
+    what: "lines of PAM by which anybody is let in (`auth sufficient pam_permit.so`), that run a program (pam_exec), load a module from outside its folder or read a file from elsewhere (@include, include, substack), and modules that no package brought",
     why: "PAM sees every password typed, and decides",
     remedy: "restore the files of the package that brought them",
 };
+
+const INCLUDES: Includes = Includes { who: "PAM", places: PLACES, severity: Severity::Medium };
+
+/// Where it looks for what is named without a folder.
+const FOLDER: &str = "etc/pam.d";
 
 pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     let text = text(file);
@@ -28,7 +34,15 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     let mut denied = false;
     for (line, content) in notes.joined_lines(&text) {
         let content = content.split('#').next().unwrap_or_default().trim();
+        if let Some(target) = content.strip_prefix("@include").filter(|rest| rest.starts_with([' ', '\t'])) {
+            INCLUDES.file(target.trim(), FOLDER, line, notes);
+            continue;
+        }
         let Some((kind, control, module, arguments)) = rule(content, skipped) else { continue };
+        if matches!(control, "include" | "substack") {
+            INCLUDES.file(module, FOLDER, line, notes);
+            continue;
+        }
         let kind = kind.trim_start_matches('-');
         let name = module.rsplit('/').next().unwrap_or_default();
         // Debian's stack has `requisite pam_deny.so`, and behind it `required pam_permit.so`, which only whoever

@@ -3,6 +3,7 @@
 use pratique_core::{Finding, ImageConfig, Severity};
 
 use super::INFO;
+use crate::includes::{Includes, folder_of};
 use crate::shell::hidden_place;
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
@@ -19,10 +20,12 @@ pub(super) const RULE: Rule = Rule {
     id: "linker-preload",
     severity: "Low to Critical",
     reference: "ATT&CK T1574.006",
-    what: "libraries named in /etc/ld.so.preload, or by LD_PRELOAD or LD_AUDIT in /etc/environment or the image's config; folders of libraries in hidden or open places",
+    what: "libraries named in /etc/ld.so.preload, or by LD_PRELOAD or LD_AUDIT in /etc/environment or the image's config; folders of libraries in hidden or open places, and files of ld.so.conf that name more of them from elsewhere (include)",
     why: "such a library runs inside every program, sees every password and can hide files, processes and itself",
     remedy: "empty /etc/ld.so.preload; set LD_PRELOAD for the one program that needs it, to a library that a package brought",
 };
+
+const INCLUDES: Includes = Includes { who: "the linker", places: PLACES, severity: Severity::Low };
 
 pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     let text = text(file);
@@ -43,6 +46,12 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             let assignment = content.strip_prefix("export ").unwrap_or(content);
             if let Some((severity, what)) = assigned(assignment) {
                 notes.sign(severity, Excuse::Owned, Some(line), what);
+            }
+        } else if let Some(targets) =
+            content.strip_prefix("include").filter(|rest| rest.starts_with([' ', '\t']))
+        {
+            for target in targets.split_whitespace() {
+                INCLUDES.file(target, folder_of(path), line, notes);
             }
         } else if let Some(why) = hidden_place(content) {
             let what = format!("libraries are looked for in {}, {why}", word(content));

@@ -2,6 +2,7 @@
 
 use pratique_core::Severity;
 
+use crate::includes::Includes;
 use crate::shell::hidden_place;
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
@@ -14,6 +15,8 @@ pub(super) const PLACES: &[&str] = &[
     "etc/dropbear/authorized_keys",
     "etc/ssh/sshd_config",
     "etc/ssh/sshd_config.d/*.conf",
+    "usr/etc/ssh/sshd_config",
+    "usr/etc/ssh/sshd_config.d/*.conf",
     "etc/ssh/sshrc",
     "**/.ssh/rc",
 ];
@@ -22,10 +25,12 @@ pub(super) const RULE: Rule = Rule {
     id: "ssh-access",
     severity: "Low to Critical",
     reference: "ATT&CK T1098.004",
-    what: "public keys that are let in, settings of sshd that let in without a password or as root, run a command for whoever connects (ForceCommand, AuthorizedKeysCommand) or look for keys where everybody writes",
+    what: "public keys that are let in, settings of sshd that let in without a password or as root, run a command for whoever connects (ForceCommand, AuthorizedKeysCommand) or look for keys where everybody writes, and settings that it reads from elsewhere (Include)",
     why: "whoever has the private half of such a key, or knows such a setting, is in",
     remedy: "take keys out of the image and mount them where they are needed; set PermitRootLogin no, PermitEmptyPasswords no",
 };
+
+const INCLUDES: Includes = Includes { who: "sshd", places: PLACES, severity: Severity::Medium };
 
 /// Types of keys: what tells a line's key from its options.
 const TYPES: [&str; 9] = [
@@ -75,22 +80,26 @@ fn keys(path: &str, text: &str, notes: &mut Notes) {
 
 /// The options of a line, the type of its key, and what follows that. Options may hold blanks in quotes.
 fn key(line: &str) -> Option<(&str, &'static str, &str)> {
-    let mut quoted = false;
-    let mut starts = vec![0];
-    for (place, character) in line.char_indices() {
-        quoted ^= character == '"';
-        if character == ' ' && !quoted {
-            starts.push(place + 1);
-        }
-    }
-    starts.into_iter().take(64).find_map(|start| {
+    let (mut quoted, mut before) = (false, ' ');
+    let words = line.char_indices().filter_map(|(place, character)| {
+        let begins = !quoted && is_blank(before) && !is_blank(character);
+        quoted ^= character == '"' && before != '\\';
+        before = character;
+        begins.then_some(place)
+    });
+    // sshd looks at the first two words alone.
+    words.take(64).find_map(|start| {
         let rest = &line[start..];
         let kind = TYPES
             .iter()
-            .find(|kind| rest.strip_prefix(**kind).is_some_and(|after| after.starts_with(' ')))?;
+            .find(|kind| rest.strip_prefix(**kind).is_some_and(|after| after.starts_with(is_blank)))?;
         let rest = rest[kind.len()..].trim_start();
         rest.starts_with("AAAA").then_some((&line[..start], *kind, rest))
     })
+}
+
+fn is_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t')
 }
 
 fn settings(text: &str, notes: &mut Notes) {
@@ -107,6 +116,12 @@ fn settings(text: &str, notes: &mut Notes) {
         if name == "match" {
             conditional = !value.eq_ignore_ascii_case("all");
             seen.clear();
+            continue;
+        }
+        if name == "include" {
+            for target in value.split_whitespace() {
+                INCLUDES.file(target.trim_matches('"'), "etc/ssh", line, notes);
+            }
             continue;
         }
         // Of two settings the first counts.

@@ -9,6 +9,7 @@ mod sudo;
 use pratique_core::DetectorInfo;
 use pratique_core::detector::described;
 
+use crate::bounded::Findings;
 use crate::signs::{self, Notes, WINDOW};
 use crate::{Detector, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule, places};
 
@@ -66,22 +67,66 @@ impl Detector for Escalation {
     }
 
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
-        let (modes, signed): (Vec<LocatedFact>, Vec<LocatedFact>) =
-            facts.iter().cloned().partition(modes::is_one);
-        let mut outcome = signs::judge(INFO, image, &signed);
+        let (modes, signed): (Vec<&LocatedFact>, Vec<&LocatedFact>) =
+            facts.iter().partition(|located| modes::is_one(located));
+        let mut outcome = signs::judge(INFO, image, signed);
+        let mut findings = Findings::default();
         for located in &modes {
-            outcome.findings.extend(modes::judge(INFO, image, located));
+            findings.extend(modes::judge(INFO, image, located));
         }
-        outcome.findings.extend(modes::count(INFO, image, &modes));
-        outcome.findings.sort();
+        findings.extend(modes::count(INFO, image, &modes));
+        findings.finish(INFO, &mut outcome);
         outcome
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use pratique_core::GapKind;
+
+    use super::*;
+    use crate::FileMode;
+
     #[test]
     fn golden_cases() {
-        crate::golden::check(&super::DETECTOR);
+        crate::golden::check(&DETECTOR);
+    }
+
+    /// A line of a gigabyte, or lines of it, as far as they are handed over.
+    #[test]
+    fn hostile_files_end_as_gaps() {
+        let mode = FileMode { permissions: 0o440, uid: 0, gid: 0 };
+        let long_line = b"a".repeat(300_000);
+        let many_rules = b"a ALL=(ALL) NOPASSWD: ALL\npermit nopass a\nx::0:0::/:/bin/sh\n".repeat(10_000);
+        let many_aliases = b"Cmnd_Alias A = /bin/a, /bin/b \\\n".repeat(10_000);
+        let many_includes = b"@includedir /opt/x\n".repeat(20_000);
+        let deep = [b"a ALL=".as_slice(), &b"(".repeat(60_000)].concat();
+        // Each command of a rule is an alias of as many, run as any of as many.
+        let many = |text: &str| text.repeat(60_000 / text.len());
+        let product = format!(
+            "Cmnd_Alias A = {}\n{}",
+            many("/bin/a,"),
+            format!(
+                "a ALL=(b) NOPASSWD: {}\na ALL=({}) NOPASSWD: {}\n",
+                many("A,"),
+                "b,".repeat(15_000),
+                "x,".repeat(15_000)
+            )
+            .repeat(7)
+        )
+        .into_bytes();
+        for place in sudo::PLACES.iter().chain(accounts::PLACES) {
+            let path = place.replace('*', "a");
+            for bytes in [&long_line, &many_rules, &many_aliases, &many_includes, &deep, &product] {
+                let whole = FileInput::in_memory(path.as_bytes(), mode, bytes);
+                let report = DETECTOR.inspect(&FileInput { size: 1 << 30, ..whole });
+                let cut = report
+                    .problems
+                    .iter()
+                    .any(|(kind, reason)| *kind == GapKind::Limit && reason.contains("1073741824"));
+                assert!(cut && report.problems.len() <= 20, "{path}: {:?}", report.problems);
+                assert!(report.facts.iter().all(|fact| fact.0.len() < 64 << 10), "{path}");
+            }
+        }
     }
 }

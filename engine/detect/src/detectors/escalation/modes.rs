@@ -200,9 +200,9 @@ pub(super) fn judge(info: &DetectorInfo, image: &ImageInput<'_>, located: &Locat
 
 /// What all setuid and setgid programs of an image come to. Of a folder and a container nothing is said: what was installed
 /// there was installed by others than whoever built it.
-pub(super) fn count(info: &DetectorInfo, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Option<Finding> {
+pub(super) fn count(info: &DetectorInfo, image: &ImageInput<'_>, facts: &[&LocatedFact]) -> Option<Finding> {
     image.config?;
-    let raises = |located: &&LocatedFact| {
+    let raises = |located: &&&LocatedFact| {
         serde_json::from_slice::<Noted>(&located.fact.0[1..])
             .is_ok_and(|noted| !noted.folder && noted.permissions & 0o6000 != 0)
     };

@@ -5,20 +5,30 @@ use std::collections::BTreeMap;
 use pratique_core::Severity;
 
 use super::programs::gives_away;
+use crate::includes::{Includes, folder_of};
 use crate::shell::hidden_place;
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
 
-pub(super) const PLACES: &[&str] = &["etc/sudoers", "etc/sudoers.d/*", "etc/doas.conf", "etc/doas.d/*.conf"];
+pub(super) const PLACES: &[&str] = &[
+    "etc/sudoers",
+    "etc/sudoers.d/*",
+    "usr/etc/sudoers",
+    "usr/etc/sudoers.d/*",
+    "etc/doas.conf",
+    "etc/doas.d/*.conf",
+];
 
 pub(super) const RULE: Rule = Rule {
     id: "sudo-rule",
     severity: "Low to High",
     reference: "ATT&CK T1548.003",
-    what: "rules of sudo and doas that ask for no password (NOPASSWD, !authenticate, nopass), worse if they allow everything or a program that runs commands or writes files",
+    what: "rules of sudo and doas that ask for no password (NOPASSWD, !authenticate, nopass), worse if they allow everything or a program that runs commands or writes files; and rules that sudo reads from elsewhere (@include, @includedir)",
     why: "whoever gets into the container as that user is root",
     remedy: "remove sudo from the image; what needs root can run in a step of the build",
 };
+
+const INCLUDES: Includes = Includes { who: "sudo", places: PLACES, severity: Severity::Medium };
 
 pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     let text = text(file);
@@ -27,11 +37,12 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     }
     let name = path.rsplit('/').next().unwrap_or_default();
     // sudo passes over such names.
-    if path.starts_with("etc/sudoers.d/") && (name.contains('.') || name.ends_with('~')) {
+    if path.contains("/sudoers.d/") && (name.contains('.') || name.ends_with('~')) {
         return;
     }
     let lines = notes.joined_lines(&text);
-    let mut commands: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    // Of each alias the worst command, so that it is weighed once however often it is named.
+    let mut commands: BTreeMap<String, Weight> = BTreeMap::new();
     for (_, line) in &lines {
         let Some(aliases) =
             line.trim().strip_prefix("Cmnd_Alias").or_else(|| line.trim().strip_prefix("Cmd_Alias"))
@@ -40,12 +51,15 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         };
         for alias in aliases.split(" : ") {
             if let Some((name, list)) = alias.split_once('=') {
-                let list = list.split(',').map(|one| one.trim().to_owned()).collect();
-                commands.insert(name.trim().to_owned(), list);
+                let worst = list.split(',').map(|one| weigh(one.trim())).reduce(worse);
+                commands.extend(worst.map(|worst| (name.trim().to_owned(), worst)));
             }
         }
     }
     for (line, content) in &lines {
+        if include(content.trim(), folder_of(path), *line, notes) {
+            continue;
+        }
         let content = uncommented(content).trim();
         if let Some(rest) = content.strip_prefix("Defaults") {
             if rest.split([',', ' ', '\t']).any(|one| one.trim() == "!authenticate") {
@@ -54,9 +68,7 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             }
             continue;
         }
-        if content.is_empty()
-            || content.starts_with('@')
-            || content.split_whitespace().next().is_some_and(|one| one.ends_with("_Alias"))
+        if content.is_empty() || content.split_whitespace().next().is_some_and(|one| one.ends_with("_Alias"))
         {
             continue;
         }
@@ -64,7 +76,23 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     }
 }
 
-/// A line without its comment; `#1000` is a user's number, `#include` a directive.
+/// Whether a line is a directive by which sudo reads more: `@include FILE`, `@includedir FOLDER`, with `#` before 1.9.1.
+fn include(content: &str, folder: &str, line: u32, notes: &mut Notes) -> bool {
+    let Some((directive, target)) =
+        content.strip_prefix(['@', '#']).and_then(|rest| rest.split_once([' ', '\t']))
+    else {
+        return false;
+    };
+    let target = target.trim().trim_matches('"').replace("\\ ", " ");
+    match directive {
+        "include" => INCLUDES.file(&target, folder, line, notes),
+        "includedir" => INCLUDES.folder(&target, folder, line, notes),
+        _ => return false,
+    }
+    true
+}
+
+/// A line without its comment; `#1000` is a user's number.
 fn uncommented(line: &str) -> &str {
     let mut places = line.match_indices('#').map(|(place, _)| place);
     let comment = places.find(|place| {
@@ -76,20 +104,21 @@ fn uncommented(line: &str) -> &str {
 }
 
 /// `users hosts = (whom) TAG: commands`, of which the tags hold for all that follow.
-fn rule(content: &str, line: u32, aliases: &BTreeMap<String, Vec<String>>, notes: &mut Notes) {
+fn rule(content: &str, line: u32, aliases: &BTreeMap<String, Weight>, notes: &mut Notes) {
     let Some((left, right)) = content.split_once('=') else { return };
     let Some((users, _hosts)) = left.trim().rsplit_once([' ', '\t']) else { return };
     let users = users.trim();
     if users == "root" || users == "#0" {
         return;
     }
-    let (mut asks, mut whom) = (true, "root".to_owned());
-    let mut worst: Option<(Severity, String)> = None;
+    let (mut asks, mut whom, mut becomes_root) = (true, "root".to_owned(), true);
+    let mut worst: Option<Weight> = None;
     for command in commands(right) {
         let mut command = command.trim();
         if command.starts_with('(') {
             let Some((inside, rest)) = command[1..].split_once(')') else { return };
             (whom, command) = (inside.split(':').next().unwrap_or_default().trim().to_owned(), rest.trim());
+            becomes_root = whom.split(',').any(|one| matches!(one.trim(), "root" | "ALL" | "#0" | ""));
         }
         while let Some((tag, rest)) = command
             .split_once(':')
@@ -105,15 +134,12 @@ fn rule(content: &str, line: u32, aliases: &BTreeMap<String, Vec<String>>, notes
         if asks || command.starts_with('!') {
             continue;
         }
-        let becomes_root = whom.split(',').any(|one| matches!(one.trim(), "root" | "ALL" | "#0" | ""));
-        let expanded = aliases.get(command).cloned().unwrap_or_else(|| vec![command.to_owned()]);
-        for one in &expanded {
-            let (severity, what) = weigh(one);
-            let severity = if becomes_root { severity } else { Severity::Low };
-            if worst.as_ref().is_none_or(|(known, _)| severity > *known) {
-                worst = Some((severity, what));
-            }
-        }
+        let (severity, what) = aliases.get(command).cloned().unwrap_or_else(|| weigh(command));
+        let weight = (if becomes_root { severity } else { Severity::Low }, what);
+        worst = Some(match worst {
+            Some(known) => worse(known, weight),
+            None => weight,
+        });
     }
     if let Some((severity, what)) = worst {
         let whom = if whom.is_empty() || whom == "ALL" { "root" } else { &whom };
@@ -144,7 +170,14 @@ fn commands(list: &str) -> Vec<String> {
 }
 
 /// How bad it is to run a command as root, and the command in words.
-fn weigh(command: &str) -> (Severity, String) {
+type Weight = (Severity, String);
+
+/// The worse of two; of equal ones the first.
+fn worse(one: Weight, other: Weight) -> Weight {
+    if other.0 > one.0 { other } else { one }
+}
+
+fn weigh(command: &str) -> Weight {
     let program = command.split_whitespace().next().unwrap_or_default();
     let name = program.rsplit('/').next().unwrap_or_default();
     if command == "ALL" {

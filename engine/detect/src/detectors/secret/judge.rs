@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pratique_core::{Digest, Finding, Gap, GapKind, Severity};
+use pratique_core::{Digest, Finding, GapKind, Severity};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::Archives;
@@ -119,7 +119,7 @@ pub(super) fn judge(
     }
     if let Some(config) = image.config {
         let (secrets, missed) = config::secrets(config, rules);
-        outcome.gaps.extend(missed.iter().map(|reason| gap(reason)));
+        outcome.gaps.extend(missed.into_iter().map(|reason| INFO.gap(GapKind::Limit, reason)));
         for (place, secret) in secrets {
             let Some(kind) = Kind::of(&secret.shape, rules.map(AsRef::as_ref)) else { continue };
             told.push(Told {
@@ -137,9 +137,10 @@ pub(super) fn judge(
         told.sort_by_key(|one| std::cmp::Reverse(one.severity));
         let more = told.len() - MAX_FINDINGS;
         told.truncate(MAX_FINDINGS);
-        outcome.gaps.push(gap(&format!(
+        let reason = format!(
             "{more} more secrets are not listed, none worse than those that are (limit: {MAX_FINDINGS})"
-        )));
+        );
+        outcome.gaps.push(INFO.gap(GapKind::Limit, reason));
     }
     let mut fingerprints = BTreeMap::new();
     for one in &told {
@@ -209,10 +210,6 @@ fn python_source(path: &str) -> Option<String> {
     let (folder, name) = path.rsplit_once("/__pycache__/")?;
     let module = name.strip_suffix(".pyc")?.split('.').next()?;
     Some(format!("{folder}/{module}.py"))
-}
-
-fn gap(reason: &str) -> Gap {
-    Gap { detector: Some(INFO.id.to_owned()), ..Gap::of_image(GapKind::Limit, reason) }
 }
 
 /// Says in a finding who allows it, if somebody does; `named` are the entries that speak of the secret itself.

@@ -1,6 +1,9 @@
 //! Every distinct hash of an image tried once, the worst first, whoever has it, and as far as nobody has tried it before.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
 use pratique_core::attempts::{Attempt, AttemptKey, Guessing};
 use pratique_core::{GapKind, Severity};
@@ -21,6 +24,9 @@ use crate::{
 const MAX_HASHES: usize = 256;
 /// An image may take this many times the budget of one hash.
 const IMAGE_BUDGETS: u32 = 32;
+/// Names of accounts that have one hash that are tried as its password, with what people make of them; if there are more,
+/// nobody knows whether it withstood.
+const MAX_OWNERS: usize = 256;
 /// Names of other accounts that are tried as passwords.
 const MAX_OTHERS: usize = 32;
 /// What was tried is told and taken over where one guess takes at least this long. All guesses at a cheaper hash take less
@@ -37,7 +43,7 @@ pub(super) enum Verdict {
 /// Who has one hash.
 struct Owners<'a> {
     worst: Severity,
-    names: Vec<&'a str>,
+    names: BTreeSet<&'a str>,
     /// Words that belong to the products.
     product: Vec<&'static str>,
 }
@@ -56,12 +62,10 @@ pub(super) fn try_all<'a>(image: &ImageInput<'_>, suspects: &'a [Box<dyn Suspect
     let mut owners: HashMap<&Stored, Owners<'a>> = HashMap::new();
     for suspect in suspects {
         let Some(stored) = suspect.stored() else { continue };
-        let new = || Owners { worst: suspect.severity(), names: Vec::new(), product: Vec::new() };
+        let new = || Owners { worst: suspect.severity(), names: BTreeSet::new(), product: Vec::new() };
         let own = owners.entry(stored).or_insert_with(new);
         own.worst = suspect.severity().max(own.worst);
-        if !suspect.owner().is_empty() && !own.names.contains(&suspect.owner()) {
-            own.names.push(suspect.owner());
-        }
+        own.names.extend(Some(suspect.owner()).filter(|name| !name.is_empty()));
         for word in suspect.product() {
             if !own.product.contains(word) {
                 own.product.push(word);
@@ -83,14 +87,21 @@ pub(super) fn try_all<'a>(image: &ImageInput<'_>, suspects: &'a [Box<dyn Suspect
         let verdict = if at >= MAX_HASHES {
             Verdict::Unknown(GapKind::Limit, format!("the image has more than {MAX_HASHES} hashes"))
         } else {
+            let names: Vec<&str> = own.names.iter().take(MAX_OWNERS).copied().collect();
             let clues = Clues {
-                owners: &own.names,
+                owners: &names,
                 product: &own.product,
                 others: &others,
                 image: &words,
                 dictionary: image.dictionary,
             };
-            try_one(stored, &clues, image, &mut left, &mut tried.guessing)
+            match try_one(stored, &clues, image, &mut left, &mut tried.guessing) {
+                Verdict::Withstood if own.names.len() > names.len() => {
+                    let reason = format!("more than {MAX_OWNERS} accounts have it, not all names were tried");
+                    Verdict::Unknown(GapKind::Limit, reason)
+                }
+                verdict => verdict,
+            }
         };
         tried.verdicts.insert(*stored, verdict);
     }

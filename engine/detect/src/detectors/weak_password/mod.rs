@@ -69,6 +69,16 @@ enum Noted {
     Service(services::Logins),
 }
 
+impl Noted {
+    /// How many accounts it speaks of.
+    fn accounts(&self) -> usize {
+        match self {
+            Self::Linux(noted) => noted.entries.len(),
+            Self::Service(noted) => noted.logins.len(),
+        }
+    }
+}
+
 const RULES: &[Rule] = &[
     Rule {
         id: "linux-account",

@@ -281,3 +281,78 @@ fn of_cheap_hashes_nothing_is_told() {
     assert_eq!((outcome.findings.len(), outcome.guessing.attempts.len()), (1, 0));
     assert!(outcome.guessing.guesses > 0);
 }
+
+/// The paths of files of text that are read, one of each glob.
+fn paths_of_text() -> Vec<String> {
+    let interests =
+        DETECTOR.interests().iter().filter(|interest| matches!(interest.extent, crate::Extent::Head(_)));
+    let globs = interests.flat_map(|interest| interest.globs);
+    globs.map(|glob| glob.replace("**/", "x/").replace("[-+~]", "-").replace('*', "a")).collect()
+}
+
+fn inspect(path: &str, content: &Vec<u8>, size: u64) -> FileReport {
+    let mode = FileMode { permissions: 0o640, uid: 0, gid: 42 };
+    let whole = FileInput::in_memory(path.as_bytes(), mode, content);
+    DETECTOR.inspect(&FileInput { size, ..whole })
+}
+
+/// What of a gigabyte is handed over, a line or many, gives as much as of a short file and a gap.
+#[test]
+fn a_gigabyte_of_accounts_or_of_one_line_is_a_gap() {
+    let line = [b"root:".as_slice(), &vec![b'$'; 300_000]].concat();
+    let empty = b"u::0:0::/:/bin/sh\n".repeat(30_000);
+    let mut numbered = Vec::new();
+    (0..30_000).for_each(|n| numbered.extend(format!("u{n}:{{SHA}}:::\nrequirepass p{n}\n").bytes()));
+    for path in paths_of_text() {
+        for content in [&line, &empty, &numbered] {
+            let report = inspect(&path, content, 1 << 30);
+            let cut = report.problems.iter().any(|(_, reason)| reason.contains("1073741824"));
+            assert!(cut, "{path}: {:?}", report.problems);
+            assert!(report.problems.len() <= 20, "{path}: {:?}", report.problems);
+            let longest = report.problems.iter().map(|(_, reason)| reason.len()).max();
+            assert!(longest < Some(1 << 10), "{path}");
+            // JSON takes more room than what it holds.
+            let noted: usize = report.facts.iter().map(|fact| fact.0.len()).sum();
+            assert!(noted < 8 << 20, "{path}: {noted}");
+        }
+    }
+}
+
+#[test]
+fn a_line_that_is_too_long_is_told_and_those_beside_it_are_read() {
+    let long = "x".repeat(100_000);
+    for (path, before, line) in [
+        ("etc/shadow", "a:", "root::::::::"),
+        ("x/.htpasswd", "a:", "anna:"),
+        ("x/elasticsearch/users", "a:$", "anna:$2a$10$"),
+        ("x/proftpd.passwd", "a:", "anna:"),
+        ("x/vsftpd.passwd", "a:", "anna:"),
+        ("x/pgbouncer/userlist.txt", "\"a\" \"", "\"anna\" \"anna\""),
+        ("x/redis.conf", "requirepass ", "requirepass redis"),
+        ("x/snmpd.conf", "rocommunity ", "rocommunity public"),
+        ("x/smbpasswd", "a:1:", "anna:1::NO PASSWORD:[U]:"),
+        ("x/slapd.conf", "rootpw ", "rootpw secret"),
+        ("x/grafana.ini", "admin_user = ", "[security]\nadmin_password = admin"),
+        ("x/rabbitmq.conf", "default_user = ", "default_pass = guest"),
+    ] {
+        let content = format!("{before}{long}\n{line}\n").into_bytes();
+        let report = inspect(path, &content, content.len() as u64);
+        assert_eq!(report.facts.len(), 1, "{path}: {:?}", report.problems);
+        let told = report.problems.iter().filter(|(kind, reason)| {
+            *kind == GapKind::Limit && reason.starts_with("line 1") && reason.contains("65536")
+        });
+        assert_eq!(told.count(), 1, "{path}: {:?}", report.problems);
+    }
+}
+
+#[test]
+fn accounts_and_findings_of_an_image_are_bounded_and_the_rest_is_told() {
+    let lines: String = (0..20_000).map(|n| format!("u{n}::::::::\n")).collect();
+    let mut case = parse(&format!("==> etc/shadow\n{lines}"));
+    let content = case.files[0].1.clone();
+    case.files.extend((0..6).map(|n| (format!("etc/shadow.{n}"), content.clone())));
+    let outcome = scan(&case);
+    assert_eq!(outcome.findings.len(), crate::bounded::MAX_FINDINGS);
+    let told = |text: &str| outcome.gaps.iter().filter(|gap| gap.reason.contains(text)).count();
+    assert_eq!((told("this file's were not judged"), told("more findings are not listed")), (2, 1));
+}

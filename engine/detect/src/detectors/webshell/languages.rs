@@ -17,7 +17,7 @@ pub(super) fn follow<'s>(path: &[u8], source: &'s [u8]) -> Vec<Flow<'s>> {
             let programs = page::parts(source, Kind::Asp);
             let mut tags = programs.iter().filter_map(|part| part.tag).chain(page::directives(source));
             let language = if tags.any(is_script) { &paths::SCRIPT } else { &paths::CSHARP };
-            let mut parts = page::controls(source);
+            let (mut parts, more) = page::controls(source);
             // Of handlers all behind the directive is program.
             match source.starts_with(b"<%@") && matches!(end, b"ashx" | b"asmx") {
                 true => {
@@ -27,7 +27,7 @@ pub(super) fn follow<'s>(path: &[u8], source: &'s [u8]) -> Vec<Flow<'s>> {
                 }
                 false => parts.extend(programs),
             }
-            Flow::of(language, language.read(&parts), source)
+            cut(Flow::of(language, language.read(&parts), source), more || page::has_more_directives(source))
         }
         b"js" | b"mjs" | b"cjs" => {
             if !hints::node(source) {
@@ -46,15 +46,23 @@ pub(super) fn follow<'s>(path: &[u8], source: &'s [u8]) -> Vec<Flow<'s>> {
             let (script, mut basic): (Vec<Part<'_>>, Vec<Part<'_>>) = page::parts(source, Kind::Asp)
                 .into_iter()
                 .partition(|part| part.tag.map_or(of_page, is_script));
-            basic.splice(0..0, page::objects(source));
+            let (objects, more) = page::objects(source);
+            basic.splice(0..0, objects);
+            let script = Flow::of(&paths::JSCRIPT, paths::JSCRIPT.read(&script), source);
             return vec![
-                Flow::of(&paths::JSCRIPT, paths::JSCRIPT.read(&script), source),
+                cut(script, more || page::has_more_directives(source)),
                 Flow::of(&paths::VBSCRIPT, paths::VBSCRIPT.read(&basic), source),
             ];
         }
         _ => Flow::of(&php::Php, php::read(source), source),
     };
     vec![flow]
+}
+
+/// A flow that says so if not all of its page was read.
+fn cut(mut flow: Flow<'_>, is_cut: bool) -> Flow<'_> {
+    flow.cut = flow.cut.or(is_cut.then_some(page::TOO_MANY));
+    flow
 }
 
 /// Whether a program's first line says that Python runs it.

@@ -2,8 +2,10 @@
 
 /// Bytes of a tag before and behind what is looked for in it.
 const MAX_TAG: usize = 1024;
-/// Controls and objects of a page.
+/// Controls, objects and directives of a page.
 const MAX_CONTROLS: usize = 256;
+/// Why not all of a page was followed.
+pub(super) const TOO_MANY: &str = "the page has more controls, objects or directives than are read";
 
 /// A part of a page that is program, and the line it begins on.
 pub(super) struct Part<'s> {
@@ -44,7 +46,8 @@ pub(super) fn parts(page: &[u8], kind: Kind) -> Vec<Part<'_>> {
 }
 
 /// The controls of a page of ASP.NET, declared by their names: what is typed into them is the request's.
-pub(super) fn controls(page: &[u8]) -> Vec<Part<'static>> {
+/// Whether there are more than are read.
+pub(super) fn controls(page: &[u8]) -> (Vec<Part<'static>>, bool) {
     let mut parts = Vec::new();
     let lower = page.to_ascii_lowercase();
     for found in memchr::memmem::find_iter(&lower, b"runat") {
@@ -74,13 +77,21 @@ pub(super) fn controls(page: &[u8]) -> Vec<Part<'static>> {
             .take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_')
             .copied()
             .collect();
-        if !name.is_empty() && parts.len() < MAX_CONTROLS {
+        if parts.len() == MAX_CONTROLS {
+            return (parts, true);
+        }
+        if !name.is_empty() {
             let line = 1 + page[..start].iter().filter(|byte| **byte == b'\n').count() as u32;
             let source = [b"var ", &name[..], b" = ", class.as_bytes(), b";"].concat();
             parts.push(Part { source: source.into(), line, tag: None });
         }
     }
-    parts
+    (parts, false)
+}
+
+/// Whether a page has more directives than are read.
+pub(super) fn has_more_directives(page: &[u8]) -> bool {
+    memchr::memmem::find_iter(page, b"<%@").nth(MAX_CONTROLS).is_some()
 }
 
 /// What the page says of itself: `<%@ … %>`.
@@ -92,11 +103,14 @@ pub(super) fn directives(page: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The objects of a page of classic ASP, made by their names.
-pub(super) fn objects(page: &[u8]) -> Vec<Part<'static>> {
+/// The objects of a page of classic ASP, made by their names. Whether there are more than are read.
+pub(super) fn objects(page: &[u8]) -> (Vec<Part<'static>>, bool) {
     let mut parts = Vec::new();
     let lower = page.to_ascii_lowercase();
-    for start in memchr::memmem::find_iter(&lower, b"<object").take(MAX_CONTROLS) {
+    for (number, start) in memchr::memmem::find_iter(&lower, b"<object").enumerate() {
+        if number == MAX_CONTROLS {
+            return (parts, true);
+        }
         let tag = &lower[start..(start + MAX_TAG).min(lower.len())];
         let tag = &tag[..memchr::memchr(b'>', tag).unwrap_or(tag.len())];
         let class = attribute(tag, b"progid").or_else(|| attribute(tag, b"classid"));
@@ -108,7 +122,7 @@ pub(super) fn objects(page: &[u8]) -> Vec<Part<'static>> {
         let source = [id, b" = CreateObject(\"", class, b"\")"].concat();
         parts.push(Part { source: source.into(), line, tag: None });
     }
-    parts
+    (parts, false)
 }
 
 /// The value of a tag's attribute, with quotes or without.
@@ -240,8 +254,12 @@ mod tests {
         assert_eq!(parts.iter().map(|part| &part.source[..]).collect::<Vec<_>>(), [&b" a "[..], b"b"]);
         assert!(parts[0].tag.is_none() && parts[1].tag.is_some());
         assert_eq!(directives(page).collect::<Vec<_>>(), [b" Language=JScript "]);
-        let objects = objects(page);
+        let (objects, more) = objects(page);
+        assert!(!more);
         assert_eq!((&objects[0].source[..], objects[0].line), (&b"x = CreateObject(\"clsid:1\")"[..], 2));
-        assert!(super::objects(&b"<object runat=server id= classid=\"".repeat(1_000)).len() <= MAX_CONTROLS);
+        assert!(super::objects(&b"<object runat=server id= classid=\"".repeat(1_000)).1);
+        assert!(controls(&b"<input type=text id=a runat=server>".repeat(1_000)).1);
+        assert!(!controls(&b"<asp:Label id=a runat=server>".repeat(1_000)).1);
+        assert!(has_more_directives(&b"<%@ x %>".repeat(1_000)) && !has_more_directives(page));
     }
 }

@@ -107,47 +107,105 @@ fn what_is_found_often_is_noted_a_few_times() {
     let many = format!("<?php\n{}", decoded("riny($_CBFG['k']);\n").repeat(5_000));
     let report = inspect(many.as_bytes());
     assert!(report.facts[0].0.len() < 32 << 10, "{}", report.facts[0].0.len());
+    assert!(
+        report.problems.iter().any(|(_, reason)| reason.contains("more places")),
+        "{:?}",
+        report.problems
+    );
 }
 
 fn inspect_as(path: &str, source: &str) -> FileReport {
     DETECTOR.inspect(&FileInput::in_memory(path.as_bytes(), MODE, &source.as_bytes().to_vec()))
 }
 
+/// What is in the middle was found, or it is said that not all was read.
+fn is_told(report: &FileReport) -> bool {
+    is_limited(report) || !report.facts.is_empty()
+}
+
+/// Something that runs what the request says, as an expression of each language.
+fn sinks() -> [(&'static str, &'static str, String); 3] {
+    [
+        ("a.jsp", "<% ", decoded("Ehagvzr.trgEhagvzr().rkrp(erdhrfg.trgCnenzrgre(\"p\"))")),
+        ("a.aspx", "<% ", decoded("Cebprff.Fgneg(Erdhrfg[\"p\"])")),
+        ("a.js", "", decoded("riny(erd.dhrel.p)")),
+    ]
+}
+
 #[test]
 fn pages_that_nest_without_end_are_gaps_or_read() {
-    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
-    for nested in [
-        deep("(", ")"),
-        deep("f(", ")"),
-        deep("[", "]"),
-        deep("x -> ", ""),
-        deep("new A() { int a = ", "; }"),
-        deep("a ? ", " : 2"),
-        deep("a = ", ""),
-        deep("`${", "}`"),
-    ] {
-        for (path, page) in [
-            ("a.jsp", format!("<% x = {nested}; %>")),
-            ("a.aspx", format!("<% x = {nested}; %>")),
-            ("a.js", format!("eval; x = {nested};")),
+    let deep = |open: &str, inner: &str, close: &str| {
+        format!("{}{inner}{}", open.repeat(10_000), close.repeat(10_000))
+    };
+    for (path, start, sink) in sinks() {
+        assert_eq!(inspect_as(path, &format!("{start}x = {sink};")).facts.len(), 1, "{path}");
+        for (open, close) in [
+            ("(", ")"),
+            ("f(", ")"),
+            ("[", "]"),
+            ("x -> ", ""),
+            ("new A() { int a = ", "; }"),
+            ("a ? ", " : 2"),
+            ("a = ", ""),
+            ("`${", "}`"),
         ] {
-            inspect_as(path, &page);
+            // Other languages' lambdas, classes and texts.
+            let is_of_language = match path {
+                "a.jsp" => open != "`${" && open != "[",
+                "a.aspx" => !matches!(open, "`${" | "[" | "x -> " | "new A() { int a = "),
+                _ => !matches!(open, "x -> " | "new A() { int a = "),
+            };
+            let report = inspect_as(path, &format!("{start}x = {};", deep(open, &sink, close)));
+            assert!(!is_of_language || is_told(&report), "{path} {open}");
+        }
+        for (open, close) in [
+            ("{", "}"),
+            ("if (a) { ", " }"),
+            ("for (;;) { ", " }"),
+            ("class A { void f() { ", " } }"),
+            ("try { ", " } catch (E e) { }"),
+        ] {
+            let is_of_language = path != "a.js" || !open.starts_with("class");
+            let report = inspect_as(path, &format!("{start}{}", deep(open, &format!("{sink};"), close)));
+            assert!(!is_of_language || is_told(&report), "{path} {open}");
         }
     }
-    for nested in [
-        deep("{", "}"),
-        deep("if (a) { ", " }"),
-        deep("for (int a : b) { ", " }"),
-        deep("class A { void f() { ", " } }"),
-        deep("try { ", " } catch (E e) { }"),
-        deep("A<", ">"),
+    // No program is in a type's parameters, and declarations go on behind what is no end.
+    inspect_as("a.jsp", &format!("<% {} %>", deep("A<", "", ">")));
+    inspect_as("a.jsp", &format!("<%! {}", deep("class A { void f() { ", "", " } }")));
+}
+
+#[test]
+fn controls_and_directives_without_end_are_a_gap() {
+    for (path, page) in [
+        ("a.aspx", "<asp:TextBox id=a runat=server>".repeat(1_000)),
+        ("a.aspx", "<%@ Import x %>".repeat(1_000)),
+        ("a.asp", "<object runat=server id=a progid=b>".repeat(1_000)),
+        ("a.asp", "<%@ x %>".repeat(1_000)),
     ] {
-        inspect_as("a.jsp", &format!("<% {nested} %>"));
-        inspect_as("a.jsp", &format!("<%! {nested}"));
-        inspect_as("a.js", &format!("eval; {nested}"));
+        assert!(is_limited(&inspect_as(path, &page)), "{path} {}", &page[..20]);
     }
-    let report = inspect_as("a.jsp", &format!("<% x = {}; %>", deep("(", ")")));
-    assert!(is_limited(&report));
+}
+
+/// What of a gigabyte is handed over, whichever language it is.
+#[test]
+fn a_gigabyte_is_a_gap_whatever_its_name() {
+    let line = vec![b'a'; 300_000];
+    for glob in INTERESTS.iter().flat_map(|interest| interest.globs) {
+        let path =
+            glob.replace("**/", "x/").replace("[0-9]", "5").replace("[cm]", "c").replace("xXfFaA", "x");
+        // Of a set of letters the first.
+        let path: String = path
+            .split('[')
+            .map(|part| {
+                part.split_once(']').map_or(part.to_owned(), |(set, rest)| format!("{}{rest}", &set[..1]))
+            })
+            .collect();
+        let path = path.replace('*', "a");
+        let report = DETECTOR
+            .inspect(&FileInput { size: 1 << 30, ..FileInput::in_memory(path.as_bytes(), MODE, &line) });
+        assert!(report.problems.iter().any(|(_, reason)| reason.contains("1073741824")), "{path}");
+    }
 }
 
 #[test]
@@ -166,8 +224,8 @@ fn pages_that_run_without_end_end() {
 
 #[test]
 fn python_that_nests_or_runs_without_end_is_a_gap_or_read() {
-    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
     let beside = decoded("rkrp(erdhrfg.qngn)");
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
     for nested in [
         deep("(", ")"),
         deep("[", "]"),
@@ -180,6 +238,10 @@ fn python_that_nests_or_runs_without_end_is_a_gap_or_read() {
         let report = inspect_as("a.py", &format!("x = {nested}\n{beside}\n"));
         assert!(is_limited(&report), "{}", &nested[..40]);
     }
+    assert!(is_told(&inspect_as(
+        "a.py",
+        &format!("x = {}{beside}{}\n", "f'{".repeat(10_000), "}'".repeat(10_000))
+    )));
     let blocks: String = (0..1_000).map(|depth| format!("{}if a:\n", " ".repeat(depth))).collect();
     assert!(is_limited(&inspect_as("a.py", &format!("request\n{blocks}{}exec(b)\n", " ".repeat(1_000)))));
     for source in [
@@ -205,25 +267,30 @@ fn vbscript_that_nests_or_runs_without_end_is_a_gap_or_read() {
         assert!(report.facts.len() == 1, "{}", &nested[..40]);
     }
     assert!(is_limited(&inspect_as("a.asp", &format!("<% x = {} %>", deep("(", ")")))));
+    for (open, close) in [
+        ("if a then ", ""),
+        ("if a then\n", "\nend if\n"),
+        ("do\n", "\nloop\n"),
+        ("for i = 1 to 3\n", "\nnext\n"),
+        ("select case a\ncase 1\n", "\nend select\n"),
+        ("function f(a)\n", "\nend function\n"),
+        ("class a\nsub f\n", "\nend sub\nend class\n"),
+        ("with a\n", "\nend with\n"),
+    ] {
+        let nested = format!("{}{beside}{}", open.repeat(10_000), close.repeat(10_000));
+        assert!(is_told(&inspect_as("a.asp", &format!("<% {nested} %>"))), "{open}");
+    }
     for source in [
-        deep("if a then ", ""),
-        deep("if a then\n", "\nend if"),
-        deep("do\n", "\nloop"),
-        deep("for i = 1 to 3\n", "\nnext"),
-        deep("select case a\ncase ", ""),
-        deep("function f(a)\n", "\nend function"),
-        deep("class a\n", ""),
-        deep("with a\n", ""),
-        "end if\nelse\nelseif\ncase 1\nnext\nloop\nwend\nend function\nend".into(),
-        "do while true\na = a & \"x\"\nloop".into(),
-        "function f(x)\nf = f(x & 1) & f(x & 2)\nend function\nf 1".into(),
-        "sub f(x)\nx = x & x\nf x\nend sub\nf \"a\"".into(),
-        "a = \"execute a\"\nexecute a".into(),
-        "a = string(1000000000, \"x\") & space(-1) & left(\"a\", -1) & mid(\"a\", 0)".into(),
-        "x = \"".into(),
-        "x = _".into(),
-        "[".into(),
-        "#".into(),
+        "end if\nelse\nelseif\ncase 1\nnext\nloop\nwend\nend function\nend",
+        "do while true\na = a & \"x\"\nloop",
+        "function f(x)\nf = f(x & 1) & f(x & 2)\nend function\nf 1",
+        "sub f(x)\nx = x & x\nf x\nend sub\nf \"a\"",
+        "a = \"execute a\"\nexecute a",
+        "a = string(1000000000, \"x\") & space(-1) & left(\"a\", -1) & mid(\"a\", 0)",
+        "x = \"",
+        "x = _",
+        "[",
+        "#",
     ] {
         inspect_as("a.asp", &format!("<% {source} %>"));
     }

@@ -7,6 +7,7 @@ use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::crypt::Stored;
+use crate::signs::word;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {
@@ -20,7 +21,7 @@ pub(super) static SERVICE: Service = Service {
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
-    for (number, line) in lines(&text, &['#']) {
+    for (number, line) in lines(&text, &['#'], reading) {
         let Some((name, hash)) = line.split_once(':') else { continue };
         let stored = match hash.strip_prefix("{PBKDF2}") {
             // Its PBKDF2 is with SHA-512.
@@ -32,7 +33,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
         match stored {
             Ok(stored) => reading.stored(name, stored, Rank::Administrator, Some(number)),
             Err(error) => {
-                reading.problem(GapKind::Unsupported, format!("line {number}, user {name}: {error}"))
+                reading.problem(GapKind::Unsupported, format!("line {number}, user {}: {error}", word(name)))
             }
         }
     }

@@ -9,6 +9,7 @@ use super::text::{ini, text, unquoted};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::crypt::{Algorithm, Pbkdf2, Stored, hex};
+use crate::signs::word;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {
@@ -48,7 +49,7 @@ fn database(file: &FileInput<'_>, reading: &mut Reading) {
             }
             None => reading.problem(
                 GapKind::Malformed,
-                format!("the password of user {login} is no key in hexadecimal digits"),
+                format!("the password of user {} is no key in hexadecimal digits", word(login)),
             ),
         }
     });
@@ -61,7 +62,7 @@ fn configuration(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
     let (mut user, mut password) = ("admin", None);
     let (mut anonymous, mut role) = (None, "Viewer");
-    for (section, key, value, number) in ini(&text) {
+    for (section, key, value, number) in ini(&text, reading) {
         match (section, key) {
             ("security", "admin_user") if !value.is_empty() => user = unquoted(value),
             ("security", "admin_password") => password = Some((unquoted(value), number)),

@@ -7,6 +7,7 @@ use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::crypt::{self, Algorithm, HashError, SaltedDigest, Stored, hex};
+use crate::signs::word;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {
@@ -28,7 +29,7 @@ pub(super) static SERVICE: Service = Service {
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
-    for (number, line) in lines(&text, &['#']) {
+    for (number, line) in lines(&text, &['#'], reading) {
         let fields: Vec<&str> = line.split(':').collect();
         let [name, second, rest @ ..] = fields.as_slice() else { continue };
         if let [digest] = rest
@@ -46,7 +47,12 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
 /// Notes a user by what htpasswd writes; a word that is no hash locks the account.
 pub(super) fn account(name: &str, field: &str, number: u32, reading: &mut Reading) {
     let stored = if field.is_empty() {
-        return reading.open(name, format!("its user {name} needs no password"), Rank::User, Some(number));
+        return reading.open(
+            name,
+            format!("its user {} needs no password", word(name)),
+            Rank::User,
+            Some(number),
+        );
     } else if let Some(password) = field.strip_prefix("{PLAIN}") {
         Ok(Stored::plain(password.as_bytes()))
     } else if field.starts_with('{') {
@@ -60,6 +66,8 @@ pub(super) fn account(name: &str, field: &str, number: u32, reading: &mut Readin
     };
     match stored {
         Ok(stored) => reading.stored(name, stored, Rank::User, Some(number)),
-        Err(error) => reading.problem(GapKind::Unsupported, format!("line {number}, user {name}: {error}")),
+        Err(error) => {
+            reading.problem(GapKind::Unsupported, format!("line {number}, user {}: {error}", word(name)))
+        }
     }
 }

@@ -46,7 +46,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
     let mut settings = Settings::default();
     if file.path.ends_with(b".py") {
-        for (number, line) in lines(&text, &['#']) {
+        for (number, line) in lines(&text, &['#'], reading) {
             if let Some((key, value)) = assignment(line) {
                 settings.set(key, value, Some(number));
             }

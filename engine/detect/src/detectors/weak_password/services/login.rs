@@ -76,6 +76,7 @@ pub(in super::super) struct Reading {
     logins: Vec<Login>,
     more: bool,
     problems: Vec<(GapKind, String)>,
+    more_problems: usize,
 }
 
 impl Reading {
@@ -118,6 +119,8 @@ impl Reading {
     pub(in super::super) fn problem(&mut self, kind: GapKind, reason: impl Into<String>) {
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push((kind, reason.into()));
+        } else {
+            self.more_problems += 1;
         }
     }
 
@@ -125,6 +128,10 @@ impl Reading {
     pub(super) fn finish(mut self) -> (Vec<Login>, Vec<(GapKind, String)>) {
         if self.more {
             self.problems.push((GapKind::Limit, format!("only its first {MAX_LOGINS} logins were read")));
+        }
+        if self.more_problems > 0 {
+            let reason = format!("{} more of its lines or records were not understood", self.more_problems);
+            self.problems.push((GapKind::Malformed, reason));
         }
         let mut seen = std::collections::HashSet::new();
         self.logins.retain(|login| match &login.secret {

@@ -18,7 +18,7 @@ pub(super) static SERVICE: Service = Service {
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
-    for (number, line) in lines(&text, &[';', '#']) {
+    for (number, line) in lines(&text, &[';', '#'], reading) {
         let Some((name, rest)) = quoted(line) else { continue };
         let Some((password, _)) = quoted(rest) else { continue };
         let rank = Rank::of(name == "postgres");

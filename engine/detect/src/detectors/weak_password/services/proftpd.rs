@@ -24,7 +24,7 @@ pub(super) static SERVICE: Service = Service {
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
-    for (number, line) in lines(&text, &['#']) {
+    for (number, line) in lines(&text, &['#'], reading) {
         let mut fields = line.split(':');
         if let (Some(name), Some(field)) = (fields.next(), fields.next())
             && !name.is_empty()

@@ -5,6 +5,7 @@ use super::text::{arguments, lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::crypt::{Algorithm, Stored};
+use crate::signs::word;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {
@@ -37,7 +38,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
     let mut required = None;
     let (mut protected, mut reachable, mut users) = (true, true, false);
-    for (number, line) in lines(&text, &['#']) {
+    for (number, line) in lines(&text, &['#'], reading) {
         let arguments = arguments(line);
         let [command, values @ ..] = arguments.as_slice() else { continue };
         match (command.to_ascii_lowercase().as_str(), values) {
@@ -105,7 +106,7 @@ fn user(name: &str, rules: &[String], number: u32, reading: &mut Reading) {
     }
     let rank = Rank::of(user.everything);
     if user.on && user.open {
-        reading.open(name, format!("its user {name} needs no password"), rank, Some(number));
+        reading.open(name, format!("its user {} needs no password", word(name)), rank, Some(number));
     } else if user.on {
         for stored in user.passwords {
             reading.stored(name, stored, rank, Some(number));

@@ -19,7 +19,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
     let mut own_container = false;
     let mut found = Vec::new();
-    for (number, line) in lines(&text, &['#']) {
+    for (number, line) in lines(&text, &['#'], reading) {
         let arguments = arguments(line);
         // A comment may stand behind a directive.
         let words: Vec<&str> =

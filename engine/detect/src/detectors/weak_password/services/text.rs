@@ -2,9 +2,12 @@
 
 use std::borrow::Cow;
 
+use pratique_core::GapKind;
 use pratique_core::inspect::FileInput;
 
-/// A longer line is not read: no program's own would be.
+use super::Reading;
+
+/// A longer line is not read, which is said: no program's own would be.
 const MAX_LINE: usize = 64 << 10;
 
 /// The file's text, without a byte order mark; what is no UTF-8 replaced.
@@ -15,17 +18,30 @@ pub(super) fn text<'a>(file: &FileInput<'a>) -> Cow<'a, str> {
 
 /// Its lines without white space around them, numbered from 1; not the empty ones, and not those that begin with one of
 /// `comments`.
-pub(super) fn lines<'a>(text: &'a str, comments: &'a [char]) -> impl Iterator<Item = (u32, &'a str)> {
-    let trimmed = text.lines().map(str::trim);
-    let numbered = trimmed.enumerate().map(|(at, line)| (u32::try_from(at + 1).unwrap_or(u32::MAX), line));
-    numbered
-        .filter(move |(_, line)| !line.is_empty() && line.len() <= MAX_LINE && !line.starts_with(comments))
+pub(super) fn lines<'a>(
+    text: &'a str,
+    comments: &'a [char],
+    reading: &mut Reading,
+) -> impl Iterator<Item = (u32, &'a str)> + use<'a> {
+    let numbered = move || {
+        let trimmed = text.lines().map(str::trim).enumerate();
+        let numbered = trimmed.map(|(at, line)| (u32::try_from(at + 1).unwrap_or(u32::MAX), line));
+        numbered.filter(move |(_, line)| !line.is_empty() && !line.starts_with(comments))
+    };
+    for (number, _) in numbered().filter(|(_, line)| line.len() > MAX_LINE) {
+        let reason = format!("line {number} is longer than {MAX_LINE} bytes and was not read");
+        reading.problem(GapKind::Limit, reason);
+    }
+    numbered().filter(|(_, line)| line.len() <= MAX_LINE)
 }
 
 /// The settings of an ini file: section, key, value, line.
-pub(super) fn ini(text: &str) -> impl Iterator<Item = (&str, &str, &str, u32)> {
+pub(super) fn ini<'a>(
+    text: &'a str,
+    reading: &mut Reading,
+) -> impl Iterator<Item = (&'a str, &'a str, &'a str, u32)> + use<'a> {
     let mut section = "";
-    lines(text, &['#', ';']).filter_map(move |(number, line)| {
+    lines(text, &['#', ';'], reading).filter_map(move |(number, line)| {
         if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             section = name.trim();
             return None;
@@ -136,7 +152,7 @@ mod tests {
     #[test]
     fn ini_files() {
         let text = "a = 1\n[security]\n;b = 2\n# c = 3\nadmin_password = \"x=y\"\nflag\n";
-        let all: Vec<_> = ini(text).collect();
+        let all: Vec<_> = ini(text, &mut Reading::default()).collect();
         assert_eq!(
             all,
             [("", "a", "1", 1), ("security", "admin_password", "\"x=y\"", 5), ("security", "flag", "", 6)]

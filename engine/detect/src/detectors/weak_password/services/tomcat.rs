@@ -10,6 +10,7 @@ use super::text::text;
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::crypt::{Algorithm, Pbkdf2, SaltedDigest, Stored, hex};
+use crate::signs::word;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {
@@ -54,7 +55,9 @@ fn user(start: &BytesStart<'_>, reading: &mut Reading) {
     }
     match stored(&password) {
         Ok(stored) => reading.stored(&name, stored, Rank::of(administers), None),
-        Err(error) => reading.problem(GapKind::Unsupported, format!("the password of {name}: {error}")),
+        Err(error) => {
+            reading.problem(GapKind::Unsupported, format!("the password of {}: {error}", word(&name)))
+        }
     }
 }
 

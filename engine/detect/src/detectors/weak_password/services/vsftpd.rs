@@ -51,14 +51,14 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
     }
     let text = text(file);
     if !file.path.ends_with(b".txt") {
-        for (number, line) in lines(&text, &['#']) {
+        for (number, line) in lines(&text, &['#'], reading) {
             if let Some((name, field)) = line.split_once(':') {
                 account(name, field.split(':').next().unwrap_or_default(), number, reading);
             }
         }
         return;
     }
-    let all: Vec<(u32, &str)> = lines(&text, &[]).collect();
+    let all: Vec<(u32, &str)> = lines(&text, &[], reading).collect();
     let (pairs, _) = all.as_chunks::<2>();
     for [(_, name), (number, password)] in pairs {
         reading.plain(name, password, Rank::User, Some(*number));

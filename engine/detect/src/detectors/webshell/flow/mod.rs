@@ -232,6 +232,7 @@ pub(super) struct Flow<'l> {
 }
 
 const TOO_DEEP: &str = "it nests deeper, or is more, than is read";
+const TOO_MANY: &str = "something is found at more places than are noted";
 const TOO_LONG: &str = "following it takes more steps than are taken";
 
 impl<'l> Flow<'l> {
@@ -387,7 +388,7 @@ impl<'l> Flow<'l> {
             Some(place) if self.hits[place].part && !hit.part => self.hits[place] = hit,
             Some(_) => {}
             None if self.hits.len() < MAX_HITS => self.hits.push(hit),
-            None => {}
+            None => self.cut = self.cut.or(Some(TOO_MANY)),
         }
     }
 

@@ -36,7 +36,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
 
 fn configuration(text: &str, reading: &mut Reading) {
     let mut root = String::new();
-    for (number, line) in lines(text, &['#']) {
+    for (number, line) in lines(text, &['#'], reading) {
         match arguments(line).as_slice() {
             [key, name, ..] if key.eq_ignore_ascii_case("rootdn") => root.clone_from(name),
             [key, value, ..] if key.eq_ignore_ascii_case("rootpw") => {

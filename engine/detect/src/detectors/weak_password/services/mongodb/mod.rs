@@ -8,7 +8,7 @@ mod wiredtiger;
 
 use pratique_core::GapKind;
 
-use super::text::{lines, text, unquoted};
+use super::text::{text, unquoted};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 
@@ -61,7 +61,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
             _ => {}
         }
     }
-    let configures = lines(&text, &['#']).next().is_some();
+    let configures = text.lines().map(str::trim).any(|line| !line.is_empty() && !line.starts_with('#'));
     if configures && !authorized {
         // Since 3.6 it listens to its own machine alone unless it is told otherwise.
         let rank = if reachable == Some(true) { Rank::Administrator } else { Rank::Limited };

@@ -82,7 +82,7 @@ fn options(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
     // Whoever writes a password for a client into the image has it in the server, too.
     let (mut user, mut password) = ("root", None);
-    for (section, key, value, number) in ini(&text) {
+    for (section, key, value, number) in ini(&text, reading) {
         let key = key.replace('_', "-");
         let is_server = matches!(section, "mysqld" | "server" | "mariadb" | "mariadbd");
         match key.as_str() {

@@ -26,7 +26,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
         return heap::read(file, reading);
     }
     let text = text(file);
-    for (number, line) in lines(&text, &['#']) {
+    for (number, line) in lines(&text, &['#'], reading) {
         let arguments = arguments(line);
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let (address, method) = match words.as_slice() {
@@ -39,7 +39,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
         };
         let own = address.starts_with("127.") || address.starts_with("::1") || address == "localhost";
         if method == Some(&"trust") && !own {
-            let reason = format!("it asks nobody from {address} for a password");
+            let reason = format!("it asks nobody from {} for a password", crate::signs::word(address));
             reading.open("", reason, Rank::Administrator, Some(number));
         }
     }

@@ -50,9 +50,15 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
     }
     let text = text(file);
     if file.path.ends_with(b".json") {
-        // Other programs' files are called so, too.
-        if let Ok(root) = serde_json::from_str::<Value>(&text) {
-            root["users"].as_array().into_iter().flatten().for_each(|user| definition(user, reading));
+        match serde_json::from_str::<Value>(&text) {
+            Ok(root) => {
+                root["users"].as_array().into_iter().flatten().for_each(|user| definition(user, reading));
+            }
+            // Other programs' files are called so, too.
+            Err(error) if text.contains("\"password_hash\"") => {
+                reading.problem(GapKind::Malformed, format!("no JSON: {error}"));
+            }
+            Err(_) => {}
         }
     } else if file.path.ends_with(b".config") {
         let (mut user, mut password) = ("guest", None);
@@ -66,7 +72,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
         }
     } else {
         let (mut user, mut password) = ("guest", None);
-        for (_, key, value, number) in ini(&text) {
+        for (_, key, value, number) in ini(&text, reading) {
             match key {
                 "default_user" => user = unquoted(value),
                 "default_pass" => password = Some((unquoted(value), number)),

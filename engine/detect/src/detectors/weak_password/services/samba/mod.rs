@@ -6,6 +6,7 @@ use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::crypt::{Algorithm, SaltedDigest, Stored, hex};
+use crate::signs::word;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {
@@ -23,7 +24,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
         return tdb::read(file, reading);
     }
     let text = text(file);
-    for (number, line) in lines(&text, &['#']) {
+    for (number, line) in lines(&text, &['#'], reading) {
         let fields: Vec<&str> = line.split(':').collect();
         let [name, _uid, _lan_manager, nt, flags, ..] = fields.as_slice() else { continue };
         // D: disabled; N: no password; without U it is no user but a machine or another domain.
@@ -31,7 +32,12 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
             continue;
         }
         if flags.contains('N') || nt.starts_with("NO PASSWORD") {
-            reading.open(name, format!("its user {name} needs no password"), Rank::User, Some(number));
+            reading.open(
+                name,
+                format!("its user {} needs no password", word(name)),
+                Rank::User,
+                Some(number),
+            );
         } else if let Some(digest) = hex(nt) {
             reading.stored(name, nt_hash(digest), Rank::User, Some(number));
         }
