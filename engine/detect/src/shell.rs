@@ -5,27 +5,55 @@
 //! is quoted as data (`echo "curl x | sh"`) is data; what is handed to a shell as a script (`sh -c "..."`) is a script.
 
 mod acts;
+mod plain;
 mod words;
 
-pub(crate) use acts::{Act, ActKind, acts, foreign_code, is_shell};
+pub(crate) use acts::{Act, ActKind, acts, foreign_code};
+pub(crate) use plain::is_shell;
 
-/// The commands of a script, each with its line and words, those in substitutions included; false if not all of it was
-/// read.
+/// The commands of a script, each with its line and words, those in substitutions and in scripts within included; false if
+/// not all of it was read.
 pub(crate) fn commands(script: &str) -> (Vec<(u32, Vec<String>)>, bool) {
-    fn collect(pipelines: Vec<words::Pipeline>, commands: &mut Vec<(u32, Vec<String>)>) {
+    let mut commands = Commands { all: Vec::new(), whole: true };
+    commands.script(script, 1, 0);
+    (commands.all, commands.whole)
+}
+
+struct Commands {
+    all: Vec<(u32, Vec<String>)>,
+    whole: bool,
+}
+
+impl Commands {
+    fn script(&mut self, script: &str, line: u32, depth: usize) {
+        if depth > MAX_DEPTH {
+            self.whole = false;
+            return;
+        }
+        let (pipelines, whole) = words::parse(script);
+        self.whole &= whole;
+        self.list(pipelines, line, depth);
+    }
+
+    fn list(&mut self, pipelines: Vec<words::Pipeline>, first: u32, depth: usize) {
         for command in pipelines.into_iter().flatten() {
+            let line = first + command.line.max(1) - 1;
+            let scripts = plain::Plain::of(&command).map(|plain| plain.shell_scripts()).unwrap_or_default();
             let mut own = Vec::new();
             for word in command.words {
                 own.push(word.text);
-                word.inner.into_iter().for_each(|inner| collect(inner, commands));
+                word.inner.into_iter().for_each(|inner| self.list(inner, first, depth));
             }
-            commands.push((command.line, own));
+            self.all.push((line, own));
+            scripts.iter().for_each(|script| self.script(script, line, depth + 1));
         }
     }
-    let (pipelines, whole) = words::parse(script);
-    let mut commands = Vec::new();
-    collect(pipelines, &mut commands);
-    (commands, whole)
+}
+
+/// Words as a shell reads them again one by one.
+pub(crate) fn quoted<W: AsRef<str>>(words: &[W]) -> String {
+    let quoted = words.iter().map(|word| format!("'{}'", word.as_ref().replace('\'', "'\\''")));
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// Depth to which scripts within scripts are read.

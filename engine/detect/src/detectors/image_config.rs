@@ -129,8 +129,7 @@ fn ports(config: &ImageConfig, told: &mut Told) {
 fn start(config: &ImageConfig, told: &mut Told) -> Option<Gap> {
     let words: Vec<&String> = config.entrypoint.iter().chain(&config.cmd).collect();
     // As a script again, so that what is handed to a shell is read as one.
-    let quoted: Vec<String> = words.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''"))).collect();
-    let (acts, whole) = shell::acts(&quoted.join(" "));
+    let (acts, whole) = shell::acts(&shell::quoted(&words));
     for act in acts {
         let what = format!("the image's command {} ({})", act.kind.in_words(), word(&act.subject));
         told.push(("start-command", act.kind.severity(), what));

