@@ -3,8 +3,11 @@
 //! A node's operands come before it, and a block is a step that begins it and one that ends it. So whoever follows a program goes along
 //! two lists and never recurses, however deep the source nests.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::rc::Rc;
+
+use foldhash::fast::RandomState;
 
 /// Bytes of a string of the program.
 pub(super) type Bytes = Rc<[u8]>;
@@ -172,6 +175,8 @@ pub(super) struct Tokens {
     pub(super) tokens: Vec<(Token, u32)>,
     /// Whether something was left out, because it is too much.
     pub(super) cut: bool,
+    /// Each name once: programs say the same ones again and again.
+    names: HashSet<Rc<str>, RandomState>,
 }
 
 impl Tokens {
@@ -179,11 +184,24 @@ impl Tokens {
     const MAX: usize = 1 << 20;
 
     pub(super) fn push(&mut self, token: Token, line: u32) {
-        if self.tokens.len() < Self::MAX {
-            self.tokens.push((token, line));
-        } else {
+        if self.tokens.len() >= Self::MAX {
             self.cut = true;
+            return;
         }
+        let token = match token {
+            Token::Name(name) => Token::Name(self.once(name)),
+            Token::Variable(name) => Token::Variable(self.once(name)),
+            token => token,
+        };
+        self.tokens.push((token, line));
+    }
+
+    fn once(&mut self, name: Rc<str>) -> Rc<str> {
+        if let Some(known) = self.names.get(&name) {
+            return Rc::clone(known);
+        }
+        self.names.insert(Rc::clone(&name));
+        name
     }
 
     /// For each opening bracket where it closes: in one pass, so that skipping what is too deep costs nothing.

@@ -200,23 +200,21 @@ impl<'s> Lexer<'s> {
 
     fn name(&mut self) {
         let rest = self.rest();
-        let mut name = Vec::new();
-        let mut at = 0;
-        while at < rest.len() {
-            match rest[at] {
-                byte if starts_name(byte) || byte.is_ascii_digit() => {
-                    name.push(byte);
-                    at += 1;
-                }
-                b'\\' => {
-                    let taken = escape(&rest[at..], &mut name);
-                    if taken < 3 {
-                        break;
-                    }
-                    at += taken;
-                }
-                _ => break,
+        let plain = |from: usize| {
+            let of_name = |byte: &&u8| starts_name(**byte) || byte.is_ascii_digit();
+            &rest[from..from + rest[from..].iter().take_while(of_name).count()]
+        };
+        let mut name = plain(0).to_vec();
+        let mut at = name.len();
+        while rest.get(at) == Some(&b'\\') {
+            let taken = escape(&rest[at..], &mut name);
+            if taken < 3 {
+                break;
             }
+            at += taken;
+            let more = plain(at.min(rest.len()));
+            name.extend_from_slice(more);
+            at += more.len();
         }
         self.push(Token::Name(String::from_utf8_lossy(&name).into()));
         self.advance(at.max(1));
