@@ -147,7 +147,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "secret",
-        version: 5,
+        version: 6,
         category: Category::Secret,
         rules: &[
             "cloud-key",

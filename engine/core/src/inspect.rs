@@ -33,7 +33,8 @@ pub enum Extent {
     /// problem of kind `Limit`. [`FileInput::bytes`] holds the first bytes, at most [`HEAD`].
     Whole(u64),
     /// All of it, once, from start to end in pieces ([`Piece`]), as far as so many bytes; of a longer file the rest is not
-    /// read, which is a problem of kind `Limit`. Takes no more memory for a large file than for a small one.
+    /// read, which is a problem of kind `Limit`. Takes no more memory for a large file than for a small one. Who wants a
+    /// file as [`Extent::Whole`], too, gets no pieces of it, unless it cannot have it so; why not is a problem as well then.
     Stream(u64),
 }
 
@@ -75,6 +76,18 @@ pub const PIECE: usize = 256 << 10;
 
 /// Bytes that a piece and the next one share: whatever is not longer lies whole in one of them.
 pub const OVERLAP: usize = 16 << 10;
+
+/// The pieces of what is in memory, as those of a file.
+pub fn pieces(bytes: &[u8]) -> impl Iterator<Item = Piece<'_>> {
+    let mut next = Some((0, 0));
+    std::iter::from_fn(move || {
+        let (start, seen) = next?;
+        let end = bytes.len().min(start + PIECE);
+        let last = end - start < PIECE;
+        next = (!last).then(|| (end - OVERLAP, OVERLAP));
+        Some(Piece { bytes: &bytes[start..end], offset: start as u64, seen, last })
+    })
+}
 
 /// Permission bits, owner and group of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

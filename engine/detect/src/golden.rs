@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use pratique_core::attempts::Attempts;
 use pratique_core::config::HistoryEntry;
-use pratique_core::inspect::{Extent, OVERLAP, PIECE, Piece};
+use pratique_core::inspect::{Extent, pieces};
 use pratique_core::lineage::KnownBase;
 use pratique_core::package::{Checksum, FileFacts, OwnedFile, OwnedFiles, Ownership};
 use pratique_core::{Digest, ImageConfig};
@@ -233,16 +233,8 @@ fn scan(detector: &dyn Detector, case: &Case) -> Outcome {
 
 /// What a stream notes of a file, which gets it as the walk would hand it over.
 pub(crate) fn in_pieces(mut stream: Box<dyn Stream>, content: &[u8]) -> FileReport {
-    let (mut start, mut seen) = (0, 0);
-    loop {
-        let end = content.len().min(start + PIECE);
-        let last = end - start < PIECE;
-        stream.take(&Piece { bytes: &content[start..end], offset: start as u64, seen, last });
-        if last {
-            return stream.finish();
-        }
-        (start, seen) = (end - OVERLAP, OVERLAP);
-    }
+    pieces(content).for_each(|piece| stream.take(&piece));
+    stream.finish()
 }
 
 fn render(detector: &dyn Detector, outcome: &Outcome) -> String {

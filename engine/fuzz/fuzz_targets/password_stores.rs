@@ -1,4 +1,5 @@
-//! Binary stores of services' passwords: the same bytes at the place of each.
+//! Binary stores of services' passwords: the same bytes at the place of each; and databases whose rows are looked through for
+//! secrets.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -20,10 +21,18 @@ const PATHS: [&str; 13] = [
     "root/.ssh/id_rsa",
 ];
 
+/// Where browsers keep logins, and any database and its log.
+const DATABASES: [&str; 3] = ["root/.config/chromium/Default/Login Data", "srv/x.db-wal", "root/x/logins.json"];
+
 fuzz_target!(|bytes: Vec<u8>| {
-    let mode = FileMode { permissions: 0o600, uid: 0, gid: 0 };
-    let detector = DETECTORS.iter().find(|detector| detector.info().id == "weak-password").expect("it is registered");
-    for path in PATHS {
-        detector.inspect(&FileInput::in_memory(path.as_bytes(), mode, &bytes));
-    }
+    inspect("weak-password", &PATHS, &bytes);
+    inspect("secret", &DATABASES, &bytes);
 });
+
+fn inspect(id: &str, paths: &[&str], bytes: &Vec<u8>) {
+    let mode = FileMode { permissions: 0o600, uid: 0, gid: 0 };
+    let detector = DETECTORS.iter().find(|detector| detector.info().id == id).expect("it is registered");
+    for path in paths {
+        detector.inspect(&FileInput::in_memory(path.as_bytes(), mode, bytes));
+    }
+}

@@ -88,11 +88,12 @@ impl<'e> Inspector<'e> {
         let size = metadata.size.max(self.buffer.len() as u64);
         let whole = self.wants.iter().filter_map(|want| want.whole).filter(|limit| size <= *limit).max();
         let counted = Counted::default();
-        let mut takers = self.takers(path, metadata, size);
+        let access = whole.filter(|_| problem.is_none()).map(|_| self.access(content, size, &counted));
+        let has_all = matches!(access, Some(Ok(_)));
+        let mut takers = self.takers(path, metadata, size, has_all);
         let mut unpacking = Unpacking::new(self.engine, path, mode(metadata), takers.subjects());
-        let (access, streamed) = match whole.filter(|_| problem.is_none()) {
-            Some(_) => {
-                let access = self.access(content, size, &counted);
+        let (access, streamed) = match access {
+            Some(access) => {
                 let streamed = self.stream_accessed(&mut takers, &access, &mut unpacking);
                 (access, streamed)
             }
@@ -128,11 +129,14 @@ impl<'e> Inspector<'e> {
         (!detectors.is_empty()).then(|| self.facts(path, metadata, detectors))
     }
 
-    /// Those who want a file as a stream.
-    fn takers(&self, path: &FsPath, metadata: &Metadata, size: u64) -> Takers<'e> {
+    /// Those who want a file as a stream, and do not want, or get, all of it.
+    fn takers(&self, path: &FsPath, metadata: &Metadata, size: u64, has_all: bool) -> Takers<'e> {
         let mut takers = Takers::new(self.engine);
         for want in &self.wants {
             let Some(limit) = want.stream else { continue };
+            if has_all && want.whole.is_some_and(|limit| size <= limit) {
+                continue;
+            }
             let bytes = &self.buffer[..self.buffer.len().min(want.window)];
             let input = FileInput {
                 path: path.as_bytes(),
@@ -290,10 +294,17 @@ impl<'e> Inspector<'e> {
                 (Some(_), Err((kind, reason))) => Some((*kind, reason.clone())),
                 _ => None,
             };
-            let mut report = match refused {
-                _ if want.stream.is_some() => streamed.remove(&want.subject).unwrap_or_default(),
-                Some(refusal) => FileReport { facts: Vec::new(), problems: vec![refusal] },
-                None => {
+            let mut report = match (streamed.remove(&want.subject), refused) {
+                (Some(report), None) => report,
+                (Some(mut report), Some(refusal)) => {
+                    if !report.problems.contains(&refusal) {
+                        report.problems.push(refusal);
+                    }
+                    report
+                }
+                (None, _) if want.stream.is_some() && want.whole.is_none() => FileReport::default(),
+                (None, Some(refusal)) => FileReport { facts: Vec::new(), problems: vec![refusal] },
+                (None, None) => {
                     let content: &dyn ReadAt = match &access {
                         Ok(Access::Source(source)) if want.whole.is_some() => source,
                         Ok(Access::Scratch(scratch)) if want.whole.is_some() => scratch,

@@ -31,6 +31,11 @@ impl<'a> Pages<'a> {
         self.file.size / self.size as u64
     }
 
+    /// Whether the page of this number, counted from 0, was taken.
+    pub fn is_taken(&self, number: u64) -> bool {
+        self.visited.get((number / 8) as usize).is_some_and(|byte| byte & 1 << (number % 8) != 0)
+    }
+
     /// The page of this number, counted from 0.
     ///
     /// # Errors

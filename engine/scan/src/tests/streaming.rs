@@ -23,10 +23,16 @@ struct Finder {
 /// A detector that counts needles, in files of which it wants `limit` bytes. It wants none named `unwanted`, and fails
 /// on a file that begins with its id.
 fn finder(id: &'static str, extent: Extent) -> &'static dyn Detector {
+    finder_of(id, &[extent])
+}
+
+/// The same that wants more than one thing of a file.
+fn finder_of(id: &'static str, extents: &[Extent]) -> &'static dyn Detector {
     let info =
         DetectorInfo { id, version: 1, category: Category::Secret, rules: &["needle"], summary: "needles" };
-    let interest = Interest { globs: &["**"], heads: &[], min_size: 0, extent };
-    Box::leak(Box::new(Finder { info: Box::leak(Box::new(info)), interests: vec![interest].leak() }))
+    let interest = |extent: &Extent| Interest { globs: &["**"], heads: &[], min_size: 0, extent: *extent };
+    let interests = extents.iter().map(interest).collect::<Vec<_>>().leak();
+    Box::leak(Box::new(Finder { info: Box::leak(Box::new(info)), interests }))
 }
 
 #[derive(Default)]
@@ -275,4 +281,22 @@ fn what_cannot_be_kept_for_those_who_want_it_at_random_is_a_problem_of_all() {
     let (facts, _) = inspect(both, size, Cursor::new(vec![0; size as usize]), None);
     let kinds: Vec<_> = noted(&facts).into_iter().map(|(id, _, kinds)| (id, kinds)).collect();
     assert_eq!(kinds, [("a", vec![GapKind::Limit]), ("b", vec![GapKind::Limit])]);
+}
+
+/// What it has whole it gets in no pieces; what it cannot have whole it gets in pieces, and a problem.
+#[test]
+fn who_wants_a_file_whole_and_in_pieces_gets_it_whole_if_it_can_be() {
+    let mut bytes = vec![b'.'; PIECE];
+    bytes.extend(b"NEEDLE done");
+    let size = bytes.len() as u64;
+    for (limit, expected) in [
+        (size, ("a", found("done"), vec![])),
+        (size - 1, ("a", format!("1 in {size}"), vec![GapKind::Limit])),
+    ] {
+        for seeks in [Some(true), None] {
+            let both = finder_of("a", &[Extent::Stream(1 << 40), Extent::Whole(limit)]);
+            let (facts, _) = inspect(vec![both], size, Cursor::new(bytes.clone()), seeks);
+            assert_eq!(noted(&facts), std::slice::from_ref(&expected), "{limit} {seeks:?}");
+        }
+    }
 }

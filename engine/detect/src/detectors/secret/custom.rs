@@ -44,6 +44,11 @@ impl CustomFinder {
         &self.rules
     }
 
+    /// What is searched next is another text, from its start.
+    pub(super) fn restart(&mut self) {
+        self.ends.fill(0);
+    }
+
     /// The same as [`Self::search`], of a text that is not the file's own.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use pratique_core::{Digest, Finding, GapKind, Severity};
 use sha2::{Digest as _, Sha256};
 
 use super::archive::Archives;
+use super::database::Place;
 use super::notes::{Noted, Secret};
 use super::published::publisher;
 use super::shapes::SHAPES;
@@ -85,7 +86,10 @@ pub(super) fn judge(
         let source = python_source(file).filter(|_| standing == Standing::Unowned);
         for secret in &noted.secrets {
             let Some(kind) = Kind::of(&secret.shape, rules.map(AsRef::as_ref)) else { continue };
+            // What a database has taken in, its log may have still.
+            let database = located.path.strip_suffix("-wal").filter(|_| secret.place.is_some());
             if is_removed && visible.contains(&(&located.path, &secret.digest))
+                || database.is_some_and(|database| visible.contains(&(database, &secret.digest)))
                 || archives.holds(located, &secret.digest)
             {
                 continue;
@@ -229,8 +233,9 @@ fn finding(told: Told<'_>, fingerprints: &BTreeMap<String, String>) -> Finding {
     // Of a key the first characters say nothing.
     let mut message = match kind.rule {
         "private-key" => format!("{}{place}", kind.what),
-        _ => format!("{} ({}){place}", kind.what, secret.masked),
+        _ => format!("{} ({}){place}", kind.what, secret.opens.as_ref().unwrap_or(&secret.masked)),
     };
+    message += &secret.place.as_ref().map(Place::in_words).unwrap_or_default();
     if let Some(encoding) = &secret.encoding {
         message += &format!(", in {encoding}");
     }

@@ -7,16 +7,19 @@
 //! - [`custom`]: looking for what a user's rules describe
 //! - [`assigned`]: what has no shape, but a name that tells
 //! - [`commands`]: what shells remember
+//! - [`database`]: rows of SQLite, and [`browser`]: logins that browsers store
 //! - [`archive`]: files in archives, and whose they are
 //! - [`notes`]: what is noted of a file, and [`config`] of the image's config
 //! - [`judge`]: from there to findings, with what packages say of their files
 
 mod archive;
 mod assigned;
+mod browser;
 mod checks;
 mod commands;
 mod config;
 mod custom;
+mod database;
 mod encoded;
 mod finder;
 mod judge;
@@ -32,11 +35,12 @@ mod tests;
 use std::sync::Arc;
 
 use pratique_core::DetectorInfo;
+use pratique_core::database::sqlite;
 use pratique_core::detector::described;
 
 use crate::{
-    Detector, Extent, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule, SecretRules,
-    Stream,
+    Detector, Extent, FileInput, FileReport, ImageInput, Interest, Links, LocatedFact, Outcome, Rule,
+    SecretRules, Stream,
 };
 
 /// The detector `secret`.
@@ -64,9 +68,16 @@ const INFO: &DetectorInfo = described("secret");
 /// Of a longer file the rest is not looked at, which is a gap.
 const MAX_SIZE: u64 = 4 << 30;
 
-/// Every file: a secret is one wherever it lies.
-const INTERESTS: &[Interest] =
-    &[Interest { globs: &["**"], heads: &[], min_size: 8, extent: Extent::Stream(MAX_SIZE) }];
+/// A larger database is looked at in pieces only.
+const MAX_DATABASE: u64 = 1 << 30;
+
+/// Every file: a secret is one wherever it lies. Of databases the rows, and what browsers store.
+const INTERESTS: &[Interest] = &[
+    Interest { globs: &["**"], heads: &[], min_size: 8, extent: Extent::Stream(MAX_SIZE) },
+    Interest { heads: &[sqlite::HEAD], ..Interest::whole(&["**"], MAX_DATABASE) },
+    Interest { heads: sqlite::LOG_HEADS, ..Interest::whole(&["**/*-wal"], MAX_DATABASE) },
+    Interest { heads: &[b"{"], ..Interest::whole(browser::FIREFOX, browser::MAX_SIZE) },
+];
 
 const LEFT: &str = "whoever can pull the image has it, and so has whoever breaks into a container";
 const REVOKE: &str = "revoke it, and hand its successor over as a Secret that is mounted, or at build time by RUN --mount=type=secret; deleting the file in a later step takes nothing back";
@@ -108,7 +119,7 @@ const RULES: &[Rule] = &[
         id: "stored-login",
         severity: "Low to High",
         reference: "CWE-522, ATT&CK T1552.001",
-        what: "passwords in URLs, logins that programs keep (of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig), and passwords that commands were given, in the history of a shell or of the image's build",
+        what: "passwords in URLs, logins that programs keep (of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig, Firefox, Chromium), and passwords that commands were given, in the history of a shell or of the image's build",
         why: LEFT,
         remedy: REVOKE,
     },
@@ -155,12 +166,17 @@ impl Detector for Secrets {
         RULES
     }
 
-    fn inspect(&self, _file: &FileInput<'_>) -> FileReport {
-        FileReport::default()
+    fn inspect(&self, file: &FileInput<'_>) -> FileReport {
+        database::inspect(file, self.rules.clone())
     }
 
     fn stream(&self, file: &FileInput<'_>) -> Option<Box<dyn Stream>> {
         Some(Box::new(notes::Search::new(file, self.rules.clone())))
+    }
+
+    /// Every file is met where it lies.
+    fn links(&self) -> Links {
+        Links::NotFollowed
     }
 
     fn looks_into_archives(&self) -> bool {

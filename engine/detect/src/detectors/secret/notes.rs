@@ -14,10 +14,11 @@ use super::archive;
 use super::assigned;
 use super::commands;
 use super::custom::CustomFinder;
+use super::database::{Place, Within};
 use super::encoded::{self, Encoding};
 use super::finder::{Finder, Match, own_places};
 use super::pgp;
-use super::shapes::{self, SHAPES};
+use super::shapes::{self, SHAPES, Shape};
 use crate::sums::{Hasher, Sums};
 use crate::{Fact, FileInput, FileReport, SecretRules, Stream};
 
@@ -64,6 +65,12 @@ pub(super) struct Secret {
     /// Places of the user's entries that allow it by what it is, as far as that goes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) allowed: Vec<usize>,
+    /// Where in a database its first place is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) place: Option<Place>,
+    /// Of a stored login whose password is not looked at: whose it is, and where it leads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) opens: Option<String>,
 }
 
 /// What tells whether two secrets are the same: the start of the SHA-256, 32 hexadecimal digits. It is compared, and
@@ -96,6 +103,8 @@ pub(super) struct Search {
     custom: Option<CustomFinder>,
     secrets: BTreeMap<String, Secret>,
     is_member: bool,
+    /// The value of a database that is being looked at.
+    within: Option<Within>,
     /// Of an archive.
     hasher: Option<Hasher>,
     is_text: bool,
@@ -135,6 +144,44 @@ impl Search {
         let mut search = Self { custom, are_commands, ..Self::default() };
         search.take(&Piece { bytes, offset: 0, seen: 0, last: true });
         search.secrets()
+    }
+
+    /// What is taken next, from its start, is a value that lies in the file.
+    pub(super) fn begin(&mut self, value: Within) {
+        self.within = Some(value);
+        if let Some(custom) = &mut self.custom {
+            custom.restart();
+        }
+    }
+
+    /// Whether anything was noted.
+    pub(super) fn has_secrets(&self) -> bool {
+        !self.secrets.is_empty()
+    }
+
+    /// The checksums of the file, of which values were taken.
+    pub(super) fn set_sums(&mut self, sums: Sums) {
+        self.sums = Some(sums);
+    }
+
+    /// Notes a stored login by what its store says of it. Its password is sealed.
+    pub(super) fn note_login(&mut self, shape: &Shape, opens: String, sealed: &[u8]) {
+        let digest = digest(&[opens.as_bytes(), b"\n", sealed].concat());
+        if self.secrets.len() == MAX_SECRETS && !self.secrets.contains_key(&digest) {
+            return self.stop(format!("it stores more than {MAX_SECRETS} secrets; the rest are not listed"));
+        }
+        self.secrets.entry(digest.clone()).or_insert(Secret {
+            shape: shape.id.to_owned(),
+            masked: String::new(),
+            digest,
+            line: None,
+            offset: 0,
+            times: 1,
+            encoding: None,
+            allowed: Vec::new(),
+            place: None,
+            opens: Some(opens),
+        });
     }
 
     fn secrets(self) -> (Vec<Secret>, Option<String>) {
@@ -184,9 +231,15 @@ impl Search {
         encoding: Option<String>,
     ) {
         let digest = digest(secret);
-        let offset = piece.offset + place as u64;
+        let within = self.within.as_ref();
+        let offset = within.map_or(piece.offset + place as u64, |value| value.offset);
+        let stored = within.map(|value| value.place.clone());
         if let Some(known) = self.secrets.get_mut(&digest) {
-            known.times += 1;
+            if known.place.as_ref().is_some_and(|place| !place.counts()) && stored > known.place {
+                (known.place, known.offset, known.encoding) = (stored, offset, encoding);
+            } else if stored.is_none_or(|place| place.counts()) {
+                known.times += 1;
+            }
             return;
         }
         if assigned::is(shape) {
@@ -211,6 +264,8 @@ impl Search {
             times: 1,
             encoding,
             allowed: self.allowed(secret),
+            place: stored,
+            opens: None,
         };
         self.secrets.insert(digest, noted);
     }
@@ -283,7 +338,8 @@ struct Hidden {
 impl Stream for Search {
     fn take(&mut self, piece: &Piece<'_>) {
         let bytes = piece.bytes;
-        if piece.offset == 0 && !self.is_member && archive::is_archive(bytes) {
+        let is_value = self.within.is_some();
+        if piece.offset == 0 && !self.is_member && !is_value && archive::is_archive(bytes) {
             self.hasher = Some(Hasher::default());
         }
         if let Some(hasher) = &mut self.hasher {
@@ -292,9 +348,9 @@ impl Stream for Search {
         if self.stopped.is_some() {
             return;
         }
-        self.length = piece.offset + bytes.len() as u64;
+        self.length += (bytes.len() - piece.seen) as u64;
         if piece.offset == 0 {
-            self.is_text = !bytes[..bytes.len().min(TEXT_HEAD)].contains(&0);
+            self.is_text = !is_value && !bytes[..bytes.len().min(TEXT_HEAD)].contains(&0);
         }
         let mut matches = Vec::new();
         if piece.offset == 0
@@ -323,7 +379,10 @@ impl Stream for Search {
                 piece.offset
             ));
         }
+        let is_cut = piece.last && self.within.as_ref().is_some_and(|value| value.is_cut);
         let mut plain = best(matches);
+        // What goes on behind the end would be told as another secret.
+        plain.retain(|found| !is_cut || found.secret.end < bytes.len());
         let mut hidden = self.hidden(piece);
         // What a value says tells more than its name, and what it is for more than what else it says.
         plain.retain(|found| {
@@ -342,7 +401,7 @@ impl Stream for Search {
             self.note(piece, place, one.shape, &one.secret, Some(one.encoding));
         }
         let is_small = piece.last && piece.offset == 0;
-        if is_small && !self.is_member && self.hasher.is_none() && !self.secrets.is_empty() {
+        if is_small && !is_value && !self.is_member && self.hasher.is_none() && !self.secrets.is_empty() {
             self.sums = Some(Sums::of(bytes));
         }
         if self.is_text && !piece.last {

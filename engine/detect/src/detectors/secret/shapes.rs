@@ -3,6 +3,7 @@
 use pratique_core::Severity;
 
 use super::assigned::{ASSIGNED, ASSIGNED_CAMEL};
+use super::browser;
 use super::checks::{
     ends_in_crc32, is_app_token, is_bech32, is_common_password, is_discord_token, is_jwt, is_login,
     is_macaroon, is_open_key, is_own_password, is_protected_key, no_word, varied,
@@ -568,6 +569,9 @@ pub(super) const SHAPES: &[Shape] = &[
     KUBECONFIG_KEY,
     CONNECTION,
     COMMAND,
+    browser::OPEN,
+    browser::KEYRING,
+    browser::PRIMARY,
     AZURE_DEVOPS,
     WIREGUARD,
     PGP,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pratique_core::GapKind;
 use pratique_core::attempts::Attempts;
-use pratique_core::inspect::{OVERLAP, PIECE, Piece};
+use pratique_core::inspect::{OVERLAP, PIECE, Piece, pieces};
 use pratique_core::package::Ownership;
 
 use super::checks::{BECH32, base62, bech32, crc32, is_bech32};
@@ -15,8 +15,9 @@ use super::finder::{Finder, LEAD, Match};
 use super::notes::{Noted, Search, Secret, best};
 use super::shapes::SHAPES;
 use super::{DETECTOR, Secrets};
-use crate::{Detector, FileInput, FileMode, ImageInput, LocatedFact, SecretRules, Stream};
+use crate::{Detector, FileInput, FileMode, ImageInput, LocatedFact, Outcome, SecretRules, Stream};
 
+mod database;
 mod encoded;
 mod pgp;
 mod samples;
@@ -193,25 +194,10 @@ fn across_pieces(secret: &str) {
         let mut bytes = vec![b' '; 2 * PIECE];
         bytes[start..start + secret.len()].copy_from_slice(secret.as_bytes());
         let (mut finder, mut all) = (Finder::default(), Vec::new());
-        each_piece(&bytes, |piece| {
-            assert!(finder.search(piece, |found| all.push(piece.offset + found.secret.start as u64)));
-        });
-        assert_eq!(all, [start as u64]);
-    }
-}
-
-/// Hands a file over as the walk does.
-fn each_piece(bytes: &[u8], mut take: impl FnMut(&Piece<'_>)) {
-    let mut offset = 0;
-    loop {
-        let end = bytes.len().min(offset + PIECE);
-        let last = end - offset < PIECE;
-        let seen = if offset == 0 { 0 } else { OVERLAP };
-        take(&Piece { bytes: &bytes[offset..end], offset: offset as u64, seen, last });
-        if last {
-            return;
+        for piece in pieces(&bytes) {
+            assert!(finder.search(&piece, |found| all.push(piece.offset + found.secret.start as u64)));
         }
-        offset += PIECE - OVERLAP;
+        assert_eq!(all, [start as u64]);
     }
 }
 
@@ -223,18 +209,18 @@ fn each_line_of_a_long_history_is_read_once() {
     let history = lines.concat();
     assert!(history.len() > 3 * PIECE);
     let mut found = Vec::new();
-    each_piece(history.as_bytes(), |piece| {
-        assert!(passwords(piece, |secret| found.push(piece.offset as usize + secret.start)));
-    });
+    for piece in pieces(history.as_bytes()) {
+        assert!(passwords(&piece, |secret| found.push(piece.offset as usize + secret.start)));
+    }
     let starts = lines.iter().scan(0, |next, line| {
         *next += line.len();
         Some(*next - line.len())
     });
     assert_eq!(found, starts.map(|start| start + "mysql -uroot -p".len()).collect::<Vec<_>>());
     let long = format!("ls {}\n", "x".repeat(PIECE));
-    each_piece(long.as_bytes(), |piece| {
-        assert_eq!(passwords(piece, |_| panic!("there is none")), piece.offset > 0);
-    });
+    for piece in pieces(long.as_bytes()) {
+        assert_eq!(passwords(&piece, |_| panic!("there is none")), piece.offset > 0);
+    }
 }
 
 #[test]
@@ -379,9 +365,8 @@ fn base32(number: u32) -> String {
     (0..4).map(digit).collect::<String>() + "QWERTYUIOP23"
 }
 
-/// Findings are told again by it, and the image's whole list is bounded.
-#[test]
-fn fingerprints_are_the_same_for_the_same_secret_alone() {
+/// What is found in an image of which this was noted.
+fn judged(facts: &[LocatedFact]) -> Outcome {
     let image = ImageInput {
         names: &[],
         config: None,
@@ -392,6 +377,12 @@ fn fingerprints_are_the_same_for_the_same_secret_alone() {
         hash_budget: Duration::ZERO,
         attempts: &Attempts::new(),
     };
+    DETECTOR.judge(&image, facts)
+}
+
+/// Findings are told again by it, and the image's whole list is bounded.
+#[test]
+fn fingerprints_are_the_same_for_the_same_secret_alone() {
     let fact = |path: &str, content: String| LocatedFact {
         path: path.to_owned(),
         layer: None,
@@ -399,15 +390,15 @@ fn fingerprints_are_the_same_for_the_same_secret_alone() {
         fact: crate::golden::in_pieces(Box::new(Search::default()), content.as_bytes()).facts.remove(0),
     };
     let facts = [fact("/a", checked("ghp_")), fact("/b", checked("ghp_")), fact("/c", checked("npm_"))];
-    let outcome = DETECTOR.judge(&image, &facts);
+    let outcome = judged(&facts);
     let prints: Vec<&String> = outcome.findings.iter().map(|f| &f.attributes["fingerprint"]).collect();
     assert!(prints[0] == prints[1] && prints[0] != prints[2], "{prints:?}");
-    let again = DETECTOR.judge(&image, &facts);
+    let again = judged(&facts);
     assert_eq!(outcome, again);
 
     let one: String = (0..90).map(|n| format!("AKIA{}\n", base32(n))).collect();
     let facts: Vec<LocatedFact> = (0..50).map(|n| fact(&format!("/{n}"), one.clone())).collect();
-    let outcome = DETECTOR.judge(&image, &facts);
+    let outcome = judged(&facts);
     assert_eq!(outcome.findings.len(), 2000);
     assert!(outcome.gaps[0].reason.starts_with("2500 more secrets"), "{:?}", outcome.gaps);
 }

@@ -1,0 +1,104 @@
+//! Logins that browsers store: whose they are and where they lead is told, the password is not looked at.
+//!
+//! Chromium's `Login Data` is a database of SQLite. On Linux a password begins with what seals it (components/os_crypt): `v10` a
+//! password that is the same everywhere, `v11` one of the desktop's keyring. Firefox's `logins.json` names hosts; passwords and
+//! names of users are sealed by a key in `key4.db` beside it, which a primary password protects if there is one.
+
+use pratique_core::Severity;
+use pratique_core::database::{Problem, sqlite};
+use pratique_core::inspect::FileInput;
+use serde::Deserialize;
+
+use super::database::unreadable;
+use super::notes::Search;
+use super::shapes::{LOGIN, Shape};
+use crate::signs::word;
+
+/// Where Firefox and its kin keep logins.
+pub(super) const FIREFOX: &[&str] = &["**/logins.json", "**/logins-backup.json"];
+/// Bytes of such a file that are read.
+pub(super) const MAX_SIZE: u64 = 16 << 20;
+
+pub(super) const OPEN: Shape = Shape {
+    id: "browser-login-open",
+    what: "login that a browser stores, sealed with nothing or with a password that is the same everywhere",
+    ..LOGIN
+};
+pub(super) const KEYRING: Shape = Shape {
+    id: "browser-login-keyring",
+    what: "login that a browser stores, sealed with a key of the desktop's keyring",
+    severity: Severity::Low,
+    ..LOGIN
+};
+pub(super) const PRIMARY: Shape = Shape {
+    id: "browser-login",
+    what: "login that Firefox stores, open to whoever has key4.db, too, unless a primary password protects that",
+    severity: Severity::Medium,
+    ..LOGIN
+};
+
+/// Notes the logins that a browser's store holds, if the file is one by its name.
+///
+/// # Errors
+/// If it is none by what it holds.
+pub(super) fn logins(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
+    let name = file.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    match name {
+        b"Login Data" | b"Login Data For Account" => chromium(file, search),
+        b"logins.json" | b"logins-backup.json" => firefox(file, search),
+        _ => Ok(()),
+    }
+}
+
+fn chromium(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
+    let columns = ["origin_url", "username_value", "password_value"];
+    sqlite::rows(file, "logins", &columns, &mut |row| {
+        let text = |at: usize| String::from_utf8_lossy(row[at].unwrap_or_default()).into_owned();
+        // Without one it is a site where nothing is to be stored.
+        let Some(password) = row[2] else { return };
+        let shape = if password.starts_with(b"v11") { &KEYRING } else { &OPEN };
+        search.note_login(shape, opens(&text(1), &text(0)), password);
+    })
+    .map_err(|(kind, reason)| (kind, format!("as a browser's store of logins: {reason}")))
+}
+
+#[derive(Deserialize)]
+struct Logins {
+    logins: Vec<Login>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Login {
+    hostname: String,
+    encrypted_password: String,
+}
+
+fn firefox(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
+    let bytes =
+        pratique_core::database::pages::read(file, 0, usize::try_from(file.size).unwrap_or_default())?;
+    // Others may call a file so.
+    if !bytes.windows(17).any(|window| window == b"encryptedPassword") {
+        return Ok(());
+    }
+    let stored: Logins = serde_json::from_slice(&bytes).map_err(|error| {
+        // Never the text itself.
+        unreadable(format!("it is no JSON of its form, line {}", error.line()))
+    })?;
+    for login in stored.logins {
+        search.note_login(&PRIMARY, opens("", &login.hostname), login.encrypted_password.as_bytes());
+    }
+    Ok(())
+}
+
+/// Whom a login is for, and where: nothing behind the host, which may be secret itself.
+fn opens(user: &str, url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let host = if scheme.is_empty() { host.to_owned() } else { format!("{scheme}://{host}") };
+    match user {
+        "" => word(&host),
+        user => format!("{} at {}", word(user), word(&host)),
+    }
+}
