@@ -67,7 +67,9 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             if !runs_parts {
                 notes.script(command, line, &who, Some(Severity::Low));
             }
-        } else if let Some(library) = content.trim().strip_prefix("LD_PRELOAD=") {
+        } else if let Some(library) =
+            ["LD_PRELOAD=", "LD_AUDIT="].iter().find_map(|name| content.trim().strip_prefix(name))
+        {
             let what = format!("jobs of cron load the library {}", crate::signs::word(library));
             notes.sign(Severity::High, Excuse::Owned, Some(line), what);
         }

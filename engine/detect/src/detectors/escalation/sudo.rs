@@ -1,6 +1,6 @@
 //! Who may become whom without a password: sudoers(5), doas.conf(5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pratique_core::Severity;
 
@@ -56,6 +56,7 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             }
         }
     }
+    let roots = roots(&lines);
     for (line, content) in &lines {
         if include(content.trim(), folder_of(path), *line, notes) {
             continue;
@@ -72,8 +73,31 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         {
             continue;
         }
-        rule(content, *line, &commands, notes);
+        rule(content, *line, &commands, &roots, notes);
     }
+}
+
+/// Whom a command is run as where that is root, or may be: the aliases that name it among them, also by another alias.
+fn roots(lines: &[(u32, String)]) -> BTreeSet<&str> {
+    let mut aliases_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (_, line) in lines {
+        let Some(aliases) = uncommented(line).trim().strip_prefix("Runas_Alias") else { continue };
+        for (name, list) in aliases.split(" : ").filter_map(|alias| alias.split_once('=')) {
+            for member in list.split(',') {
+                aliases_of.entry(member.trim()).or_default().push(name.trim());
+            }
+        }
+    }
+    let mut roots = BTreeSet::from(["root", "ALL", "#0", ""]);
+    let mut open: Vec<&str> = roots.iter().copied().collect();
+    while let Some(member) = open.pop() {
+        for alias in aliases_of.remove(member).unwrap_or_default() {
+            if roots.insert(alias) {
+                open.push(alias);
+            }
+        }
+    }
+    roots
 }
 
 /// Whether a line is a directive by which sudo reads more: `@include FILE`, `@includedir FOLDER`, with `#` before 1.9.1.
@@ -104,7 +128,13 @@ fn uncommented(line: &str) -> &str {
 }
 
 /// `users hosts = (whom) TAG: commands`, of which the tags hold for all that follow.
-fn rule(content: &str, line: u32, aliases: &BTreeMap<String, Weight>, notes: &mut Notes) {
+fn rule(
+    content: &str,
+    line: u32,
+    aliases: &BTreeMap<String, Weight>,
+    roots: &BTreeSet<&str>,
+    notes: &mut Notes,
+) {
     let Some((left, right)) = content.split_once('=') else { return };
     let Some((users, _hosts)) = left.trim().rsplit_once([' ', '\t']) else { return };
     let users = users.trim();
@@ -118,7 +148,7 @@ fn rule(content: &str, line: u32, aliases: &BTreeMap<String, Weight>, notes: &mu
         if command.starts_with('(') {
             let Some((inside, rest)) = command[1..].split_once(')') else { return };
             (whom, command) = (inside.split(':').next().unwrap_or_default().trim().to_owned(), rest.trim());
-            becomes_root = whom.split(',').any(|one| matches!(one.trim(), "root" | "ALL" | "#0" | ""));
+            becomes_root = whom.split(',').any(|one| roots.contains(one.trim()));
         }
         while let Some((tag, rest)) = command
             .split_once(':')
