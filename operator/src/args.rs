@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use pratique_http::{Proxies, RetryPolicy, TransportOptions};
-use pratique_vulns::fetch::{Address, Feeds, LoginFile, Logins};
+use pratique_vulns::fetch::{Address, ArtifactAddress, Feeds, LoginFile, Logins};
 
 use crate::vulnerabilities;
 use crate::webhook_config::FailurePolicy;
@@ -210,7 +210,7 @@ impl AdvisoryArgs {
         };
         // Whoever writes `http://` means it.
         let mut insecure: Vec<String> = address.plain_host().into_iter().collect();
-        if let (true, Address::Artifact(reference)) = (self.db_insecure_registry, &address) {
+        if let (true, Address::Artifact(ArtifactAddress(reference))) = (self.db_insecure_registry, &address) {
             insecure.push(reference.registry().to_owned());
         }
         let login = self.db_login.iter().map(|path| LoginFile { path: path.clone(), required: true });

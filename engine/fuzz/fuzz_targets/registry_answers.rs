@@ -9,6 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = names(bytes);
     let _ = readers::token(bytes);
     let _ = readers::helper_answer(bytes);
+    let _ = readers::artifact(bytes);
     assert!(readers::said(bytes).chars().count() <= 301);
     if let Ok(config) = readers::LoginConfig::parse(bytes) {
         let _ = config.find("docker.io", "library/nginx");

@@ -4,11 +4,12 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use pratique_core::Digest;
+use pratique_core::digest::Hasher;
 use pratique_http::{Failure, Kind, Stream, content_range};
 
-use crate::Result;
 use crate::client::{Client, Wanted};
 use crate::options::{Place, places};
+use crate::{Error, Result};
 
 /// Bytes after which earlier failures are forgotten: no server makes a client connect for every byte.
 const PROGRESS: u64 = 1 << 20;
@@ -46,6 +47,45 @@ impl RemoteBlob {
             etag: None,
             stream: None,
         })
+    }
+
+    /// Reads all of it, and checks it: its size is what this takes of memory.
+    ///
+    /// # Errors
+    /// If it cannot be had, or has another digest or size.
+    pub fn read(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open_at(0)?.read_to_end(&mut bytes).map_err(|error| self.explain(error))?;
+        let mut hasher = Hasher::like(&self.digest);
+        hasher.update(&bytes);
+        self.check(&hasher)?;
+        Ok(bytes)
+    }
+
+    /// Whether what was hashed is this.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn check(&self, hasher: &Hasher) -> Result<()> {
+        let got = hasher.digest();
+        if got == self.digest {
+            return Ok(());
+        }
+        let (wanted, got) = (self.digest.to_string(), got.to_string());
+        Err(Error::DigestMismatch { what: self.describe(), wanted, got })
+    }
+
+    /// What stopped the reading of it.
+    pub fn explain(&self, error: io::Error) -> Error {
+        let reason = error.to_string();
+        match error.into_inner().and_then(|inner| inner.downcast::<Error>().ok()) {
+            Some(inner) => *inner,
+            None => Error::Malformed { what: self.describe(), reason },
+        }
+    }
+
+    fn describe(&self) -> String {
+        Wanted::Blob(self.digest.clone()).describe(&format!("{}/{}", self.registry, self.repository))
     }
 }
 

@@ -1,10 +1,11 @@
 //! A client of registries, by the OCI distribution specification
-//! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>): manifests and blobs, mirrors, logins. It
-//! blocks, writes nothing to disk, and knows nothing of what it carries.
+//! (<https://github.com/opencontainers/distribution-spec/blob/main/spec.md>): manifests, blobs and artifacts of
+//! files, mirrors, logins. It blocks, writes nothing to disk, and knows nothing of what it carries.
 //!
 //! What is believed: nothing but digests. A tag's document is taken as the registry gives it, and everything below it by
 //! its digest.
 
+mod artifact;
 mod blob;
 mod challenge;
 mod client;
@@ -14,6 +15,7 @@ mod login;
 mod options;
 mod token;
 
+pub use artifact::{Artifact, ArtifactAddress, ArtifactFile};
 pub use blob::{BlobReader, RemoteBlob};
 pub use client::{Client, Document, Wanted};
 pub use failure::Error;
@@ -30,6 +32,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// The readers of foreign text, for fuzzing.
 #[doc(hidden)]
 pub mod readers {
+    pub use crate::artifact::parse as artifact;
     pub use crate::challenge::parse as challenges;
     pub use crate::failure::said;
     pub use crate::helper::parse as helper_answer;

@@ -11,7 +11,7 @@ use pratique_http::{RetryPolicy, TransportOptions};
 use pratique_registry::{Credential, Logins};
 use pratique_testkit::daemons::{Between, Fault, RegistryDaemon, Seen, say};
 use pratique_testkit::zip_archive;
-use pratique_vulns::fetch::{Address, Client, Feeds, FetchError, Store, Updated};
+use pratique_vulns::fetch::{Address, ArtifactAddress, Client, Feeds, FetchError, Store, Updated};
 
 const EXPLOITED: &str = "known_exploited_vulnerabilities.json";
 
@@ -91,7 +91,7 @@ fn address(port: u16, name: &str) -> Address {
 }
 
 fn update(store: &Store, address: &Address, wanted: &[&str], logins: Logins) -> Result<Updated, FetchError> {
-    let Address::Artifact(reference) = address else { panic!("{address} is no artifact") };
+    let Address::Artifact(ArtifactAddress(reference)) = address else { panic!("{address} is no artifact") };
     let insecure = vec![reference.registry().to_owned()];
     let options = TransportOptions { insecure, ..TransportOptions::default() };
     let retry = RetryPolicy { tries: 3, pause: Duration::from_millis(1), longest: Duration::from_secs(2) };

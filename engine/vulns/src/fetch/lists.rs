@@ -4,8 +4,9 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::artifact::Artifact;
-use super::{Address, Client, ESTIMATES, EXPLOITED, FetchError};
+use pratique_registry::Artifact;
+
+use super::{Address, Client, ESTIMATES, EXPLOITED, FetchError, artifact};
 use crate::exploits::{self, Exploits};
 
 /// Bytes of a list at most, unpacked.
@@ -63,20 +64,20 @@ impl List {
         let known = etag.clone().filter(|_| file.exists());
         let came = match address {
             Address::Http(address) => client.read(address, known.as_deref(), LIMIT)?,
-            Address::Artifact(reference) => {
+            Address::Artifact(address) => {
                 let own;
-                let artifact = match opened.filter(|opened| opened.is(reference)) {
+                let opened = match opened.filter(|opened| opened.address == *address) {
                     Some(opened) => opened,
                     None => {
-                        own = Artifact::open(reference, client)?;
+                        own = artifact::open(address, client)?;
                         &own
                     }
                 };
                 // Whoever pushes advisories need not push lists.
-                if !artifact.has(self.published()) {
+                if !opened.files.contains_key(self.published()) {
                     return Ok(false);
                 }
-                artifact.read(self.published(), known.as_deref(), LIMIT)?
+                artifact::read(opened, self.published(), known.as_deref(), LIMIT)?
             }
             Address::Path(path) => Some((fs::read(path).map_err(FetchError::io(path))?, None)),
         };

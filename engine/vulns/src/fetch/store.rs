@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
 use pratique_http::encode;
+use pratique_registry::Artifact;
 use serde::{Deserialize, Serialize};
 
-use super::artifact::Artifact;
 use super::download::Got;
 use super::lists::{self, List};
-use super::{Address, Change, Client, Feeds, FetchError, Progress, changes};
+use super::{Address, Change, Client, Feeds, FetchError, Progress, artifact, changes};
 use crate::database::Database;
 use crate::{build, distribution, osv, source};
 
@@ -169,8 +169,8 @@ impl Store {
         let targets = state.ecosystems.keys().chain(wanted).cloned().collect();
         match &feeds.advisories {
             Address::Http(base) => self.fetch(&Remote::Web(base), &targets, feeds, client, state, now),
-            Address::Artifact(reference) => match Artifact::open(reference, client) {
-                Ok(artifact) => self.fetch(&Remote::Artifact(&artifact), &targets, feeds, client, state, now),
+            Address::Artifact(address) => match artifact::open(address, client) {
+                Ok(opened) => self.fetch(&Remote::Artifact(&opened), &targets, feeds, client, state, now),
                 Err(error) => {
                     let reason = error.to_string();
                     let failed = targets.into_iter().map(|name| (name, reason.clone())).collect();
@@ -213,7 +213,7 @@ impl Store {
         if silent.is_none() {
             let opened = match remote {
                 Remote::Web(_) => None,
-                Remote::Artifact(artifact) => Some(*artifact),
+                Remote::Artifact(opened) => Some(*opened),
             };
             self.refresh_lists(feeds, opened, client, &mut state, &mut updated)?;
         }
@@ -362,9 +362,9 @@ impl Store {
                 let got = client.fetch(&address, known, &file, ARCHIVE_LIMIT)?;
                 (address, got)
             }
-            Remote::Artifact(artifact) => {
+            Remote::Artifact(opened) => {
                 let title = format!("{name}/all.zip");
-                let got = artifact.fetch(&title, known, &file, ARCHIVE_LIMIT, client)?;
+                let got = artifact::fetch(opened, &title, known, &file, ARCHIVE_LIMIT, client)?;
                 (title, got)
             }
         };
