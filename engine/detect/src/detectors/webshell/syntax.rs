@@ -188,18 +188,27 @@ impl Tokens {
             self.cut = true;
             return;
         }
-        let token = match token {
-            Token::Name(name) => Token::Name(self.once(name)),
-            Token::Variable(name) => Token::Variable(self.once(name)),
-            token => token,
-        };
         self.tokens.push((token, line));
     }
 
-    fn once(&mut self, name: Rc<str>) -> Rc<str> {
-        if let Some(known) = self.names.get(&name) {
+    /// A bare word. What of it is no UTF-8 is replaced.
+    pub(super) fn name(&mut self, name: &[u8], line: u32) {
+        let name = self.once(name);
+        self.push(Token::Name(name), line);
+    }
+
+    /// A variable with a mark, without it.
+    pub(super) fn variable(&mut self, name: &[u8], line: u32) {
+        let name = self.once(name);
+        self.push(Token::Variable(name), line);
+    }
+
+    fn once(&mut self, name: &[u8]) -> Rc<str> {
+        let name = String::from_utf8_lossy(name);
+        if let Some(known) = self.names.get(&*name) {
             return Rc::clone(known);
         }
+        let name: Rc<str> = name.into();
         self.names.insert(Rc::clone(&name));
         name
     }

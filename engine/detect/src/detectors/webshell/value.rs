@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::flow::Captured;
 use super::syntax::Bytes;
 
 /// Longest text that is put together; a longer one is not known.
@@ -193,7 +194,7 @@ pub(super) enum Known {
 pub(super) struct Closure {
     pub(super) unit: usize,
     pub(super) function: usize,
-    pub(super) captured: Vec<(Rc<str>, Value)>,
+    pub(super) captured: Option<Rc<Captured>>,
 }
 
 /// In [`Value::start`] and [`Value::end`]: something that the program decides, if nobody knows what.
@@ -218,6 +219,12 @@ pub(super) struct Value {
     pub(super) ends: Option<Rc<Ends>>,
     /// Whether it was hidden: made by decoding a text of the program.
     pub(super) decoded: bool,
+}
+
+impl Ends {
+    pub(super) fn start(&self) -> &[u8] {
+        &self.start
+    }
 }
 
 impl Value {

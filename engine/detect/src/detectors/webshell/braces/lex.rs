@@ -191,7 +191,7 @@ impl<'s> Lexer<'s> {
             .take_while(|byte| byte.is_ascii_alphabetic())
             .count();
         let end = (at + 1 + flags).min(rest.len());
-        self.push(Token::Name("RegExp".into()));
+        self.out.name(b"RegExp", self.line);
         self.sign("(");
         self.push(Token::Text(rest[..end].into()));
         self.sign(")");
@@ -204,8 +204,15 @@ impl<'s> Lexer<'s> {
             let of_name = |byte: &&u8| starts_name(**byte) || byte.is_ascii_digit();
             &rest[from..from + rest[from..].iter().take_while(of_name).count()]
         };
-        let mut name = plain(0).to_vec();
-        let mut at = name.len();
+        let start = plain(0);
+        let mut at = start.len();
+        if at > 0 && rest.get(at) != Some(&b'\\') {
+            self.out.name(start, self.line);
+            // No name has a line's end in it.
+            self.at += at;
+            return;
+        }
+        let mut name = start.to_vec();
         while rest.get(at) == Some(&b'\\') {
             let taken = escape(&rest[at..], &mut name);
             if taken < 3 {
@@ -216,7 +223,7 @@ impl<'s> Lexer<'s> {
             name.extend_from_slice(more);
             at += more.len();
         }
-        self.push(Token::Name(String::from_utf8_lossy(&name).into()));
+        self.out.name(&name, self.line);
         self.advance(at.max(1));
     }
 

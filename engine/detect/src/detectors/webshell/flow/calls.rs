@@ -3,8 +3,9 @@
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::rc::Rc;
 
+use super::frame::Frame;
 use super::run::Run;
-use super::{Call, Flow, Frame, Hit, MAX_WORK, Outs, Sink};
+use super::{Call, Captured, Flow, Hit, MAX_WORK, Outs, Sink};
 use crate::detectors::webshell::syntax::{Id, NodeKind};
 use crate::detectors::webshell::value::{Key, Known, Origin, Value, worse};
 
@@ -33,7 +34,7 @@ impl Flow<'_> {
                 let (base, name) = (self.class_or(run, *base), run.value(*name));
                 let names = name.texts();
                 if names.is_empty() {
-                    self.call_unknown(&name, &values, line)
+                    self.call_unknown(name, &values, line)
                 } else {
                     let results = names
                         .iter()
@@ -41,10 +42,7 @@ impl Flow<'_> {
                     results.reduce(|one, other| one.or(&other)).unwrap_or_default()
                 }
             }
-            _ => {
-                let callee = run.value(callee);
-                self.call_value(&callee, &values, line)
-            }
+            _ => self.call_value(run.value(callee), &values, line),
         };
         for (place, value) in std::mem::take(&mut self.outs) {
             if let Some(arg) = args.get(place) {
@@ -59,17 +57,17 @@ impl Flow<'_> {
         match run.kind(id) {
             NodeKind::Name(name) => {
                 let name = self.language.function_name(name);
-                match name.as_str() {
+                match &*name {
                     "self" | "static" => self.frame().class.clone().map(Value::path).unwrap_or_default(),
                     "parent" => {
                         let class = self.frame().class.as_deref().unwrap_or_default();
-                        let parent = self.parents.get(&self.language.function_name(class)).cloned();
+                        let parent = self.parents.get(&*self.language.function_name(class)).cloned();
                         Value::path(parent.unwrap_or_default())
                     }
                     _ => Value::path(name),
                 }
             }
-            _ => run.value(id),
+            _ => run.value(id).clone(),
         }
     }
 
@@ -80,8 +78,8 @@ impl Flow<'_> {
         line: u32,
     ) -> Value {
         let known = self.language.function_name(name);
-        if let Some((unit, function)) = self.functions.get(&known).copied() {
-            return self.call_own(unit, function, args, None, &[], line);
+        if let Some((unit, function)) = self.functions.get(&*known).copied() {
+            return self.call_own(unit, function, args, None, None, line);
         }
         let language = self.language;
         language.call(self, &known, &Call { args, line })
@@ -103,7 +101,7 @@ impl Flow<'_> {
         match &callee.known {
             Known::Function(closure) => {
                 let closure = Rc::clone(closure);
-                self.call_own(closure.unit, closure.function, args, None, &closure.captured, line)
+                self.call_own(closure.unit, closure.function, args, None, closure.captured.as_ref(), line)
             }
             Known::Text(_) | Known::Texts(_) => {
                 let results = callee.texts().into_iter().map(|name| {
@@ -136,7 +134,7 @@ impl Flow<'_> {
                 }
             }
             _ => match &callee.path {
-                Some(class) if self.parents.contains_key(&self.language.function_name(class)) => {
+                Some(class) if self.parents.contains_key(&*self.language.function_name(class)) => {
                     self.call_method(callee, "__invoke", args, line)
                 }
                 Some(path) if self.language.has_scopes() => self.call_path(path, args, line),
@@ -149,7 +147,7 @@ impl Flow<'_> {
     fn call_path(&mut self, path: &Rc<str>, args: &[Value], line: u32) -> Value {
         let own = self.functions.get(&**path).or_else(|| self.methods.get(&format!("::{path}"))).copied();
         if let Some((unit, function)) = own {
-            return self.call_own(unit, function, args, None, &[], line);
+            return self.call_own(unit, function, args, None, None, line);
         }
         let language = self.language;
         language.call(self, path, &Call { args, line })
@@ -212,7 +210,7 @@ impl Flow<'_> {
             return self.call_value(&own, args, line);
         }
         match self.find_method(base, name) {
-            Some((unit, function)) => self.call_own(unit, function, args, Some(base.clone()), &[], line),
+            Some((unit, function)) => self.call_own(unit, function, args, Some(base.clone()), None, line),
             None => {
                 // A class that answers to any name.
                 for any in ["__call", "__callStatic"] {
@@ -220,7 +218,7 @@ impl Flow<'_> {
                         && let Some((unit, function)) = self.find_method(base, any)
                     {
                         let args = [Value::text(name.as_bytes()), args.iter().cloned().collect()];
-                        return self.call_own(unit, function, &args, Some(base.clone()), &[], line);
+                        return self.call_own(unit, function, &args, Some(base.clone()), None, line);
                     }
                 }
                 let language = self.language;
@@ -236,7 +234,7 @@ impl Flow<'_> {
 
     fn find_method(&self, base: &Value, name: &str) -> Option<(usize, usize)> {
         let name = self.language.function_name(name);
-        if !self.method_names.contains(&name) {
+        if !self.method_names.contains(&*name) {
             return None;
         }
         let Some(path) = &base.path else {
@@ -251,7 +249,7 @@ impl Flow<'_> {
             if let Some(found) = self.methods.get(&format!("{class}::{name}")) {
                 return Some(*found);
             }
-            class = self.parents.get(&class)?.clone();
+            class = self.parents.get(&*class)?.into();
         }
         None
     }
@@ -262,17 +260,18 @@ impl Flow<'_> {
             value if value.path.is_some() => value,
             value => match value.as_text() {
                 Some(name) => {
-                    let name = self.language.function_name(&String::from_utf8_lossy(&name));
+                    let name = String::from_utf8_lossy(&name);
+                    let name = self.language.function_name(&name);
                     Value { taint: value.taint.clone(), ..Value::path(name) }
                 }
                 None => value,
             },
         };
         let name = class.path.as_deref().map(|path| self.language.function_name(path)).unwrap_or_default();
-        if self.parents.contains_key(&name) {
-            for constructor in ["__construct", "constructor", "__init__", name.as_str()] {
+        if self.parents.contains_key(&*name) {
+            for constructor in ["__construct", "constructor", "__init__", &*name] {
                 if let Some((unit, function)) = self.find_method(&class, constructor) {
-                    self.call_own(unit, function, &values, Some(class.clone()), &[], line);
+                    self.call_own(unit, function, &values, Some(class.clone()), None, line);
                     break;
                 }
             }
@@ -289,7 +288,7 @@ impl Flow<'_> {
         function: usize,
         args: &[Value],
         this: Option<Value>,
-        captured: &[(Rc<str>, Value)],
+        captured: Option<&Rc<Captured>>,
         line: u32,
     ) -> Value {
         let mut value = self.call_function(unit, function, args, this, captured);
@@ -305,7 +304,7 @@ impl Flow<'_> {
         function: usize,
         args: &[Value],
         this: Option<Value>,
-        captured: &[(Rc<str>, Value)],
+        captured: Option<&Rc<Captured>>,
     ) -> Value {
         self.called.insert((unit, function));
         let taint = args.iter().fold(None, |worst, arg| worse(worst.as_ref(), arg.taint.as_ref()));
@@ -313,7 +312,11 @@ impl Flow<'_> {
         if is_open || self.frames.len() > MAX_CALLS || self.is_spent() {
             return Value::tainted(taint);
         }
-        let nodes = self.function(unit, function).nodes.len();
+        let code = self.function(unit, function);
+        let nodes = code.nodes.len();
+        // What nobody takes makes no difference, such as the place of an item in its list.
+        let takes_all = !self.language.has_scopes() || code.params.iter().any(|param| param.rest);
+        let args = if takes_all { args } else { &args[..args.len().min(code.params.len())] };
         let variants = *self.inlined.entry((unit, function)).or_default();
         let few =
             variants < MAX_VARIANTS && variants as usize * nodes < MAX_VARIED && self.work < MAX_WORK / 3;
@@ -335,12 +338,19 @@ impl Flow<'_> {
     }
 
     /// What tells two calls of a function apart.
-    fn signature(&self, args: &[Value], this: Option<&Value>, captured: &[(Rc<str>, Value)]) -> u64 {
+    fn signature(&self, args: &[Value], this: Option<&Value>, captured: Option<&Rc<Captured>>) -> u64 {
         let mut hasher = self.results.hasher().build_hasher();
         self.epoch.hash(&mut hasher);
-        for value in args.iter().chain(this).chain(captured.iter().map(|(_, value)| value)) {
+        for value in args.iter().chain(this) {
             sign(self, value, 0, &mut hasher);
         }
+        let of = |name: &str, value: &Value| {
+            let mut hasher = self.results.hasher().build_hasher();
+            name.hash(&mut hasher);
+            sign(self, value, 0, &mut hasher);
+            hasher.finish()
+        };
+        captured.map(|captured| captured.signature(&of)).hash(&mut hasher);
         hasher.finish()
     }
 
@@ -360,7 +370,7 @@ impl Flow<'_> {
         function: usize,
         args: Vec<Value>,
         this: Option<Value>,
-        captured: &[(Rc<str>, Value)],
+        captured: Option<&Rc<Captured>>,
     ) -> (Value, Outs) {
         let code = Rc::clone(&self.units[unit]);
         let code = &code.functions[function];
@@ -368,14 +378,19 @@ impl Flow<'_> {
         // Where all is known, a function is a way to hide a text, and runs as it says.
         let certain =
             !args.is_empty() && args.iter().all(|arg| !matches!(arg.known, Known::Nothing | Known::Texts(_)));
-        let mut frame = Frame { class: code.class.clone(), certain, ..Frame::default() };
-        if let Some(this) = this {
-            frame.variables.insert("this".into(), this);
-        }
-        let is_open = |name: &Rc<str>| self.frames.iter().any(|frame| frame.variables.contains_key(name));
+        self.calls += 1;
+        // What is around it is seen as it is, while it is there.
         let scopes = self.language.has_scopes();
-        frame.variables.extend(captured.iter().filter(|(name, _)| !scopes || !is_open(name)).cloned());
-        frame.locals.extend(code.locals.iter().chain(code.params.iter().map(|param| &param.name)).cloned());
+        let is_open = |captured: &Captured| self.frames.iter().any(|frame| frame.number == captured.frame);
+        let mut frame = Frame::default();
+        frame.number = self.calls;
+        frame.class.clone_from(&code.class);
+        frame.captured = captured.filter(|captured| !scopes || !is_open(captured)).cloned();
+        frame.locals = Rc::clone(&self.prepared[unit][function].locals);
+        frame.certain = certain;
+        if let Some(this) = this {
+            frame.put(&"this".into(), Some(this));
+        }
         for (place, param) in code.params.iter().enumerate() {
             let value = if param.rest {
                 Some(args.iter().skip(place).cloned().collect())
@@ -387,7 +402,7 @@ impl Flow<'_> {
                     let line = code.nodes.first().map_or(0, |node| self.line(unit, node.line));
                     value.taint = Some(taint.through(line, &self.language.shown(&param.name)));
                 }
-                frame.variables.insert(Rc::clone(&param.name), value);
+                frame.put(&param.name, Some(value));
             }
         }
         frame.args = args;
@@ -399,7 +414,7 @@ impl Flow<'_> {
         let changes = self.changes.split_off(mark.min(self.changes.len()));
         self.changes.extend(changes.into_iter().filter(|change| change.frame < depth));
         let outs = code.params.iter().enumerate().filter(|(_, param)| param.by_reference);
-        let outs = outs.filter_map(|(place, param)| Some((place, frame.variables.get(&param.name)?.clone())));
+        let outs = outs.filter_map(|(place, param)| Some((place, frame.get(&param.name)?.clone())));
         (value, outs.collect())
     }
 
@@ -433,7 +448,7 @@ fn spread(run: &Run, args: &[Id]) -> Vec<Value> {
             (NodeKind::Unary { sign: "...", .. }, None) => {
                 values.extend(std::iter::repeat_n(value.derived(), 4))
             }
-            _ => values.push(value),
+            _ => values.push(value.clone()),
         }
     }
     values
@@ -459,6 +474,6 @@ fn sign(flow: &Flow<'_>, value: &Value, depth: usize, hasher: &mut impl Hasher) 
             }
             list.items().len().hash(hasher);
         }
-        _ => value.start().hash(hasher),
+        _ => value.ends.as_ref().map(|ends| ends.start()).hash(hasher),
     }
 }

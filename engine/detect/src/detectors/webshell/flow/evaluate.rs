@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::Flow;
 use super::run::Run;
+use super::{Captured, Flow};
 use crate::detectors::webshell::syntax::{Id, Node, NodeKind};
 use crate::detectors::webshell::value::{Closure, Key, Known, Value, worse};
 
@@ -30,22 +30,19 @@ impl Flow<'_> {
                 checked.unwrap_or_else(|| {
                     let base = run.value(*base);
                     match key {
-                        Some(key) => self.index(&base, &run.value(*key), line),
+                        Some(key) => self.index(base, run.value(*key), line),
                         None => base.derived(),
                     }
                 })
             }
             NodeKind::Member { base, name } => {
                 let checked = self.checked_place(run, run.at());
-                checked.unwrap_or_else(|| {
-                    let base = run.value(*base);
-                    self.member(&base, name, line)
-                })
+                checked.unwrap_or_else(|| self.member(run.value(*base), name, line))
             }
             NodeKind::MemberNamed { base, name } => {
                 let (base, name) = (run.value(*base), run.value(*name));
                 match name.as_text() {
-                    Some(name) => self.member(&base, &String::from_utf8_lossy(&name), line),
+                    Some(name) => self.member(base, &String::from_utf8_lossy(&name), line),
                     None => base.derived(),
                 }
             }
@@ -56,17 +53,17 @@ impl Flow<'_> {
             }
             NodeKind::New { class, args } => self.new_node(run, line, *class, args),
             NodeKind::Binary { sign, left, right } => {
-                let value = self.language.binary(sign, &run.value(*left), &run.value(*right));
+                let value = self.language.binary(sign, run.value(*left), run.value(*right));
                 self.pay_for(value)
             }
             NodeKind::Unary { sign, operand } => {
-                let value = self.language.unary(sign, &run.value(*operand));
+                let value = self.language.unary(sign, run.value(*operand));
                 self.pay_for(value)
             }
             NodeKind::Assign { sign, target, value } => {
-                let mut value = run.value(*value);
+                let mut value = run.value(*value).clone();
                 if !sign.is_empty() {
-                    value = self.language.binary(sign, &run.value(*target), &value);
+                    value = self.language.binary(sign, run.value(*target), &value);
                     value = self.pay_for(value);
                 }
                 self.assign(run, *target, value.clone());
@@ -74,17 +71,17 @@ impl Flow<'_> {
             }
             NodeKind::Increment { target, by, before } => {
                 let old = run.value(*target);
-                let new = self.language.unary(if *by > 0 { "++" } else { "--" }, &old);
+                let new = self.language.unary(if *by > 0 { "++" } else { "--" }, old);
                 self.assign(run, *target, new.clone());
-                if *before { new } else { old }
+                if *before { new } else { old.clone() }
             }
             NodeKind::Choice { condition, yes, no } => self.choice(run, *condition, *yes, *no),
             NodeKind::List(items) => {
                 let items = items.iter().map(|(key, value)| {
-                    let key = key.map(|key| run.value(key)).unwrap_or_default();
+                    let key = key.map(|key| run.value(key));
                     let value = run.value(*value);
-                    let taint = worse(value.taint.as_ref(), key.taint.as_ref());
-                    (key.as_key(), Value { taint, ..value })
+                    let taint = worse(value.taint.as_ref(), key.and_then(|key| key.taint.as_ref()));
+                    (key.and_then(Value::as_key), Value { taint, ..value.clone() })
                 });
                 Value::list(items.collect::<Vec<_>>())
             }
@@ -160,8 +157,8 @@ impl Flow<'_> {
     }
 
     fn choice(&mut self, run: &Run, condition: Id, yes: Option<Id>, no: Id) -> Value {
-        let mut taken = run.value(yes.unwrap_or(condition));
-        let mut other = run.value(no);
+        let mut taken = run.value(yes.unwrap_or(condition)).clone();
+        let mut other = run.value(no).clone();
         match run.value(condition).as_bool().filter(|_| self.frame().certain) {
             Some(true) => return taken,
             Some(false) => return other,
@@ -181,16 +178,20 @@ impl Flow<'_> {
 
     fn closure(&mut self, unit: usize, function: usize) -> Value {
         let captured = match &self.function(unit, function).captures {
-            Some(names) => names.clone(),
+            Some(names) => {
+                let value = |name: &Rc<str>| Some((Rc::clone(name), self.get(name)?));
+                Some(Rc::new(Captured::of(names.iter().filter_map(value))))
+            }
             // The program's own variables are there as long as it runs; copying them for each function would take more time than
             // all else in a file of thousands.
-            None if self.frames.len() == 1 && self.language.has_scopes() => Vec::new(),
+            None if self.frames.len() == 1 && self.language.has_scopes() => None,
             // Whatever its maker has.
-            None => self.frame().variables.keys().cloned().collect(),
+            None => {
+                let (captured, copied) = self.frame_mut().capture();
+                self.pay(copied as u64);
+                Some(captured)
+            }
         };
-        self.pay(captured.len() as u64);
-        let captured =
-            captured.into_iter().filter_map(|name| Some((Rc::clone(&name), self.get(&name)?))).collect();
         Known::Function(Closure { unit, function, captured }.into()).into()
     }
 }

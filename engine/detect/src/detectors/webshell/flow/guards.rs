@@ -21,7 +21,7 @@ impl Flow<'_> {
     /// The expressions that are checked where a condition holds, or does not, and their values.
     pub(super) fn checked_by(&mut self, run: &Run, condition: Id, holds: bool) -> Vec<(Id, Value)> {
         let checked = self.checked_in(run, condition, holds, 0);
-        checked.into_iter().map(|id| (id, run.value(id))).collect()
+        checked.into_iter().map(|id| (id, run.value(id).clone())).collect()
     }
 
     fn checked_in(&mut self, run: &Run, condition: Id, holds: bool, depth: usize) -> Vec<Id> {
@@ -48,9 +48,9 @@ impl Flow<'_> {
                         let says = |value: &Value| {
                             value.taint.is_none() && !matches!(value.known, Known::Bool(_) | Known::Null)
                         };
-                        if says(&other) {
+                        if says(other) {
                             checked.push(*left);
-                        } else if says(&one) {
+                        } else if says(one) {
                             checked.push(*right);
                         }
                     }
@@ -63,7 +63,7 @@ impl Flow<'_> {
                 NodeKind::Call { callee, args } if holds => {
                     let name = match run.kind(*callee) {
                         NodeKind::Name(name) | NodeKind::Member { name, .. } => {
-                            self.language.function_name(name)
+                            self.language.function_name(name).into_owned()
                         }
                         // A function of the language, not of the program.
                         NodeKind::Variable(name)
@@ -86,9 +86,9 @@ impl Flow<'_> {
                         && let Some(subject) = args.get(1)
                     {
                         // Whatever the pattern is: its end was looked at.
-                        self.note_checked(&run.value(*subject));
+                        self.note_checked(run.value(*subject));
                     }
-                    let values: Vec<Value> = args.iter().map(|arg| run.value(*arg)).collect();
+                    let values: Vec<Value> = args.iter().map(|arg| run.value(*arg).clone()).collect();
                     if let Some(arg) = self.language.checks(&name, &values).and_then(|place| args.get(place))
                     {
                         checked.push(*arg);
@@ -138,7 +138,7 @@ impl Flow<'_> {
         if value.taint.is_none() || case.taint.is_some() {
             return;
         }
-        self.note_checked(&value);
+        self.note_checked(value);
         let subject = match run.kind(subject) {
             NodeKind::Call { args, .. } if args.len() == 1 => args[0],
             _ => subject,

@@ -7,6 +7,7 @@
 
 mod calls;
 mod evaluate;
+mod frame;
 mod guards;
 mod places;
 mod run;
@@ -16,8 +17,11 @@ use std::rc::Rc;
 
 use foldhash::fast::RandomState;
 
+use self::frame::Frame;
 use super::syntax::{Function, Unit};
 use super::value::{Taint, Value};
+
+pub(super) use self::frame::Captured;
 
 /// Tables by names of the program, which may be anybody's: their hashes are seeded, if not as strong as the standard library's.
 type HashMap<K, V> = std::collections::HashMap<K, V, RandomState>;
@@ -75,7 +79,7 @@ pub(super) trait Language {
     fn shown<'n>(&self, name: &'n str) -> Cow<'n, str>;
 
     /// How a function's name is looked up.
-    fn function_name(&self, name: &str) -> String;
+    fn function_name<'n>(&self, name: &'n str) -> Cow<'n, str>;
 
     /// What a variable or bare word is that the program did not set.
     fn variable(&self, name: &str, line: u32) -> Value;
@@ -161,24 +165,19 @@ pub(super) struct Hit {
     pub(super) part: bool,
 }
 
-/// Variables of one call.
-#[derive(Default)]
-struct Frame {
-    variables: HashMap<Rc<str>, Value>,
-    /// Names that are this call's, whatever others call theirs.
-    locals: HashSet<Rc<str>>,
-    /// Names that are the whole program's.
-    globals: HashSet<Rc<str>>,
-    /// What any variable is that was not set: after what sets variables by names from outside.
-    any: Option<Rc<Taint>>,
-    args: Vec<Value>,
-    /// What it yielded, one or the other.
-    given: Option<Value>,
-    /// Places that are no variables and were checked: their values are in `variables` under these names.
-    checked: HashSet<Rc<str>>,
-    class: Option<Rc<str>>,
-    /// Whether branches are taken as their condition says, where it is known.
-    certain: bool,
+/// What is told of a function before it is followed for the first time.
+struct Prepared {
+    /// For each step that begins a block, the one that ends it; for a branch the one that begins the other.
+    ends: Vec<usize>,
+    /// Names that are its own, its parameters among them.
+    locals: Rc<HashSet<Rc<str>>>,
+}
+
+impl Prepared {
+    fn of(function: &Function) -> Self {
+        let names = function.locals.iter().chain(function.params.iter().map(|param| &param.name));
+        Self { ends: run::ends(&function.steps), locals: Rc::new(names.cloned().collect()) }
+    }
 }
 
 /// What a variable was before it was set.
@@ -196,6 +195,8 @@ pub(super) struct Flow<'l> {
     language: &'l dyn Language,
     source: &'l [u8],
     units: Vec<Rc<Unit>>,
+    /// What is told of each unit's functions once.
+    prepared: Vec<Rc<[Prepared]>>,
     /// For each unit the line of the file that its code comes from; none for the file itself.
     origins: Vec<Option<u32>>,
     functions: HashMap<String, (usize, usize)>,
@@ -205,7 +206,11 @@ pub(super) struct Flow<'l> {
     method_names: HashSet<String>,
     parents: HashMap<String, String>,
     frames: Vec<Frame>,
+    /// How many there were so far.
+    calls: u64,
     changes: Vec<Change>,
+    /// Room for the values of nodes that is used again.
+    spare: Vec<Vec<Value>>,
     /// The unit and function being followed, the innermost last.
     stack: Vec<(usize, usize)>,
     called: HashSet<(usize, usize)>,
@@ -242,13 +247,16 @@ impl<'l> Flow<'l> {
             language,
             source,
             units: Vec::new(),
+            prepared: Vec::new(),
             origins: Vec::new(),
             functions: HashMap::default(),
             methods: HashMap::default(),
             method_names: HashSet::default(),
             parents: HashMap::default(),
             frames: vec![Frame::default()],
+            calls: 0,
             changes: Vec::new(),
+            spare: Vec::new(),
             stack: Vec::new(),
             called: HashSet::default(),
             results: HashMap::default(),
@@ -287,19 +295,19 @@ impl<'l> Flow<'l> {
                     let class = self.language.function_name(class);
                     self.methods.insert(format!("::{name}"), (place, number));
                     self.methods.insert(format!("{class}::{name}"), (place, number));
-                    self.method_names.insert(name);
+                    self.method_names.insert(name.into_owned());
                 }
                 None => {
-                    self.functions.insert(name, (place, number));
+                    self.functions.insert(name.into_owned(), (place, number));
                 }
             }
         }
         for (class, parent) in &unit.classes {
-            let class = self.language.function_name(class);
-            let parent =
-                parent.as_ref().map(|parent| self.language.function_name(parent)).unwrap_or_default();
-            self.parents.insert(class, parent);
+            let class = self.language.function_name(class).into_owned();
+            let parent = parent.as_ref().map(|parent| self.language.function_name(parent).into_owned());
+            self.parents.insert(class, parent.unwrap_or_default());
         }
+        self.prepared.push(unit.functions.iter().map(Prepared::of).collect());
         self.units.push(Rc::new(unit));
         self.origins.push(origin);
         place
@@ -317,7 +325,7 @@ impl<'l> Flow<'l> {
                 let this = code.class.clone().map(Value::path);
                 let args: Vec<Value> =
                     code.params.iter().map(|param| self.language.parameter(&param.name)).collect();
-                self.call_function(unit, function, &args, this, &[]);
+                self.call_function(unit, function, &args, this, None);
             }
             unit += 1;
         }

@@ -32,13 +32,14 @@ impl Flow<'_> {
             return last;
         }
         // Whoever calls is most often also around it.
-        self.frames.iter().rposition(|frame| frame.variables.contains_key(name)).unwrap_or(last)
+        let open = self.frames.iter().rposition(|frame| frame.has_own(name));
+        open.or_else(|| self.frames.iter().rposition(|frame| frame.get(name).is_some())).unwrap_or(last)
     }
 
     /// What the program set a variable to.
     pub(in crate::detectors::webshell) fn get(&self, name: &str) -> Option<Value> {
         let frame = &self.frames[self.home(name)];
-        match frame.variables.get(name) {
+        match frame.get(name) {
             Some(value) => Some(value.clone()),
             None => frame.any.as_ref().map(|taint| Value::tainted(Some(Rc::clone(taint)))),
         }
@@ -52,7 +53,7 @@ impl Flow<'_> {
     pub(super) fn set_in(&mut self, frame: usize, name: &Rc<str>, value: Value) {
         let is_tainted = value.taint.is_some();
         let Some(own) = self.frames.get_mut(frame) else { return };
-        let before = own.variables.insert(Rc::clone(name), value);
+        let before = own.put(name, Some(value));
         if frame == 0 && is_tainted && before.as_ref().is_none_or(|before| before.taint.is_none()) {
             let times = self.tainted.entry(Rc::clone(name)).or_default();
             if *times < MAX_TAINTED {
@@ -65,7 +66,7 @@ impl Flow<'_> {
             let stale: Vec<Rc<str>> =
                 self.frames[frame].checked.iter().filter(|checked| is_part(checked, name)).cloned().collect();
             for checked in stale {
-                let before = self.frames[frame].variables.remove(&checked);
+                let before = self.frames[frame].put(&checked, None);
                 self.note_change(frame, &checked, before);
             }
         }
@@ -73,7 +74,7 @@ impl Flow<'_> {
 
     /// A variable of the whole program, such as a constant or a member.
     pub(in crate::detectors::webshell) fn get_shared(&self, name: &str) -> Option<Value> {
-        self.frames[0].variables.get(name).cloned()
+        self.frames[0].get(name).cloned()
     }
 
     /// A member that the program put something into.
@@ -139,13 +140,13 @@ impl Flow<'_> {
             return None;
         }
         let place = self.place(run, id)?;
-        if self.frame().checked.contains(&place) { self.frame().variables.get(&place).cloned() } else { None }
+        if self.frame().checked.contains(&place) { self.frame().get(&place).cloned() } else { None }
     }
 
     pub(super) fn set_checked(&mut self, place: Rc<str>, value: Value) {
         self.frame_mut().checked.insert(Rc::clone(&place));
         let last = self.frames.len() - 1;
-        let before = self.frames[last].variables.insert(Rc::clone(&place), value);
+        let before = self.frames[last].put(&place, Some(value));
         self.note_change(last, &place, before);
     }
 
@@ -233,7 +234,7 @@ impl Flow<'_> {
                 self.get(name).unwrap_or_else(|| self.language.variable(&self.language.shown(name), 0))
             }
             NodeKind::Member { name, .. } => self.get_member(name).unwrap_or_default(),
-            _ => run.value(id),
+            _ => run.value(id).clone(),
         }
     }
 }

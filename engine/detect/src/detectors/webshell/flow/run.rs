@@ -48,22 +48,30 @@ pub(super) struct Run {
     function: usize,
     code: Rc<Unit>,
     /// Values of the nodes evaluated last, and the first of these.
-    pub(super) base: Id,
-    pub(super) values: Vec<Value>,
-    /// Values of expressions that later steps speak of.
-    roots: HashMap<Id, Value>,
+    base: Id,
+    values: Vec<Value>,
+    /// Values of expressions, which later steps may speak of, by their nodes.
+    roots: Vec<(Id, Value)>,
+    nothing: Value,
     blocks: Vec<Block>,
     result: Option<Value>,
 }
 
 impl Run {
-    pub(super) fn value(&self, id: Id) -> Value {
+    pub(super) fn value(&self, id: Id) -> &Value {
         let place = id.checked_sub(self.base).map(|place| place as usize);
         place
             .and_then(|place| self.values.get(place))
-            .or_else(|| self.roots.get(&id))
-            .cloned()
-            .unwrap_or_default()
+            .or_else(|| Some(&self.roots[self.root(id).ok()?].1))
+            .unwrap_or(&self.nothing)
+    }
+
+    /// Where among the roots one is, or belongs.
+    fn root(&self, id: Id) -> Result<usize, usize> {
+        match self.roots.last() {
+            Some((last, _)) if *last >= id => self.roots.binary_search_by_key(&id, |(id, _)| *id),
+            _ => Err(self.roots.len()),
+        }
     }
 
     pub(super) fn kind(&self, id: Id) -> &NodeKind {
@@ -95,12 +103,14 @@ impl Flow<'_> {
             function,
             code: Rc::clone(&unit_code),
             base: 0,
-            values: Vec::new(),
-            roots: HashMap::default(),
+            values: self.spare.pop().unwrap_or_default(),
+            roots: Vec::new(),
+            nothing: Value::default(),
             blocks: Vec::new(),
             result: None,
         };
-        let ends = ends(&code.steps);
+        let prepared = Rc::clone(&self.prepared[unit]);
+        let ends = &prepared[function].ends;
         let mut at = 0;
         while let Some(step) = code.steps.get(at) {
             if self.is_spent() {
@@ -111,9 +121,11 @@ impl Flow<'_> {
                 // Nobody will take them back.
                 self.changes.clear();
             }
-            at = self.step(&mut run, step, at, &ends).unwrap_or(at + 1);
+            at = self.step(&mut run, step, at, ends).unwrap_or(at + 1);
         }
         self.stack.pop();
+        run.values.clear();
+        self.spare.push(run.values);
         run.result.unwrap_or_default()
     }
 
@@ -130,8 +142,11 @@ impl Flow<'_> {
             let value = self.node(run, &nodes[id as usize]);
             run.values.push(value);
         }
-        if let Some(value) = run.values.last().filter(|_| run.values.len() == range.len()) {
-            run.roots.insert(range.end - 1, value.clone());
+        if let Some(value) = run.values.last().filter(|_| run.values.len() == range.len()).cloned() {
+            match run.root(range.end - 1) {
+                Ok(place) => run.roots[place].1 = value,
+                Err(place) => run.roots.insert(place, (range.end - 1, value)),
+            }
         }
     }
 
@@ -169,7 +184,7 @@ impl Flow<'_> {
             Step::Default(place, range) => {
                 if self.frame().args.len() <= *place {
                     self.evaluate(run, range.clone());
-                    let value = run.value(range.end - 1);
+                    let value = run.value(range.end - 1).clone();
                     let (unit, function) = self.stack.last().copied().unwrap_or_default();
                     if let Some(param) = self.function(unit, function).params.get(*place) {
                         let name = Rc::clone(&param.name);
@@ -179,7 +194,7 @@ impl Flow<'_> {
             }
             Step::Global(names) => self.frame_mut().globals.extend(names.iter().cloned()),
             Step::Return(value) => {
-                let value = value.map(|id| run.value(id)).unwrap_or_default();
+                let value = value.map(|id| run.value(id).clone()).unwrap_or_default();
                 run.result = Some(run.result.take().map_or_else(|| value.clone(), |known| known.or(&value)));
                 if run.blocks.iter().all(Block::is_certain) && self.frames.len() > 1 {
                     return Some(usize::MAX);
@@ -269,12 +284,8 @@ impl Flow<'_> {
         let mut values = Values::default();
         for change in self.changes.drain(block.mark.min(self.changes.len())..).rev() {
             let Some(frame) = self.frames.get_mut(change.frame) else { continue };
-            let key = (change.frame, Rc::clone(&change.name));
-            let now = match change.before {
-                Some(before) => frame.variables.insert(change.name, before),
-                None => frame.variables.remove(&change.name),
-            };
-            values.entry(key).or_insert(now);
+            let now = frame.put(&change.name, change.before);
+            values.entry((change.frame, change.name)).or_insert(now);
         }
         if !block.ended {
             block.branches.push(values);
@@ -288,7 +299,7 @@ impl Flow<'_> {
         changed.sort();
         changed.dedup();
         for key in changed {
-            let before = self.frames.get(key.0).and_then(|frame| frame.variables.get(&key.1)).cloned();
+            let before = self.frames.get(key.0).and_then(|frame| frame.get(&key.1)).cloned();
             let mut joined: Option<Value> = None;
             for branch in branches {
                 let value = branch.get(key).unwrap_or(&before).clone();
@@ -315,7 +326,7 @@ impl Flow<'_> {
             self.end_branch(run);
         }
         if let Some(value) = value {
-            let value = run.value(value);
+            let value = run.value(value).clone();
             self.guard_case(run, subject, &value);
         }
     }
@@ -364,7 +375,7 @@ impl Flow<'_> {
         value: Id,
         ends: &[usize],
     ) -> Option<usize> {
-        let subject = run.value(subject);
+        let subject = run.value(subject).clone();
         let block = run.blocks.last_mut()?;
         let BlockKind::Loop { start, known, item, .. } = &mut block.kind else { return None };
         let (start, place) = (*start, *item);
@@ -482,8 +493,8 @@ fn break_for_sure(run: &mut Run, ends: &[usize]) -> Option<usize> {
     None
 }
 
-/// For each step that begins a block, the one that ends it; for a branch the one that begins the other.
-fn ends(steps: &[Step]) -> Vec<usize> {
+/// See [`super::Prepared::ends`].
+pub(super) fn ends(steps: &[Step]) -> Vec<usize> {
     let mut ends = vec![0; steps.len()];
     let mut open = Vec::new();
     for (place, step) in steps.iter().enumerate() {

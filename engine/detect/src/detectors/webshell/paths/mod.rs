@@ -25,6 +25,8 @@ use words::Words;
 
 /// Bytes of a path; a longer one stands for nothing.
 const MAX_PATH: usize = 160;
+/// Every path that decides nothing, however it goes on.
+const UNKNOWN: &str = "?";
 
 /// A language of this kind.
 pub(super) struct Paths {
@@ -77,7 +79,15 @@ impl Paths {
         if base == "request" && self.names.indexed.contains(&"=request") {
             return longer(base, &name.to_ascii_lowercase());
         }
+        if self.tells_by_words() && !self.words().decide_with(base, name) {
+            return UNKNOWN.into();
+        }
         longer(base, name)
+    }
+
+    /// Whether the words of a path say all about it: packages are told by their letters.
+    fn tells_by_words(&self) -> bool {
+        self.names.packages.is_empty() && !self.names.is_basic
     }
 
     /// What a path gives: itself, or what comes from outside.
@@ -121,9 +131,7 @@ impl Language for Paths {
     }
 
     fn decides(&self, path: &str) -> bool {
-        // Packages are told by their letters, and a longer path may be as long as one gets.
-        let is_plain = self.names.packages.is_empty() && !self.names.is_basic && path.len() <= MAX_PATH / 2;
-        !is_plain || self.words().decide(path)
+        !self.tells_by_words() || self.words().decide(path)
     }
 
     fn parameter(&self, name: &str) -> Value {
@@ -142,8 +150,8 @@ impl Language for Paths {
         name.into()
     }
 
-    fn function_name(&self, name: &str) -> String {
-        name.to_owned()
+    fn function_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        name.into()
     }
 
     fn variable(&self, name: &str, line: u32) -> Value {

@@ -114,7 +114,7 @@ impl<'s> Lexer<'s> {
             if length > 0 {
                 self.advance(from + found + length - self.at);
                 if length == 3 {
-                    self.push(Token::Name("echo".into()));
+                    self.out.name(b"echo", self.line);
                 }
                 return;
             }
@@ -144,13 +144,13 @@ impl<'s> Lexer<'s> {
             }
             b'$' if rest.get(1).is_some_and(|next| starts_name(*next)) => {
                 let name = self.name_at(self.at + 1);
-                self.push(Token::Variable(name_of(name)));
+                self.out.variable(name, self.line);
                 self.advance(1 + name.len());
             }
             b'\'' => self.single(),
             b'"' => self.open(End::Quote(b'"'), 1),
             b'`' => {
-                self.push(Token::Name("shell_exec".into()));
+                self.out.name(b"shell_exec", self.line);
                 self.open(End::Quote(b'`'), 1);
             }
             b'<' if rest.starts_with(b"<<<") && self.heredoc() => {}
@@ -166,7 +166,7 @@ impl<'s> Lexer<'s> {
                     self.advance(self.source.len() - self.at);
                     return;
                 }
-                self.push(Token::Name(name_of(name)));
+                self.out.name(name, self.line);
                 self.advance(name.len());
             }
             _ => {
@@ -369,7 +369,7 @@ impl<'s> Lexer<'s> {
             // `${name}` and `${name[key]}` are the variable, `${expression}` the one of that name.
             let name = self.name_at(self.at + 2);
             if !name.is_empty() && matches!(rest.get(2 + name.len()), Some(b'}' | b'[')) {
-                self.push(Token::Variable(name_of(name)));
+                self.out.variable(name, self.line);
                 self.advance(2 + name.len());
                 self.enter(Mode::Code { open: 0, close: &[")"] });
             } else {
@@ -381,7 +381,7 @@ impl<'s> Lexer<'s> {
             return;
         }
         let name = self.name_at(self.at + 1);
-        self.push(Token::Variable(name_of(name)));
+        self.out.variable(name, self.line);
         self.advance(1 + name.len());
         let rest = self.rest();
         if rest.first() == Some(&b'[') {
@@ -392,7 +392,7 @@ impl<'s> Lexer<'s> {
                 let unquoted = key.strip_prefix(b"'").and_then(|key| key.strip_suffix(b"'")).unwrap_or(key);
                 match std::str::from_utf8(key).ok().and_then(|key| key.parse().ok()) {
                     Some(number) => self.push(Token::Number(Some(number))),
-                    None if key[0] == b'$' => self.push(Token::Variable(name_of(&key[1..]))),
+                    None if key[0] == b'$' => self.out.variable(&key[1..], self.line),
                     None => self.push(Token::Text(unquoted.into())),
                 }
                 self.sign("]");
@@ -401,7 +401,7 @@ impl<'s> Lexer<'s> {
         } else if rest.starts_with(b"->") && rest.get(2).is_some_and(|next| starts_name(*next)) {
             let member = self.name_at(self.at + 2);
             self.sign("->");
-            self.push(Token::Name(name_of(member)));
+            self.out.name(member, self.line);
             self.advance(2 + member.len());
         }
     }
@@ -477,10 +477,6 @@ fn escape(text: &[u8], quote: Option<u8>, out: &mut Vec<u8>) -> usize {
         byte => out.extend([b'\\', *byte]),
     }
     2
-}
-
-fn name_of(name: &[u8]) -> Rc<str> {
-    String::from_utf8_lossy(name).into()
 }
 
 #[cfg(test)]

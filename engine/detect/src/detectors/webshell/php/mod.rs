@@ -80,8 +80,10 @@ impl Language for Php {
         format!("${name}").into()
     }
 
-    fn function_name(&self, name: &str) -> String {
-        name.rsplit('\\').next().unwrap_or(name).to_ascii_lowercase()
+    fn function_name<'n>(&self, name: &'n str) -> Cow<'n, str> {
+        let last = name.rsplit('\\').next().unwrap_or(name);
+        let has_capitals = last.bytes().any(|byte| byte.is_ascii_uppercase());
+        if has_capitals { last.to_ascii_lowercase().into() } else { last.into() }
     }
 
     fn variable(&self, name: &str, line: u32) -> Value {

@@ -163,7 +163,7 @@ fn sink(flow: &mut Flow<'_>, name: &str, call: &Call<'_>) -> Option<Value> {
                     hidden(flow, name, &call.arg(1), call.line);
                     let made = flow.function_of_text(&source, call.line);
                     made.map(|(unit, function)| {
-                        Value::from(Known::Function(Closure { unit, function, captured: Vec::new() }.into()))
+                        Value::from(Known::Function(Closure { unit, function, captured: None }.into()))
                     })
                     .unwrap_or_default()
                 }

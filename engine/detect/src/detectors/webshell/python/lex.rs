@@ -117,8 +117,7 @@ impl<'s> Lexer<'s> {
                 if is_prefix {
                     return self.text(length, out);
                 }
-                let name: Rc<str> = String::from_utf8_lossy(&rest[..length]).into();
-                out.push(Token::Name(name), self.line);
+                out.name(&rest[..length], self.line);
                 self.advance(length);
             }
             _ => {

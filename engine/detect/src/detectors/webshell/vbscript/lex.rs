@@ -103,7 +103,7 @@ impl Lexer<'_> {
     }
 
     fn name(&self, name: &[u8], out: &mut Tokens) {
-        out.push(Token::Name(String::from_utf8_lossy(name).to_ascii_lowercase().into()), self.line);
+        out.name(&name.to_ascii_lowercase(), self.line);
     }
 }
 
