@@ -163,7 +163,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "malware",
-        version: 5,
+        version: 6,
         category: Category::Malware,
         rules: &[
             "miner",
