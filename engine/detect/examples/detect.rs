@@ -11,8 +11,6 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use pratique_core::attempts::Attempts;
-use pratique_core::package::Ownership;
 use pratique_detect::detectors::DETECTORS;
 use pratique_detect::{Detector, Extent, FileInput, FileMode, ImageInput, Interest, LocatedFact};
 
@@ -71,17 +69,7 @@ fn scan(detector: &dyn Detector, root: &Path) -> std::io::Result<(usize, Duratio
         }
         let located = |fact| LocatedFact { path: path.to_string(), layer: None, removed_by: None, fact };
         let facts: Vec<LocatedFact> = report.facts.into_iter().map(located).collect();
-        let image = ImageInput {
-            names: &[],
-            config: None,
-            layers: &[],
-            bases: &[],
-            ownership: &Ownership::default(),
-            dictionary: &[],
-            hash_budget: Duration::ZERO,
-            attempts: &Attempts::new(),
-        };
-        for finding in detector.judge(&image, &facts).findings {
+        for finding in detector.judge(&ImageInput::default(), &facts).findings {
             let line = finding.attributes.get("line").map(|line| format!(":{line}")).unwrap_or_default();
             println!("{} {} {path}{line}: {}", finding.severity, finding.rule, finding.message);
         }

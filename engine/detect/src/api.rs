@@ -1,5 +1,6 @@
 //! The interface between the walk and the detectors.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use pratique_core::attempts::{Attempts, Guessing};
@@ -136,6 +137,24 @@ pub struct ImageInput<'a> {
     pub hash_budget: Duration,
     /// Guesses at passwords that were made before, here or elsewhere.
     pub attempts: &'a Attempts,
+}
+
+/// Of an image nothing is known, and nothing is spent on it.
+impl Default for ImageInput<'_> {
+    fn default() -> Self {
+        static NOTHING: LazyLock<(Ownership, Attempts)> = LazyLock::new(Default::default);
+        let (ownership, attempts) = &*NOTHING;
+        Self {
+            names: &[],
+            config: None,
+            layers: &[],
+            bases: &[],
+            ownership,
+            dictionary: &[],
+            hash_budget: Duration::ZERO,
+            attempts,
+        }
+    }
 }
 
 /// Findings and gaps, and what it took.

@@ -14,9 +14,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
-use pratique_core::attempts::Attempts;
 use pratique_core::config::HistoryEntry;
 use pratique_core::inspect::{Extent, pieces};
 use pratique_core::lineage::KnownBase;
@@ -222,9 +220,7 @@ fn scan(detector: &dyn Detector, case: &Case) -> Outcome {
         layers: &case.layers,
         bases: &case.bases,
         ownership: &ownership,
-        dictionary: &[],
-        hash_budget: Duration::from_secs(1),
-        attempts: &Attempts::new(),
+        ..ImageInput::default()
     };
     let outcome = detector.judge(&input, &facts);
     assert_eq!(problems, Vec::<String>::new(), "problems are tested beside the parsers");

@@ -2,11 +2,8 @@
 #![no_main]
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use pratique_core::attempts::Attempts;
-use pratique_core::package::Ownership;
 use pratique_detect::{FileInput, FileMode, ImageInput, LocatedFact, Piece, detectors::DETECTORS};
 
 /// A path for each glob.
@@ -33,16 +30,6 @@ fuzz_target!(|input: (u16, u16, Vec<u8>)| {
     };
     let located = |fact| LocatedFact { path: format!("/{path}"), layer: None, removed_by: None, fact };
     let facts: Vec<LocatedFact> = report.facts.into_iter().map(located).collect();
-    let image = ImageInput {
-        names: &[],
-        config: None,
-        layers: &[],
-        bases: &[],
-        ownership: &Ownership::default(),
-        dictionary: &[],
-        // Guessing passwords is another target's.
-        hash_budget: Duration::ZERO,
-        attempts: &Attempts::new(),
-    };
-    detector.judge(&image, &facts);
+    // Without time to guess: guessing passwords is another target's.
+    detector.judge(&ImageInput::default(), &facts);
 });

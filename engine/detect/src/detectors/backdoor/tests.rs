@@ -1,9 +1,6 @@
 //! Golden cases, and what hostile files do.
 
-use std::time::Duration;
 
-use pratique_core::attempts::Attempts;
-use pratique_core::package::Ownership;
 use pratique_core::{GapKind, Severity};
 
 use super::*;
@@ -94,17 +91,7 @@ fn a_hundred_thousand_jobs_and_units_are_bounded_and_told() {
     let units = (0..50_000).map(|n| located(format!("/etc/systemd/system/{n}.service"), unit.clone()));
     let facts: Vec<LocatedFact> =
         jobs.chain([located("/etc/cron.d/z".to_owned(), worst)]).chain(units).collect();
-    let image = ImageInput {
-        names: &[],
-        config: None,
-        layers: &[],
-        bases: &[],
-        ownership: &Ownership::default(),
-        dictionary: &[],
-        hash_budget: Duration::ZERO,
-        attempts: &Attempts::new(),
-    };
-    let outcome = DETECTOR.judge(&image, &facts);
+    let outcome = DETECTOR.judge(&ImageInput::default(), &facts);
     assert_eq!(outcome.findings.len(), crate::bounded::MAX_FINDINGS);
     assert_eq!(outcome.findings.iter().filter(|one| one.severity == Severity::High).count(), 1);
     let [gap] = outcome.gaps.as_slice() else { panic!("{:?}", outcome.gaps) };

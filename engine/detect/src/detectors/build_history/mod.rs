@@ -119,9 +119,7 @@ impl Detector for History {
 #[cfg(test)]
 mod tests {
     use pratique_core::ImageConfig;
-    use pratique_core::attempts::Attempts;
     use pratique_core::config::HistoryEntry;
-    use pratique_core::package::Ownership;
 
     use super::*;
 
@@ -134,16 +132,7 @@ mod tests {
         let entry = |created_by| HistoryEntry { created_by, ..HistoryEntry::default() };
         let config =
             ImageConfig { history: steps.into_iter().map(entry).collect(), ..ImageConfig::default() };
-        let image = ImageInput {
-            names: &[],
-            config: Some(&config),
-            layers: &[],
-            bases: &[],
-            ownership: &Ownership::default(),
-            dictionary: &[],
-            hash_budget: std::time::Duration::ZERO,
-            attempts: &Attempts::new(),
-        };
+        let image = ImageInput { config: Some(&config), ..ImageInput::default() };
         DETECTOR.judge(&image, &[])
     }
 

@@ -2,12 +2,9 @@
 //! stands in the repository.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use pratique_core::GapKind;
-use pratique_core::attempts::Attempts;
 use pratique_core::inspect::{OVERLAP, PIECE, Piece, pieces};
-use pratique_core::package::Ownership;
 
 use super::checks::{BECH32, base62, bech32, crc32, is_bech32};
 use super::commands::passwords;
@@ -367,17 +364,7 @@ fn base32(number: u32) -> String {
 
 /// What is found in an image of which this was noted.
 fn judged(facts: &[LocatedFact]) -> Outcome {
-    let image = ImageInput {
-        names: &[],
-        config: None,
-        layers: &[],
-        bases: &[],
-        ownership: &Ownership::default(),
-        dictionary: &[],
-        hash_budget: Duration::ZERO,
-        attempts: &Attempts::new(),
-    };
-    DETECTOR.judge(&image, facts)
+    DETECTOR.judge(&ImageInput::default(), facts)
 }
 
 /// Findings are told again by it, and the image's whole list is bounded.

@@ -8,7 +8,6 @@
 use std::{fmt::Write as _, path::Path, time::Duration};
 
 use pratique_core::attempts::{Attempt, Attempts, Guessing};
-use pratique_core::package::Ownership;
 use pratique_core::{Gap, ImageConfig};
 
 use super::*;
@@ -84,12 +83,10 @@ pub(super) fn scan(case: &Case) -> Outcome {
         &ImageInput {
             names: &case.names,
             config: Some(&case.config),
-            layers: &[],
-            bases: &[],
-            ownership: &Ownership::default(),
             dictionary: &case.dictionary,
             hash_budget: case.budget,
             attempts: &case.attempts,
+            ..ImageInput::default()
         },
         &facts,
     );
@@ -174,17 +171,7 @@ fn facts_that_cannot_be_read_are_a_gap() {
         removed_by: None,
         fact: Fact(b"{}".to_vec()),
     }];
-    let image = ImageInput {
-        names: &[],
-        config: None,
-        layers: &[],
-        bases: &[],
-        ownership: &Ownership::default(),
-        dictionary: &[],
-        hash_budget: Duration::from_secs(1),
-        attempts: &Attempts::new(),
-    };
-    let outcome = DETECTOR.judge(&image, &facts);
+    let outcome = DETECTOR.judge(&ImageInput::default(), &facts);
     assert!(outcome.findings.is_empty());
     assert_eq!(outcome.gaps.iter().map(|gap| gap.kind).collect::<Vec<_>>(), [GapKind::Malformed]);
 }
