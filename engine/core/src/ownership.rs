@@ -46,6 +46,13 @@ impl Ownership {
         self.known(path).map(|(_, facts)| facts)
     }
 
+    /// Whether there are packages, all of this type of package URL, such as `deb`: which distribution's habits count.
+    pub fn is_all(&self, kind: &str) -> bool {
+        let is_one =
+            |purl: &String| purl.strip_prefix("pkg:").and_then(|rest| rest.split('/').next()) == Some(kind);
+        !self.purls.is_empty() && self.purls.iter().all(is_one)
+    }
+
     /// Whether no package owns any file.
     pub fn is_empty(&self) -> bool {
         self.files.is_empty()

@@ -6,7 +6,7 @@
 //! `healthcheck`, `config`), its layers (`layers: WORD …`) and the bases that are known or vouched for (`base: NAME = WORD …`,
 //! `genuine: NAME = WORD … @WORD`; a word stands for a layer, with `@` for a manifest), each optional, then files: a line `==> etc/crontab mode=644 …` and its content. Behind a
 //! path may stand `mode=`, `uid=`, `gid=`, `folder`, `link=TARGET`, `capability=HEX`, and what the package database says:
-//! `genuine=PACKAGE` (with the right checksum), `changed=PACKAGE` (with another), `listed=PACKAGE` (with none), each
+//! `genuine=PACKAGE` (one of Debian, or a package URL; with the right checksum), `changed=PACKAGE` (with another), `listed=PACKAGE` (with none), each
 //! with `conffile` and `recorded=MODE`; a file that is `missing` is known to the database alone, and one that is `removed`
 //! was deleted in an upper layer. The content of a file that is
 //! `rot13` is written so (letters 13 places further), lest scanners take the case for what it is a sample of. Lines that begin
@@ -154,7 +154,11 @@ fn ownership(case: &Case) -> Ownership {
             permissions: file.octal("recorded").map(|mode| mode as u16),
         };
         let files: OwnedFiles = [OwnedFile::with(&file.path, facts)].into_iter().collect();
-        ownership.add(&format!("pkg:deb/debian/{package}@1"), &files);
+        let purl = match package.starts_with("pkg:") {
+            true => package.to_owned(),
+            false => format!("pkg:deb/debian/{package}@1"),
+        };
+        ownership.add(&purl, &files);
     }
     ownership
 }

@@ -151,6 +151,12 @@ impl Notes {
         self.acts(script, line, who, otherwise, &|_| true);
     }
 
+    /// The same of a file that is run as a whole: of a program its being there is all that is said.
+    pub(crate) fn program(&mut self, file: &FileInput<'_>, who: &str, otherwise: Option<Severity>) {
+        let script = if file.bytes.starts_with(b"\x7fELF") { Cow::Borrowed("") } else { text(file) };
+        self.script(&script, 1, who, otherwise);
+    }
+
     /// The same for acts that `counts` only.
     pub(crate) fn acts(
         &mut self,
@@ -200,18 +206,16 @@ impl Notes {
                 format!("only the first {} of its {} bytes were read", file.bytes.len(), file.size),
             );
         }
-        let mut facts = Vec::new();
-        if !self.signs.is_empty() {
-            let whole = file.kind == Kind::File && !file.is_cut();
-            let signed = Signed { sums: whole.then(|| Sums::of(file.bytes)), signs: self.signs };
-            match serde_json::to_vec(&signed) {
-                Ok(json) => facts.push(Fact(json)),
-                Err(error) => {
-                    self.problems.push((GapKind::Malformed, format!("it cannot be noted: {error}")))
-                }
-            }
-        }
-        FileReport { facts, problems: self.problems }
+        let whole = file.kind == Kind::File && !file.is_cut();
+        let sums = (whole && !self.signs.is_empty()).then(|| Sums::of(file.bytes));
+        let problems = std::mem::take(&mut self.problems);
+        FileReport { facts: self.fact(sums).into_iter().collect(), problems }
+    }
+
+    /// The signs as a fact of a file with these checksums, for signs that only all files together give.
+    pub(crate) fn fact(self, sums: Option<Sums>) -> Option<Fact> {
+        let signed = Signed { sums, signs: self.signs };
+        serde_json::to_vec(&signed).ok().filter(|_| !signed.signs.is_empty()).map(Fact)
     }
 }
 

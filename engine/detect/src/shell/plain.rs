@@ -146,13 +146,13 @@ impl<'c> Plain<'c> {
         scripts
     }
 
-    /// The file of code that it runs: itself, or what an interpreter is handed first.
+    /// The file of code that it runs: itself, or what an interpreter is handed first; of run-parts(8) the folder of them.
     pub(super) fn file(&self) -> Option<&'c str> {
-        if self.program.contains('/') && !self.runs_code() {
+        let hands_on = matches!(self.name.as_str(), "." | "source" | "run-parts");
+        if self.program.contains('/') && !self.runs_code() && !hands_on {
             return Some(self.program);
         }
-        let sources = matches!(self.name.as_str(), "." | "source");
-        if !sources && (!self.runs_code() || self.script().is_some()) {
+        if !hands_on && (!self.runs_code() || self.script().is_some()) {
             return None;
         }
         if self.is_shell() {

@@ -1,8 +1,10 @@
 //! Jobs that run by the clock: crontab(5), anacrontab(5), at(1).
 
 use pratique_core::Severity;
+use pratique_core::package::Ownership;
 
-use crate::signs::{Excuse, Notes, text};
+use super::preload::loads;
+use crate::signs::{Notes, text, word};
 use crate::{FileInput, Rule};
 
 pub(super) const PLACES: &[&str] = &[
@@ -20,6 +22,7 @@ pub(super) const PLACES: &[&str] = &[
     "var/spool/cron/tabs/*",
     "var/spool/cron/atjobs/*",
     "var/spool/at/*",
+    "var/spool/atjobs/*",
 ];
 
 pub(super) const RULE: Rule = Rule {
@@ -31,47 +34,86 @@ pub(super) const RULE: Rule = Rule {
     remedy: "take the job out of the image; run periodic work as a CronJob of the cluster",
 };
 
+/// Folders of which run-parts(8) runs every file.
+const PARTS: [&str; 5] =
+    ["etc/cron.hourly/", "etc/cron.daily/", "etc/cron.weekly/", "etc/cron.monthly/", "etc/periodic/"];
+
 pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     let text = text(file);
     let name = path.rsplit('/').next().unwrap_or_default();
-    if path.contains("/at") && !path.contains("anacron") {
+    if ["var/spool/cron/atjobs/", "var/spool/at/", "var/spool/atjobs/"]
+        .iter()
+        .any(|folder| path.starts_with(folder))
+    {
         if !name.starts_with('.') && file.size > 0 {
             notes.script(&text, 1, "a job of at", Some(Severity::Medium));
         }
         return;
     }
-    let is_script =
-        ["etc/cron.hourly/", "etc/cron.daily/", "etc/cron.weekly/", "etc/cron.monthly/", "etc/periodic/"]
-            .iter()
-            .any(|folder| path.starts_with(folder));
-    if is_script {
-        // run-parts(8) takes no name with a dot; of files that nobody may execute it runs none.
-        if !name.starts_with('.') && file.mode.permissions & 0o111 != 0 {
+    if PARTS.iter().any(|folder| path.starts_with(folder)) {
+        // Of files that nobody may execute run-parts(8) runs none.
+        if file.mode.permissions & 0o111 != 0 {
             notes.script(&text, 1, "a periodic script", Some(Severity::Low));
         }
-        return;
-    }
-    // cron skips backups and what a package manager left.
-    if path.starts_with("etc/cron.d/") && (name.contains('.') || name.ends_with('~')) {
         return;
     }
     let with_user = path == "etc/crontab" || path.starts_with("etc/cron.d/");
     for (line, content) in notes.lines(&text) {
         if let Some((user, command)) = job(content.trim(), with_user, path == "etc/anacrontab") {
             let who = match user {
-                Some(user) => format!("a job of cron as {}", crate::signs::word(user)),
+                Some(user) => format!("a job of cron as {}", word(user)),
                 None => "a job of cron".to_owned(),
             };
-            // A crontab of a distribution runs the folders that are looked into by themselves.
-            let runs_parts = command.contains("run-parts");
-            if !runs_parts {
-                notes.script(command, line, &who, Some(Severity::Low));
+            let plain = (!runs_known_parts(command)).then_some(Severity::Low);
+            notes.script(command, line, &who, plain);
+            // What stands behind a percent sign is handed to the command, which may be a shell.
+            if let Some((_, input)) = command.split_once('%') {
+                notes.script(&input.replace('%', "\n"), line, &who, None);
             }
-        } else if let Some(library) =
-            ["LD_PRELOAD=", "LD_AUDIT="].iter().find_map(|name| content.trim().strip_prefix(name))
-        {
-            let what = format!("jobs of cron load the library {}", crate::signs::word(library));
-            notes.sign(Severity::High, Excuse::Owned, Some(line), what);
+        } else if let Some(loaded) = content.split_once('=').and_then(|(name, value)| loads(name, value)) {
+            loaded.note(" for jobs of cron", line, notes);
+        }
+    }
+}
+
+/// Whether a command is a distribution's own, which runs folders that are looked into by themselves.
+fn runs_known_parts(command: &str) -> bool {
+    let mut behind = command.split_whitespace().skip_while(|word| !word.ends_with("run-parts")).skip(1);
+    let folders: Vec<&str> = behind.by_ref().filter(|word| word.starts_with('/')).collect();
+    let is_known =
+        |folder: &&str| PARTS.iter().any(|known| format!("{folder}/").starts_with(&format!("/{known}")));
+    !folders.is_empty() && folders.iter().all(is_known)
+}
+
+/// Whether cron and run-parts pass over this file (absolute path) for its name alone. Debian's take no name with another sign
+/// than letters, digits, `_` and `-`, nor does BusyBox's run-parts, which is Alpine's; those of others run all but what a
+/// package manager or an editor left.
+pub(super) fn is_passed_over(path: &str, ownership: &Ownership) -> bool {
+    let path = path.trim_start_matches('/');
+    let is_part = PARTS.iter().any(|folder| path.starts_with(folder));
+    if !is_part && !path.starts_with("etc/cron.d/") {
+        return false;
+    }
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_strict = ownership.is_all("deb") || (is_part && ownership.is_all("apk"));
+    match is_strict {
+        true => !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')),
+        false => {
+            name.starts_with(['.', '#'])
+                || [
+                    "~",
+                    ",",
+                    ",v",
+                    ".swp",
+                    ".rpmsave",
+                    ".rpmorig",
+                    ".rpmnew",
+                    ".cfsaved",
+                    ".dpkg-dist",
+                    ".dpkg-old",
+                ]
+                .iter()
+                .any(|end| name.ends_with(end))
         }
     }
 }

@@ -4,26 +4,50 @@ use pratique_core::{Finding, ImageConfig, Severity};
 
 use super::INFO;
 use crate::includes::{Includes, folder_of};
-use crate::shell::hidden_place;
+use crate::shell::{commands, hidden_place};
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
 
 pub(super) const PLACES: &[&str] = &[
     "etc/ld.so.preload",
-    "etc/environment",
-    "etc/environment.d/*.conf",
     "etc/ld.so.conf",
     "etc/ld.so.conf.d/*.conf",
+    "etc/environment",
+    "etc/environment.d/*.conf",
+    "usr/lib/environment.d/*.conf",
+    "**/.config/environment.d/*.conf",
+    "etc/security/pam_env.conf",
+    "**/.pam_environment",
+    "**/.ssh/environment",
 ];
 
 pub(super) const RULE: Rule = Rule {
     id: "linker-preload",
     severity: "Low to Critical",
     reference: "ATT&CK T1574.006",
-    what: "libraries named in /etc/ld.so.preload, or by LD_PRELOAD or LD_AUDIT in /etc/environment or the image's config; folders of libraries in hidden or open places, and files of ld.so.conf that name more of them from elsewhere (include)",
+    what: "libraries named in /etc/ld.so.preload; variables by which programs load libraries or code (LD_PRELOAD, LD_AUDIT, LD_LIBRARY_PATH, BASH_ENV, PYTHONPATH, NODE_OPTIONS…) in /etc/environment, pam_env.conf, ~/.ssh/environment or the image's config; folders of libraries in hidden or open places, and files of ld.so.conf that name more of them from elsewhere (include)",
     why: "such a library runs inside every program, sees every password and can hide files, processes and itself",
     remedy: "empty /etc/ld.so.preload; set LD_PRELOAD for the one program that needs it, to a library that a package brought",
 };
+
+/// Variables by which programs load libraries or code: how bad it is where that lies in a hidden or open place, and where
+/// it lies elsewhere. What is said of one is said by the rule of the file that sets it.
+const LOADING: [(&str, Severity, Option<Severity>); 14] = [
+    ("LD_AUDIT", Severity::High, Some(Severity::Medium)),
+    ("LD_PRELOAD", Severity::High, Some(Severity::Low)),
+    ("LD_LIBRARY_PATH", Severity::Medium, None),
+    ("GCONV_PATH", Severity::Medium, None),
+    ("BASH_ENV", Severity::Medium, None),
+    ("ENV", Severity::Medium, None),
+    ("PYTHONPATH", Severity::Medium, None),
+    ("PYTHONSTARTUP", Severity::Medium, None),
+    ("PERL5LIB", Severity::Medium, None),
+    ("PERL5OPT", Severity::Medium, None),
+    ("RUBYLIB", Severity::Medium, None),
+    ("RUBYOPT", Severity::Medium, None),
+    ("NODE_PATH", Severity::Medium, None),
+    ("NODE_OPTIONS", Severity::Medium, None),
+];
 
 const INCLUDES: Includes = Includes { who: "the linker", places: PLACES, severity: Severity::Low };
 
@@ -42,10 +66,9 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
                 let what = format!("every program loads the library {}", word(library));
                 notes.sign(severity, Excuse::Owned, Some(line), what);
             }
-        } else if path.contains("environment") {
-            let assignment = content.strip_prefix("export ").unwrap_or(content);
-            if let Some((severity, what)) = assigned(assignment) {
-                notes.sign(severity, Excuse::Owned, Some(line), what);
+        } else if !path.starts_with("etc/ld.so.conf") {
+            for told in assignments(content).filter_map(|(name, value)| loads(name, value)) {
+                told.note("", line, notes);
             }
         } else if let Some(targets) =
             content.strip_prefix("include").filter(|rest| rest.starts_with([' ', '\t']))
@@ -60,27 +83,66 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     }
 }
 
-/// What an assignment of the environment makes of programs.
-fn assigned(assignment: &str) -> Option<(Severity, String)> {
-    let (name, value) = assignment.split_once('=')?;
-    let value = value.trim().trim_matches(['"', '\'']);
-    if value.is_empty() {
-        return None;
+/// What one line of a file of variables sets: `NAME=VALUE`, or as pam_env(8) has it `NAME DEFAULT=VALUE OVERRIDE=VALUE`.
+fn assignments(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    let line = line.strip_prefix("export ").unwrap_or(line);
+    let (name, values) = line.split_once([' ', '\t']).unwrap_or_default();
+    let by_pam = values
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("DEFAULT=").or_else(|| word.strip_prefix("OVERRIDE=")))
+        .map(move |value| (name, value));
+    line.split_once('=').into_iter().chain(by_pam)
+}
+
+/// A variable that makes programs load something.
+pub(super) struct Loaded {
+    severity: Severity,
+    what: String,
+}
+
+impl Loaded {
+    /// Notes it of a line; `whose` follows it.
+    pub(super) fn note(self, whose: &str, line: u32, notes: &mut Notes) {
+        notes.sign(self.severity, Excuse::Owned, Some(line), self.what + whose);
     }
-    let hidden = value.split([':', ' ']).any(|library| hidden_place(library).is_some());
-    let severity = match (name.trim(), hidden) {
-        ("LD_PRELOAD" | "LD_AUDIT", true) => Severity::High,
-        ("LD_AUDIT", false) => Severity::Medium,
-        ("LD_PRELOAD", false) => Severity::Low,
-        ("LD_LIBRARY_PATH", true) => Severity::Medium,
-        _ => return None,
+}
+
+/// What setting a variable makes programs load.
+pub(super) fn loads(name: &str, value: &str) -> Option<Loaded> {
+    let value = value.trim().trim_matches(['"', '\'']);
+    let (name, hidden, elsewhere) = LOADING.iter().find(|(known, ..)| *known == name.trim())?;
+    let severity = match value.split([':', ' ', '=']).any(|part| hidden_place(part).is_some()) {
+        true => Some(*hidden),
+        false => *elsewhere,
     };
-    Some((severity, format!("{} is set to {}", name.trim(), word(value))))
+    severity
+        .filter(|_| !value.is_empty())
+        .map(|severity| Loaded { severity, what: format!("{name} is set to {}", word(value)) })
+}
+
+/// The same of all that a script sets, or of what it sets for one program.
+pub(super) fn loaded_by(script: &str, whose: &str, notes: &mut Notes) {
+    for (line, words) in commands(script).0 {
+        let says = words.first().is_some_and(|first| matches!(first.as_str(), "echo" | "printf"));
+        let set = words.iter().filter(|_| !says).filter_map(|word| word.split_once('='));
+        // As csh and fish write it.
+        let apart = match words.as_slice() {
+            [set, .., name, value] if matches!(set.as_str(), "set" | "setenv") => {
+                Some((name.as_str(), value.as_str()))
+            }
+            _ => None,
+        };
+        for told in set.chain(apart).filter_map(|(name, value)| loads(name, value)) {
+            told.note(whose, line, notes);
+        }
+    }
 }
 
 /// Findings in the environment that an image's config sets.
 pub(super) fn of_config(config: &ImageConfig) -> Vec<Finding> {
-    let finding =
-        |(severity, what)| INFO.finding(RULE.id, severity, format!("{what} in the image's environment"));
-    config.env.iter().filter_map(|assignment| assigned(assignment)).map(finding).collect()
+    let loaded = config.env.iter().filter_map(|assignment| assignment.split_once('='));
+    let finding = |told: Loaded| {
+        INFO.finding(RULE.id, told.severity, format!("{} in the image's environment", told.what))
+    };
+    loaded.filter_map(|(name, value)| loads(name, value)).map(finding).collect()
 }

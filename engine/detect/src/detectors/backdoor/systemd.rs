@@ -2,11 +2,15 @@
 
 use pratique_core::Severity;
 
+use super::preload::loads;
 use crate::shell::hidden_place;
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
 
 pub(super) const PLACES: &[&str] = &[
+    "etc/systemd/*.conf",
+    "etc/systemd/*.conf.d/*.conf",
+    "usr/lib/systemd/*.conf.d/*.conf",
     "etc/systemd/system/*",
     "etc/systemd/system/*/*.conf",
     "etc/systemd/user/*",
@@ -14,6 +18,9 @@ pub(super) const PLACES: &[&str] = &[
     // What `systemctl set-property` keeps.
     "etc/systemd/system.control/*",
     "etc/systemd/system.control/*/*.conf",
+    // Portable services.
+    "etc/systemd/system.attached/*",
+    "etc/systemd/system.attached/*/*.conf",
     "usr/lib/systemd/system/*",
     "usr/lib/systemd/system/*/*.conf",
     "usr/lib/systemd/user/*",
@@ -24,31 +31,31 @@ pub(super) const PLACES: &[&str] = &[
     "usr/local/lib/systemd/system/*/*.conf",
     "usr/local/lib/systemd/user/*",
     "usr/local/lib/systemd/user/*/*.conf",
-    "run/systemd/system/*",
-    "run/systemd/system/*/*.conf",
-    "run/systemd/user/*",
-    "run/systemd/user/*/*.conf",
-    "root/.config/systemd/user/*",
-    "root/.config/systemd/user/*/*.conf",
-    "home/*/.config/systemd/user/*",
-    "home/*/.config/systemd/user/*/*.conf",
-    "etc/systemd/system-generators/*",
-    "etc/systemd/user-generators/*",
-    "usr/lib/systemd/system-generators/*",
-    "usr/lib/systemd/user-generators/*",
-    "lib/systemd/system-generators/*",
-    "lib/systemd/user-generators/*",
-    "usr/local/lib/systemd/system-generators/*",
-    "usr/local/lib/systemd/user-generators/*",
-    "run/systemd/system-generators/*",
-    "run/systemd/user-generators/*",
+    "usr/share/systemd/user/*",
+    "usr/share/systemd/user/*/*.conf",
+    // Beside its own what runs without a restart of the system: transient, and what generators wrote.
+    "run/systemd/*/*",
+    "run/systemd/*/*/*.conf",
+    "**/.config/systemd/user/*",
+    "**/.config/systemd/user/*/*.conf",
+    "**/.local/share/systemd/user/*",
+    "**/.local/share/systemd/user/*/*.conf",
+    "etc/systemd/*-generators/*",
+    "usr/lib/systemd/*-generators/*",
+    "lib/systemd/*-generators/*",
+    "usr/local/lib/systemd/*-generators/*",
+    // What is run before the system sleeps, and when it stops.
+    "usr/lib/systemd/system-sleep/*",
+    "usr/lib/systemd/system-shutdown/*",
+    "lib/systemd/system-sleep/*",
+    "lib/systemd/system-shutdown/*",
 ];
 
 pub(super) const RULE: Rule = Rule {
     id: "systemd-unit",
     severity: "Low to Critical",
     reference: "ATT&CK T1543.002, T1053.006",
-    what: "commands of units, drop-ins and generators of systemd that no package brought, libraries that units load, and variables that they take from a hidden or open folder; worse if what they run fetches or decodes code, opens a shell to the network or lies in a hidden or open folder",
+    what: "commands of units, drop-ins and generators of systemd that no package brought, libraries and code that variables of units and of system.conf load, and variables that units take from a hidden or open folder; worse if what they run fetches or decodes code, opens a shell to the network or lies in a hidden or open folder",
     why: "a unit starts with the system, as root, and again whenever it dies",
     remedy: "take the unit out of the image: a container needs no service manager",
 };
@@ -59,10 +66,14 @@ const RUN: [&str; 7] =
 
 pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     let text = text(file);
-    if path.contains("-generators/") {
+    let runs = [
+        ("-generators/", "a generator of systemd", Severity::Medium),
+        ("/system-sleep/", "a program that runs when the system sleeps", Severity::Low),
+        ("/system-shutdown/", "a program that runs when the system stops", Severity::Low),
+    ];
+    if let Some((_, who, severity)) = runs.iter().find(|(folder, ..)| path.contains(folder)) {
         if file.mode.permissions & 0o111 != 0 {
-            let script = if file.bytes.starts_with(b"#!") { &*text } else { "" };
-            notes.script(script, 1, "a generator of units", Some(Severity::Medium));
+            notes.program(file, who, Some(*severity));
         }
         return;
     }
@@ -88,15 +99,11 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             if !command.is_empty() {
                 notes.script(command, line, "a unit of systemd", Some(Severity::Low));
             }
-        } else if name == "Environment" {
-            let set = value.split_whitespace().map(|one| one.trim_matches(['"', '\'']));
-            let loaded = set
-                .filter_map(|one| one.split_once('='))
-                .filter(|(name, _)| matches!(*name, "LD_PRELOAD" | "LD_AUDIT"));
-            for library in loaded.map(|(_, library)| library).filter(|one| !one.is_empty()) {
-                let severity = if hidden_place(library).is_some() { Severity::High } else { Severity::Low };
-                let what = format!("a unit of systemd loads the library {}", word(library));
-                notes.sign(severity, Excuse::Owned, Some(line), what);
+        } else if matches!(name, "Environment" | "DefaultEnvironment" | "ManagerEnvironment") {
+            let set =
+                value.split_whitespace().filter_map(|one| one.trim_matches(['"', '\'']).split_once('='));
+            for loaded in set.filter_map(|(name, value)| loads(name, value)) {
+                loaded.note(" for what systemd starts", line, notes);
             }
         } else if name == "EnvironmentFile" {
             // Behind `-` is one that may be missing.

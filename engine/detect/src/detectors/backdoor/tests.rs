@@ -1,6 +1,5 @@
 //! Golden cases, and what hostile files do.
 
-
 use pratique_core::{GapKind, Severity};
 
 use super::*;
