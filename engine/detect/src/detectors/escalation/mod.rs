@@ -1,10 +1,12 @@
-//! Ways from less to more privilege: setuid programs and file capabilities that no package brought so, rules of sudo and
-//! doas that ask for no password, accounts that are root by another name, files that everybody may write.
+//! Ways from less to more privilege: setuid programs and file capabilities that no package brought so, rules of sudo,
+//! doas and polkit that ask for no password, accounts that are root by another name, files that everybody may write.
 
 mod accounts;
+mod doas;
 mod modes;
 mod programs;
 mod sudo;
+mod sudo_aliases;
 
 use pratique_core::DetectorInfo;
 use pratique_core::detector::described;
@@ -24,6 +26,7 @@ const INFO: &DetectorInfo = described("escalation");
 const INTERESTS: &[Interest] = &[
     Interest::metadata(&["**"]),
     Interest::head(sudo::PLACES, WINDOW),
+    Interest::head(doas::PLACES, WINDOW),
     Interest::head(accounts::PLACES, WINDOW),
 ];
 
@@ -55,7 +58,12 @@ impl Detector for Escalation {
         let mut report = FileReport::default();
         if is_one(sudo::PLACES) {
             let mut notes = Notes::new(sudo::RULE.id);
-            sudo::read(&path, file, &mut notes);
+            let rules = sudo::read(&path, file, &mut notes);
+            report = notes.finish(file);
+            report.facts.extend(rules);
+        } else if is_one(doas::PLACES) {
+            let mut notes = Notes::new(sudo::RULE.id);
+            doas::read(file, &mut notes);
             report = notes.finish(file);
         } else if is_one(accounts::PLACES) {
             let mut notes = Notes::new(accounts::RULE.id);
@@ -67,9 +75,12 @@ impl Detector for Escalation {
     }
 
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
-        let (modes, signed): (Vec<&LocatedFact>, Vec<&LocatedFact>) =
+        let (modes, others): (Vec<&LocatedFact>, Vec<&LocatedFact>) =
             facts.iter().partition(|located| modes::is_one(located));
-        let mut outcome = signs::judge(INFO, image, signed);
+        let (rules, signed): (Vec<&LocatedFact>, Vec<&LocatedFact>) =
+            others.into_iter().partition(|located| sudo::is_one(located));
+        let allowed = sudo::judge(&rules);
+        let mut outcome = signs::judge(INFO, image, signed.into_iter().chain(&allowed));
         let mut findings = Findings::default();
         for located in &modes {
             findings.extend(modes::judge(INFO, image, located));
@@ -115,7 +126,7 @@ mod tests {
             .repeat(7)
         )
         .into_bytes();
-        for place in sudo::PLACES.iter().chain(accounts::PLACES) {
+        for place in [sudo::PLACES, doas::PLACES, accounts::PLACES].concat() {
             let path = place.replace('*', "a");
             for bytes in [&long_line, &many_rules, &many_aliases, &many_includes, &deep, &product] {
                 let whole = FileInput::in_memory(path.as_bytes(), mode, bytes);

@@ -1,103 +1,131 @@
-//! Who may become whom without a password: sudoers(5), doas.conf(5).
+//! Who may become whom without a password: sudoers(5).
+//!
+//! An alias may stand in another file than the rule that names it: what a rule allows is known of all files together.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use pratique_core::Severity;
+use pratique_core::{GapKind, Severity};
+use serde::{Deserialize, Serialize};
 
 use super::programs::gives_away;
+use super::sudo_aliases::{Aliases, Kind, named, sections};
 use crate::includes::{Includes, folder_of};
 use crate::shell::hidden_place;
 use crate::signs::{Excuse, Notes, text, word};
-use crate::{FileInput, Rule};
+use crate::sums::Sums;
+use crate::{Fact, FileInput, LocatedFact, Rule};
 
-pub(super) const PLACES: &[&str] = &[
-    "etc/sudoers",
-    "etc/sudoers.d/*",
-    "usr/etc/sudoers",
-    "usr/etc/sudoers.d/*",
-    "etc/doas.conf",
-    "etc/doas.d/*.conf",
-];
+pub(super) const PLACES: &[&str] =
+    &["etc/sudoers", "etc/sudoers.d/*", "usr/etc/sudoers", "usr/etc/sudoers.d/*"];
 
 pub(super) const RULE: Rule = Rule {
     id: "sudo-rule",
     severity: "Low to High",
     reference: "ATT&CK T1548.003",
-    what: "rules of sudo and doas that ask for no password (NOPASSWD, !authenticate, nopass), worse if they allow everything or a program that runs commands or writes files; and rules that sudo reads from elsewhere (@include, @includedir)",
+    what: "rules of sudo and doas that ask for no password (NOPASSWD, !authenticate, nopass), worse if they allow everything or a program that runs commands or writes files; variables that sudo keeps and by which programs load libraries; and rules that sudo reads from elsewhere (@include, @includedir)",
     why: "whoever gets into the container as that user is root",
     remedy: "remove sudo from the image; what needs root can run in a step of the build",
 };
 
 const INCLUDES: Includes = Includes { who: "sudo", places: PLACES, severity: Severity::Medium };
 
-pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
+/// Bytes that rules and aliases of one file may have.
+const MAX_NOTED: usize = 48 << 10;
+/// Bytes beside its own that a line is counted with.
+const BESIDE: usize = 16;
+/// Tells these facts from the others of this detector.
+const MARK: u8 = b's';
+
+/// Aliases, and rules that ask for no password, of one file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Noted {
+    /// None if the file was not read as a whole.
+    sums: Option<Sums>,
+    /// With the number of its first line each, without comment.
+    lines: Vec<(u32, String)>,
+}
+
+pub(super) fn is_one(located: &LocatedFact) -> bool {
+    located.fact.0.first() == Some(&MARK)
+}
+
+/// Notes what a file says by itself, and gives what is judged with all others.
+pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) -> Option<Fact> {
     let text = text(file);
-    if path.contains("doas") {
-        return doas(&text, notes);
-    }
     let name = path.rsplit('/').next().unwrap_or_default();
     // sudo passes over such names.
     if path.contains("/sudoers.d/") && (name.contains('.') || name.ends_with('~')) {
-        return;
+        return None;
     }
-    let lines = notes.joined_lines(&text);
-    // Of each alias the worst command, so that it is weighed once however often it is named.
-    let mut commands: BTreeMap<String, Weight> = BTreeMap::new();
-    for (_, line) in &lines {
-        let Some(aliases) =
-            line.trim().strip_prefix("Cmnd_Alias").or_else(|| line.trim().strip_prefix("Cmd_Alias"))
-        else {
-            continue;
-        };
-        for alias in aliases.split(" : ") {
-            if let Some((name, list)) = alias.split_once('=') {
-                let worst = list.split(',').map(|one| weigh(one.trim())).reduce(worse);
-                commands.extend(worst.map(|worst| (name.trim().to_owned(), worst)));
-            }
-        }
-    }
-    let roots = roots(&lines);
-    for (line, content) in &lines {
-        if include(content.trim(), folder_of(path), *line, notes) {
+    let (mut lines, mut left) = (Vec::new(), MAX_NOTED);
+    for (line, content) in notes.joined_lines(&text) {
+        if include(content.trim(), folder_of(path), line, notes) {
             continue;
         }
-        let content = uncommented(content).trim();
+        let content = uncommented(&content).trim();
         if let Some(rest) = content.strip_prefix("Defaults") {
-            if rest.split([',', ' ', '\t']).any(|one| one.trim() == "!authenticate") {
-                let what = "sudo asks nobody it knows for a password";
-                notes.sign(Severity::High, Excuse::Owned, Some(*line), what);
+            defaults(rest, line, notes);
+        } else if Aliases::is_definition(content) || content.contains("NOPASSWD") {
+            match left.checked_sub(content.len() + BESIDE) {
+                Some(rest) => {
+                    left = rest;
+                    lines.push((line, content.to_owned()));
+                }
+                None => notes.problem(
+                    GapKind::Limit,
+                    format!("of its rules and aliases only the first {MAX_NOTED} bytes were noted"),
+                ),
             }
-            continue;
         }
-        if content.is_empty() || content.split_whitespace().next().is_some_and(|one| one.ends_with("_Alias"))
-        {
-            continue;
-        }
-        rule(content, *line, &commands, &roots, notes);
     }
+    let noted = Noted { sums: (!file.is_cut()).then(|| Sums::of(file.bytes)), lines };
+    let json = serde_json::to_vec(&noted).ok().filter(|_| !noted.lines.is_empty())?;
+    Some(Fact([&[MARK], json.as_slice()].concat()))
 }
 
-/// Whom a command is run as where that is root, or may be: the aliases that name it among them, also by another alias.
-fn roots(lines: &[(u32, String)]) -> BTreeSet<&str> {
-    let mut aliases_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (_, line) in lines {
-        let Some(aliases) = uncommented(line).trim().strip_prefix("Runas_Alias") else { continue };
-        for (name, list) in aliases.split(" : ").filter_map(|alias| alias.split_once('=')) {
-            for member in list.split(',') {
-                aliases_of.entry(member.trim()).or_default().push(name.trim());
-            }
+/// What all files together allow, as signs of the files whose rules allow it. What cannot be read is handed back as it is.
+pub(super) fn judge(facts: &[&LocatedFact]) -> Vec<LocatedFact> {
+    let (mut noted, mut signed) = (Vec::<(&LocatedFact, Noted)>::new(), Vec::new());
+    for located in facts {
+        match serde_json::from_slice(&located.fact.0[1..]) {
+            Ok(file) => noted.push((located, file)),
+            Err(_) => signed.push((*located).clone()),
         }
     }
-    let mut roots = BTreeSet::from(["root", "ALL", "#0", ""]);
-    let mut open: Vec<&str> = roots.iter().copied().collect();
-    while let Some(member) = open.pop() {
-        for alias in aliases_of.remove(member).unwrap_or_default() {
-            if roots.insert(alias) {
-                open.push(alias);
-            }
+    let lines = noted.iter().flat_map(|(_, noted)| &noted.lines);
+    let aliases = Aliases::of(lines.map(|(_, line)| line.as_str()));
+    for (located, noted) in &noted {
+        for (line, content) in noted.lines.iter().filter(|(_, line)| !Aliases::is_definition(line)) {
+            let mut notes = Notes::new(RULE.id);
+            rule(content, *line, &aliases, &mut notes);
+            signed.extend(notes.fact(noted.sums).map(|fact| LocatedFact { fact, ..(*located).clone() }));
         }
     }
-    roots
+    signed
+}
+
+/// `Defaults`, of whatever is behind the word: settings, parted by commas.
+fn defaults(rest: &str, line: u32, notes: &mut Notes) {
+    let words: Vec<&str> = rest.split([',', ' ', '\t', '"', '=']).filter(|word| !word.is_empty()).collect();
+    let mut told = Vec::new();
+    if words.contains(&"!authenticate") {
+        told.push((Severity::High, "sudo asks nobody it knows for a password".to_owned()));
+    }
+    if let Some(group) =
+        words.iter().position(|one| *one == "exempt_group").and_then(|place| words.get(place + 1))
+    {
+        told.push((Severity::High, format!("sudo asks nobody in the group {} for a password", word(group))));
+    }
+    let keeps = words.iter().any(|one| one.starts_with("env_keep")) && !words.contains(&"-");
+    for variable in
+        words.iter().filter(|one| keeps && matches!(**one, "LD_PRELOAD" | "LD_LIBRARY_PATH" | "LD_AUDIT"))
+    {
+        told.push((
+            Severity::Medium,
+            format!("whoever may run anything by sudo may load a library into it: {variable} is kept"),
+        ));
+    }
+    for (severity, what) in told {
+        notes.sign(severity, Excuse::Owned, Some(line), what);
+    }
 }
 
 /// Whether a line is a directive by which sudo reads more: `@include FILE`, `@includedir FOLDER`, with `#` before 1.9.1.
@@ -127,34 +155,48 @@ fn uncommented(line: &str) -> &str {
     &line[..comment.unwrap_or(line.len())]
 }
 
-/// `users hosts = (whom) TAG: commands`, of which the tags hold for all that follow.
-fn rule(
-    content: &str,
-    line: u32,
-    aliases: &BTreeMap<String, Weight>,
-    roots: &BTreeSet<&str>,
-    notes: &mut Notes,
-) {
+/// `users hosts = (whom) TAG: commands : hosts = …`, of which the tags hold for all that follow up to the next hosts.
+fn rule(content: &str, line: u32, aliases: &Aliases<'_>, notes: &mut Notes) {
     let Some((left, right)) = content.split_once('=') else { return };
     let Some((users, _hosts)) = left.trim().rsplit_once([' ', '\t']) else { return };
     let users = users.trim();
     if users == "root" || users == "#0" {
         return;
     }
+    let mut worst: Option<(Weight, String)> = None;
+    for (place, section) in sections(right).into_iter().enumerate() {
+        let list = if place == 0 { Some(section) } else { section.split_once('=').map(|(_, list)| list) };
+        for granted in list.into_iter().flat_map(|list| granted(list, aliases)) {
+            worst = match worst {
+                Some(known) if granted.0.0 <= known.0.0 => Some(known),
+                _ => Some(granted),
+            };
+        }
+    }
+    if let Some(((severity, what), whom)) = worst {
+        let message = format!("{} may run {what} as {} without a password", word(users), word(&whom));
+        notes.sign(severity, Excuse::Owned, Some(line), message);
+    }
+}
+
+/// Commands that are run without a password, and as whom.
+fn granted(list: &str, aliases: &Aliases<'_>) -> Vec<(Weight, String)> {
     let (mut asks, mut whom, mut becomes_root) = (true, "root".to_owned(), true);
-    let mut worst: Option<Weight> = None;
-    for command in commands(right) {
+    let mut granted = Vec::new();
+    for command in commands(list) {
         let mut command = command.trim();
         if command.starts_with('(') {
-            let Some((inside, rest)) = command[1..].split_once(')') else { return };
-            (whom, command) = (inside.split(':').next().unwrap_or_default().trim().to_owned(), rest.trim());
-            becomes_root = whom.split(',').any(|one| roots.contains(one.trim()));
+            let Some((inside, rest)) = command[1..].split_once(')') else { break };
+            let users = inside.split(':').next().unwrap_or_default().trim();
+            becomes_root =
+                named(Kind::Runas, users).iter().any(|one| aliases.weight(Kind::Runas, one).is_some());
+            whom = if matches!(users, "" | "ALL") { "root".to_owned() } else { users.to_owned() };
+            command = rest.trim();
         }
-        while let Some((tag, rest)) = command
-            .split_once(':')
-            .filter(|(tag, _)| tag.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && !tag.is_empty())
-        {
-            match tag {
+        while let Some((tag, rest)) = command.split_once(':').filter(|(tag, _)| {
+            tag.trim_end().bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && !tag.is_empty()
+        }) {
+            match tag.trim_end() {
                 "NOPASSWD" => asks = false,
                 "PASSWD" => asks = true,
                 _ => {}
@@ -164,51 +206,39 @@ fn rule(
         if asks || command.starts_with('!') {
             continue;
         }
-        let (severity, what) = aliases.get(command).cloned().unwrap_or_else(|| weigh(command));
-        let weight = (if becomes_root { severity } else { Severity::Low }, what);
-        worst = Some(match worst {
-            Some(known) => worse(known, weight),
-            None => weight,
-        });
+        if let Some((severity, what)) = aliases.weight(Kind::Command, command) {
+            granted.push(((if becomes_root { severity } else { Severity::Low }, what), whom.clone()));
+        }
     }
-    if let Some((severity, what)) = worst {
-        let whom = if whom.is_empty() || whom == "ALL" { "root" } else { &whom };
-        let message = format!("{} may run {what} as {} without a password", word(users), word(whom));
-        notes.sign(severity, Excuse::Owned, Some(line), message);
-    }
+    granted
 }
 
-/// The commands of a rule: separated by commas that are not in parentheses or escaped.
-fn commands(list: &str) -> Vec<String> {
-    let (mut all, mut depth, mut escaped) = (vec![String::new()], 0_u32, false);
-    for character in list.chars() {
+/// What a list names: separated by commas that are not in parentheses or escaped.
+pub(super) fn commands(list: &str) -> Vec<&str> {
+    let (mut all, mut start, mut depth, mut escaped) = (Vec::new(), 0, 0_u32, false);
+    for (place, character) in list.char_indices() {
         match character {
             '(' => depth += 1,
             ')' => depth = depth.saturating_sub(1),
             ',' if depth == 0 && !escaped => {
-                all.push(String::new());
-                continue;
+                all.push(&list[start..place]);
+                start = place + 1;
             }
             _ => {}
         }
         escaped = character == '\\';
-        if let Some(last) = all.last_mut() {
-            last.push(character);
-        }
     }
+    all.push(&list[start..]);
     all
 }
 
 /// How bad it is to run a command as root, and the command in words.
-type Weight = (Severity, String);
+pub(super) type Weight = (Severity, String);
 
-/// The worse of two; of equal ones the first.
-fn worse(one: Weight, other: Weight) -> Weight {
-    if other.0 > one.0 { other } else { one }
-}
-
-fn weigh(command: &str) -> Weight {
-    let program = command.split_whitespace().next().unwrap_or_default();
+/// Of a command as it is written, perhaps behind the digest of its program.
+pub(super) fn weigh(command: &str) -> Weight {
+    let is_digest = |word: &&str| word.starts_with("sha") && word.contains(':');
+    let program = command.split_whitespace().find(|word| !is_digest(word)).unwrap_or_default();
     let name = program.rsplit('/').next().unwrap_or_default();
     if command == "ALL" {
         return (Severity::High, "everything".to_owned());
@@ -220,30 +250,4 @@ fn weigh(command: &str) -> Weight {
         Severity::Low
     };
     (severity, word(program))
-}
-
-/// `permit|deny [nopass …] identity [as target] [cmd command …]`; the last rule that fits counts, so each is told.
-fn doas(text: &str, notes: &mut Notes) {
-    for (line, content) in notes.joined_lines(text) {
-        let content = content.split('#').next().unwrap_or_default();
-        let words: Vec<&str> = content.split_whitespace().collect();
-        if words.first() != Some(&"permit") || !words.contains(&"nopass") {
-            continue;
-        }
-        let after = |name: &str| {
-            words.iter().position(|one| *one == name).and_then(|place| words.get(place + 1)).copied()
-        };
-        let who = words[1..].iter().find(|one| {
-            !matches!(**one, "nopass" | "nolog" | "persist" | "keepenv") && !one.contains(['{', '}', '='])
-        });
-        if who == Some(&"root") {
-            continue;
-        }
-        let (severity, what) = weigh(after("cmd").unwrap_or("ALL"));
-        let whom = after("as").unwrap_or("root");
-        let severity = if whom == "root" { severity } else { Severity::Low };
-        let message =
-            format!("{} may run {what} as {} without a password", word(who.unwrap_or(&"")), word(whom));
-        notes.sign(severity, Excuse::Owned, Some(line), message);
-    }
 }
