@@ -6,6 +6,7 @@
 //!
 //! A line is `SEVERITY RULE PATH:LINE: MESSAGE` or `gap PATH: REASON`; how many files it read, and how long that took, goes to the standard error.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -13,8 +14,6 @@ use std::time::{Duration, Instant};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use pratique_detect::detectors::DETECTORS;
 use pratique_detect::{Detector, Extent, FileInput, FileMode, ImageInput, Interest, LocatedFact};
-
-const MODE: FileMode = FileMode { permissions: 0o644, uid: 0, gid: 0 };
 
 fn globs(interest: &Interest) -> GlobSet {
     let mut set = GlobSetBuilder::new();
@@ -58,7 +57,10 @@ fn scan(detector: &dyn Detector, root: &Path) -> std::io::Result<(usize, Duratio
             read.truncate(window);
         }
         let name = relative.to_string_lossy().into_owned();
-        let input = FileInput::in_memory(name.as_bytes(), MODE, &read);
+        let metadata = std::fs::metadata(&path)?;
+        let mode =
+            FileMode { permissions: metadata.mode() & 0o7777, uid: metadata.uid(), gid: metadata.gid() };
+        let input = FileInput::in_memory(name.as_bytes(), mode, &read);
         let started = Instant::now();
         let report = detector.inspect(&FileInput { size: content.len() as u64, ..input });
         time += started.elapsed();

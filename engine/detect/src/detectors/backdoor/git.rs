@@ -7,8 +7,10 @@ use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
 
 pub(super) const PLACES: &[&str] = &[
-    "**/.git/hooks/*",
-    "**/.git/config",
+    // A repository without files of its own is often called NAME.git.
+    "**/*.git/hooks/*",
+    "**/*.git/config",
+    "**/.git/modules/*/hooks/*",
     "**/.gitconfig",
     "etc/gitconfig",
     "**/.config/git/config",
@@ -24,34 +26,44 @@ pub(super) const RULE: Rule = Rule {
     remedy: "leave .git out of the image (.dockerignore); remove the setting",
 };
 
-/// Settings whose value is run.
-const RUN: [&str; 12] = [
+/// Settings whose value is run; of a section with a star all.
+const RUN: [&str; 27] = [
+    "pager.*",
     "core.pager",
     "core.fsmonitor",
     "core.sshcommand",
     "core.editor",
     "core.askpass",
     "core.gitproxy",
+    "core.alternaterefscommand",
+    "browser.cmd",
     "credential.helper",
+    "diff.command",
     "diff.external",
-    "gpg.program",
-    "sequence.editor",
+    "diff.textconv",
+    "difftool.cmd",
     "filter.clean",
+    "filter.process",
     "filter.smudge",
+    "gpg.program",
+    "interactive.difffilter",
+    "man.cmd",
+    "merge.driver",
+    "mergetool.cmd",
+    "remote.receivepack",
+    "remote.uploadpack",
+    "sequence.editor",
+    "trailer.command",
+    "uploadpack.packobjectshook",
 ];
 
 const INCLUDES: Includes = Includes { who: "git", places: PLACES, severity: Severity::Low };
 
 pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     let text = text(file);
-    if path.contains("/hooks/") {
+    if path.rsplit('/').nth(1) == Some("hooks") {
         if !path.ends_with(".sample") && file.mode.permissions & 0o111 != 0 {
-            notes.script(
-                if file.bytes.starts_with(b"#!") { &text } else { "" },
-                1,
-                "a hook of git",
-                Some(Severity::Low),
-            );
+            notes.program(file, "a hook of git", Some(Severity::Low));
         }
         return;
     }
@@ -81,7 +93,10 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
                 Some(line),
                 format!("git looks for hooks in {}", word(value)),
             );
-        } else if RUN.contains(&name.as_str()) || (section == "alias" && value.starts_with('!')) {
+        } else if RUN.contains(&name.as_str())
+            || RUN.contains(&format!("{section}.*").as_str())
+            || (matches!(section.as_str(), "alias" | "submodule") && value.starts_with('!'))
+        {
             // Pagers and editors are set by many; what they do is what counts.
             notes.script(
                 value.trim_start_matches('!'),

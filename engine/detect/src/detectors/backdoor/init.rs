@@ -3,6 +3,8 @@
 
 use pratique_core::Severity;
 
+use super::boot;
+use super::preload::loaded_by;
 use crate::signs::{Notes, text};
 use crate::{FileInput, Rule};
 
@@ -15,13 +17,17 @@ pub(super) const PLACES: &[&str] = &[
     "etc/local.d/*",
     "etc/init/*.conf",
     "etc/update-motd.d/*",
+    "etc/default/*",
+    "etc/default/grub.d/*.cfg",
+    "etc/sysconfig/*",
+    "etc/conf.d/*",
 ];
 
 pub(super) const RULE: Rule = Rule {
     id: "init-script",
     severity: "Low to Critical",
     reference: "ATT&CK T1037.004",
-    what: "rc.local, init scripts, lines of inittab, OpenRC's local.d, upstart jobs and scripts of the message of the day that no package brought, by what they do",
+    what: "rc.local, init scripts, lines of inittab, OpenRC's local.d, upstart jobs and scripts of the message of the day that no package brought, and settings that init scripts read (/etc/default, /etc/sysconfig, /etc/conf.d), by what they do",
     why: "they run as root at every start, the message of the day at every login",
     remedy: "take the script out of the image; start what is needed as the container's own process",
 };
@@ -55,6 +61,12 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         }
         return;
     }
+    if ["etc/default/", "etc/sysconfig/", "etc/conf.d/"].iter().any(|folder| path.starts_with(folder)) {
+        // Init scripts read them as a part of theirs, units of systemd as variables.
+        notes.script(&text, 1, "settings of a service", None);
+        loaded_by(&text, " for a service", notes);
+        return boot::command_line(&text, notes);
+    }
     if path.starts_with("etc/init/") {
         // What an upstart job runs stands after `exec` or in a script; the shell's reader passes over the rest.
         notes.script(&text, 1, "an upstart job", Some(Severity::Low));
@@ -72,5 +84,5 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         path if path.starts_with("etc/update-motd.d/") => None,
         _ => Some(Severity::Low),
     };
-    notes.script(&text, 1, "a script that runs at start or login", plain);
+    notes.program(file, "a script that runs at start or login", plain);
 }

@@ -3,7 +3,10 @@
 //! Each concern reads the files of one program as that program does, so that a comment is nothing and an effective line
 //! is something, and notes signs. A file that is as its package brought it gives no finding.
 
+mod boot;
 mod cron;
+mod desktop;
+mod events;
 mod git;
 mod inetd;
 mod init;
@@ -13,8 +16,10 @@ mod package_hooks;
 mod pam;
 mod preload;
 mod python;
+mod servers;
 mod shell_startup;
 mod ssh;
+mod supervised;
 mod systemd;
 mod udev;
 
@@ -51,13 +56,15 @@ macro_rules! concerns {
             Interest::metadata(nss::LIBRARIES),
             Interest::metadata(pam::LIBRARIES),
             Interest::metadata(modules::LIBRARIES),
+            Interest::metadata(servers::LIBRARIES),
         ];
         const RULES: &[Rule] = &[$($name::RULE),+];
     };
 }
 
 concerns! {
-    cron, git, inetd, init, modules, nss, package_hooks, pam, preload, python, shell_startup, ssh, systemd, udev,
+    boot, cron, desktop, events, git, inetd, init, modules, nss, package_hooks, pam, preload, python, servers,
+    shell_startup, ssh, supervised, systemd, udev,
 }
 
 impl Detector for Backdoor {
@@ -87,6 +94,7 @@ impl Detector for Backdoor {
             (nss::LIBRARIES, nss::library as fn(&FileInput<'_>, &mut Notes)),
             (pam::LIBRARIES, pam::library),
             (modules::LIBRARIES, modules::library),
+            (servers::LIBRARIES, servers::library),
         ] {
             if globs.iter().any(|place| places::matches(place, file.path)) {
                 read(file, &mut notes);

@@ -7,6 +7,7 @@ use crate::{FileInput, Kind, Rule};
 
 pub(super) const PLACES: &[&str] = &[
     "etc/modules",
+    "etc/initramfs-tools/modules",
     "etc/modules-load.d/*.conf",
     "usr/lib/modules-load.d/*.conf",
     "usr/local/lib/modules-load.d/*.conf",

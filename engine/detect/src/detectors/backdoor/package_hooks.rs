@@ -3,8 +3,8 @@
 
 use pratique_core::Severity;
 
-use crate::shell::ActKind;
-use crate::signs::{Excuse, Notes, text};
+use crate::shell::{ActKind, hidden_place};
+use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
 
 pub(super) const PLACES: &[&str] = &[
@@ -19,14 +19,23 @@ pub(super) const PLACES: &[&str] = &[
     "etc/apk/commit_hooks.d/*",
     "etc/pacman.d/hooks/*.hook",
     "usr/lib/yum-plugins/*.py",
+    "usr/share/yum-plugins/*.py",
     "usr/lib/python*/site-packages/dnf-plugins/*.py",
+    "usr/local/lib/python*/site-packages/dnf-plugins/*.py",
+    "etc/yum.conf",
+    "etc/dnf/dnf.conf",
+    "etc/dnf/plugins/post-transaction-actions.d/*.action",
+    "etc/dnf/libdnf5-plugins/actions.d/*.actions",
+    "usr/lib/zypp/plugins/*/*",
+    "etc/portage/bashrc",
+    "etc/makepkg.conf",
 ];
 
 pub(super) const RULE: Rule = Rule {
     id: "package-manager-hook",
     severity: "Low to Critical",
     reference: "ATT&CK T1546.016",
-    what: "hooks and plugins of apt, dpkg, apk, pacman, dnf and yum that no package brought, and maintainer scripts of dpkg that fetch or decode code or open a shell to the network",
+    what: "hooks, actions and plugins of apt, dpkg, apk, pacman, dnf, yum and zypper that no package brought, folders of plugins that everybody may write to, and maintainer scripts of dpkg that fetch or decode code or open a shell to the network",
     why: "they run as root whenever somebody installs or updates something, in every image built on this one",
     remedy: "take the hook out; what tidies caches can run in the step that fills them",
 };
@@ -62,6 +71,12 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             !matches!(kind, ActKind::RaisesPrivilege | ActKind::OpensAccess | ActKind::LoadsModule)
         };
         notes.acts(&text, 1, "a maintainer script", None, &counts);
+    } else if path.ends_with(".action") || path.ends_with(".actions") {
+        actions(&text, if path.ends_with('s') { 5 } else { 3 }, notes);
+    } else if path.ends_with("yum.conf") || path.ends_with("dnf.conf") {
+        plugin_folders(&text, notes);
+    } else if path.ends_with("/bashrc") || path.ends_with("makepkg.conf") {
+        notes.script(&text, 1, "what every build of a package reads", None);
     } else if path.ends_with(".hook") {
         for (line, content) in notes.lines(&text) {
             if let Some((name, command)) = content.split_once('=')
@@ -83,7 +98,36 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             None => notes.sign(Severity::Low, Excuse::Owned, None, "a plugin of the package manager"),
         }
     } else if file.mode.permissions & 0o111 != 0 {
-        notes.script(&text, 1, "a hook of apk", Some(Severity::Low));
+        let who = if path.contains("zypp") { "a plugin of zypper" } else { "a hook of apk" };
+        notes.program(file, who, Some(Severity::Low));
+    }
+}
+
+/// Commands of the plugins of dnf that run some after packages were changed: `filter:state:command`, and of dnf 5
+/// `callback:filter:direction:options:command`.
+fn actions(text: &str, fields: usize, notes: &mut Notes) {
+    for (line, content) in notes.lines(text) {
+        let content = content.trim();
+        let command = content.splitn(fields, ':').nth(fields - 1);
+        if let Some(command) = command.filter(|_| !content.starts_with('#')) {
+            notes.script(command, line, "an action of dnf", Some(Severity::Low));
+        }
+    }
+}
+
+/// Where dnf and yum look for plugins, if everybody may put some there.
+fn plugin_folders(text: &str, notes: &mut Notes) {
+    for (line, content) in notes.lines(text) {
+        let (name, folders) = content.split_once('=').unwrap_or_default();
+        if name.trim() != "pluginpath" {
+            continue;
+        }
+        for folder in folders.split([',', ' ']) {
+            if let Some(why) = hidden_place(&format!("{}/", folder.trim_end_matches('/'))) {
+                let what = format!("plugins are looked for in {}, {why}", word(folder));
+                notes.sign(Severity::High, Excuse::Genuine, Some(line), what);
+            }
+        }
     }
 }
 

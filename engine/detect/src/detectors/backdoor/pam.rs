@@ -10,8 +10,13 @@ use crate::{FileInput, Kind, Rule};
 pub(super) const PLACES: &[&str] = &["etc/pam.conf", "etc/pam.d/*", "usr/lib/pam.d/*", "usr/etc/pam.d/*"];
 
 /// The modules themselves.
-pub(super) const LIBRARIES: &[&str] =
-    &["lib/**/pam_*.so", "lib64/security/pam_*.so", "usr/lib/**/pam_*.so", "usr/lib64/security/pam_*.so"];
+pub(super) const LIBRARIES: &[&str] = &[
+    "lib/**/pam_*.so",
+    "lib64/security/pam_*.so",
+    "usr/lib/**/pam_*.so",
+    "usr/lib64/security/pam_*.so",
+    "usr/local/lib/**/pam_*.so",
+];
 
 pub(super) const RULE: Rule = Rule {
     id: "pam",

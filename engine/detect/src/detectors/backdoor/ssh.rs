@@ -2,6 +2,7 @@
 
 use pratique_core::Severity;
 
+use super::preload::loads;
 use crate::includes::Includes;
 use crate::shell::hidden_place;
 use crate::signs::{Excuse, Notes, text, word};
@@ -12,6 +13,7 @@ pub(super) const PLACES: &[&str] = &[
     "**/.ssh/authorized_keys2",
     "etc/ssh/authorized_keys",
     "etc/ssh/authorized_keys/*",
+    "etc/ssh/authorized_keys.d/*",
     "etc/dropbear/authorized_keys",
     "etc/ssh/sshd_config",
     "etc/ssh/sshd_config.d/*.conf",
@@ -19,13 +21,16 @@ pub(super) const PLACES: &[&str] = &[
     "usr/etc/ssh/sshd_config.d/*.conf",
     "etc/ssh/sshrc",
     "**/.ssh/rc",
+    "etc/ssh/ssh_config",
+    "etc/ssh/ssh_config.d/*.conf",
+    "**/.ssh/config",
 ];
 
 pub(super) const RULE: Rule = Rule {
     id: "ssh-access",
     severity: "Low to Critical",
     reference: "ATT&CK T1098.004",
-    what: "public keys that are let in, settings of sshd that let in without a password or as root, run a command for whoever connects (ForceCommand, AuthorizedKeysCommand) or look for keys where everybody writes, and settings that it reads from elsewhere (Include)",
+    what: "public keys that are let in, settings of sshd that let in without a password or as root, run a command for whoever connects (ForceCommand, AuthorizedKeysCommand) or look for keys where everybody writes, and settings that it reads from elsewhere (Include); commands that the client runs (ProxyCommand, LocalCommand), by what they do",
     why: "whoever has the private half of such a key, or knows such a setting, is in",
     remedy: "take keys out of the image and mount them where they are needed; set PermitRootLogin no, PermitEmptyPasswords no",
 };
@@ -47,12 +52,30 @@ const TYPES: [&str; 9] = [
 
 pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     let text = text(file);
-    if path.contains("sshd_config") {
+    if path.starts_with("etc/ssh/sshd_config") || path.starts_with("usr/etc/ssh/") {
         settings(&text, notes);
+    } else if path.starts_with("etc/ssh/ssh_config") || path.ends_with(".ssh/config") {
+        client(&text, notes);
     } else if path.ends_with("/rc") || path.ends_with("sshrc") {
         notes.script(&text, 1, "a script that sshd runs for whoever logs in", Some(Severity::Medium));
     } else {
         keys(path, &text, notes);
+    }
+}
+
+/// Commands that the client runs for whoever uses it.
+fn client(text: &str, notes: &mut Notes) {
+    for (line, content) in notes.lines(text) {
+        let (name, value) = content.trim().split_once([' ', '\t', '=']).unwrap_or_default();
+        if ["proxycommand", "localcommand", "knownhostscommand"].contains(&name.to_ascii_lowercase().as_str())
+        {
+            notes.script(
+                value.trim_matches([' ', '\t', '=', '"']),
+                line,
+                "a command of the client of SSH",
+                None,
+            );
+        }
     }
 }
 
@@ -70,6 +93,12 @@ fn keys(path: &str, text: &str, notes: &mut Notes) {
         let what =
             format!("whoever has the private half of this key gets in as {whose}: {kind}, {}", word(comment));
         notes.sign(severity, Excuse::Owned, Some(line), what);
+        for set in options.split("environment=\"").skip(1) {
+            let set = set.split('"').next().unwrap_or_default().split_once('=');
+            if let Some(loaded) = set.and_then(|(name, value)| loads(name, value)) {
+                loaded.note(" for whoever comes by this key", line, notes);
+            }
+        }
         if let Some(command) =
             options.split_once("command=\"").map(|(_, rest)| rest.split('"').next().unwrap_or_default())
         {
@@ -124,8 +153,8 @@ fn settings(text: &str, notes: &mut Notes) {
             }
             continue;
         }
-        // Of two settings the first counts.
-        if !seen.insert(name.clone()) {
+        // Of two settings the first counts, but for those that add to others.
+        if !matches!(name.as_str(), "setenv" | "subsystem") && !seen.insert(name.clone()) {
             continue;
         }
         let told = match (name.as_str(), value.to_ascii_lowercase().as_str()) {
@@ -146,6 +175,17 @@ fn settings(text: &str, notes: &mut Notes) {
                 let program = value.split_whitespace().next().unwrap_or_default();
                 let severity = if hidden_place(program).is_some() { Severity::High } else { Severity::Low };
                 Some((severity, format!("{} decides which keys are let in", word(program))))
+            }
+            ("setenv", _) => {
+                let set = value.split_whitespace().filter_map(|one| one.split_once('='));
+                let loaded = set.filter_map(|(name, value)| loads(name, value));
+                loaded.for_each(|one| one.note(" for whoever logs in", line, notes));
+                None
+            }
+            ("subsystem", _) => {
+                let command = value.split_once([' ', '\t']).map_or("", |(_, command)| command);
+                notes.script(command.trim(), line, "a subsystem of sshd", None);
+                None
             }
             ("forcecommand", "none" | "internal-sftp" | "") => None,
             ("forcecommand", _) => {

@@ -4,6 +4,7 @@
 mod accounts;
 mod doas;
 mod modes;
+mod polkit;
 mod programs;
 mod sudo;
 mod sudo_aliases;
@@ -27,6 +28,7 @@ const INTERESTS: &[Interest] = &[
     Interest::metadata(&["**"]),
     Interest::head(sudo::PLACES, WINDOW),
     Interest::head(doas::PLACES, WINDOW),
+    Interest::head(polkit::PLACES, WINDOW),
     Interest::head(accounts::PLACES, WINDOW),
 ];
 
@@ -47,6 +49,7 @@ impl Detector for Escalation {
                 modes::CAPABILITY,
                 modes::WRITABLE,
                 sudo::RULE,
+                polkit::RULE,
                 accounts::RULE,
             ]
         }
@@ -64,6 +67,10 @@ impl Detector for Escalation {
         } else if is_one(doas::PLACES) {
             let mut notes = Notes::new(sudo::RULE.id);
             doas::read(file, &mut notes);
+            report = notes.finish(file);
+        } else if is_one(polkit::PLACES) {
+            let mut notes = Notes::new(polkit::RULE.id);
+            polkit::read(&path, file, &mut notes);
             report = notes.finish(file);
         } else if is_one(accounts::PLACES) {
             let mut notes = Notes::new(accounts::RULE.id);
@@ -126,7 +133,7 @@ mod tests {
             .repeat(7)
         )
         .into_bytes();
-        for place in [sudo::PLACES, doas::PLACES, accounts::PLACES].concat() {
+        for place in [sudo::PLACES, doas::PLACES, polkit::PLACES, accounts::PLACES].concat() {
             let path = place.replace('*', "a");
             for bytes in [&long_line, &many_rules, &many_aliases, &many_includes, &deep, &product] {
                 let whole = FileInput::in_memory(path.as_bytes(), mode, bytes);

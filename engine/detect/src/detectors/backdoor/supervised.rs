@@ -1,0 +1,64 @@
+//! What a container's first process starts in its turn: supervisord, runit, s6 and s6-overlay, monit, and folders of scripts
+//! that entry points run.
+
+use crate::signs::{Notes, text};
+use crate::{FileInput, Rule};
+
+pub(super) const PLACES: &[&str] = &[
+    "etc/supervisord.conf",
+    "etc/supervisor/*.conf",
+    "etc/supervisor/conf.d/*.conf",
+    "etc/supervisor.d/*.ini",
+    "etc/supervisord.d/*.ini",
+    "etc/monit/monitrc",
+    "etc/monitrc",
+    "etc/monit/conf.d/*",
+    "etc/monit.d/*",
+    "etc/service/*/*",
+    "etc/sv/*/*",
+    "etc/runit/*",
+    "etc/services.d/*/*",
+    "etc/cont-init.d/*",
+    "etc/cont-finish.d/*",
+    "etc/s6-overlay/s6-rc.d/*/*",
+    "etc/s6-overlay/scripts/*",
+    "etc/my_init.d/*",
+    "docker-entrypoint.d/*",
+    "docker-entrypoint-initdb.d/*",
+    "usr/local/etc/docker-entrypoint.d/*",
+];
+
+pub(super) const RULE: Rule = Rule {
+    id: "supervised-service",
+    severity: "Medium to Critical",
+    reference: "ATT&CK T1543",
+    what: "services of supervisord, runit, s6 and monit, and scripts that entry points run, that fetch or decode code, open a shell to the network or run a program from a hidden or open folder",
+    why: "they start with the container, and again whenever they die",
+    remedy: "remove the service or script; a container runs one program, and the cluster starts it again",
+};
+
+pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
+    let text = text(file);
+    let is_supervisor = path.starts_with("etc/supervisor");
+    if !is_supervisor && !path.starts_with("etc/monit") {
+        return notes.script(&text, 1, "a script that starts with the container", None);
+    }
+    for (line, content) in notes.lines(&text) {
+        let content = content.trim();
+        let command = match is_supervisor {
+            // In supervisord's file a semicolon behind a blank begins a comment.
+            true => content
+                .strip_prefix("command")
+                .and_then(|rest| rest.trim_start().strip_prefix('='))
+                .map(|command| command.split(" ;").next().unwrap_or_default()),
+            false if content.starts_with('#') => None,
+            false => ["exec ", "start program", "stop program", "check program"]
+                .iter()
+                .find_map(|word| content.split_once(word))
+                .and_then(|(_, rest)| rest.split('"').nth(1)),
+        };
+        if let Some(command) = command {
+            notes.script(command.trim(), line, "a service", None);
+        }
+    }
+}
