@@ -230,20 +230,24 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", env = "PRATIQUE_JOBS", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
 
-    /// Words to be tried as passwords, one a line.
-    #[arg(long, value_name = "FILE", env = "PRATIQUE_DICTIONARY")]
+    /// Words to be tried as passwords, one a line: a file, or an artifact of a registry
+    /// (oci://REGISTRY/REPOSITORY:TAG, or @DIGEST; docs/rules.md has its form).
+    #[arg(long, value_name = "PLACE", env = "PRATIQUE_DICTIONARY")]
     pub(crate) dictionary: Option<PathBuf>,
 
-    /// Files with SHA-256 or MD5 checksums of bad files, one a line: a file that has one is a finding.
-    #[arg(long, value_name = "FILE", env = "PRATIQUE_HASH_LIST", value_delimiter = ',')]
+    /// Files with SHA-256 or MD5 checksums of bad files, one a line, or artifacts with such (oci://…): a file that has one is a
+    /// finding.
+    #[arg(long, value_name = "PLACE", env = "PRATIQUE_HASH_LIST", value_delimiter = ',')]
     pub(crate) hash_list: Vec<PathBuf>,
 
-    /// YARA rules: a file, or a folder of .yar and .yara files: a file of which one holds is a finding.
-    #[arg(long, value_name = "PATH", env = "PRATIQUE_YARA_RULES", value_delimiter = ',')]
+    /// YARA rules: a file, a folder of .yar and .yara files, or an artifact with such (oci://…): a file of which one holds is a
+    /// finding.
+    #[arg(long, value_name = "PLACE", env = "PRATIQUE_YARA_RULES", value_delimiter = ',')]
     pub(crate) yara_rules: Vec<PathBuf>,
 
-    /// Files of your own rules for secrets, and of what you allow (docs/detectors/secret.md has their form).
-    #[arg(long, value_name = "FILE", env = "PRATIQUE_SECRET_RULES", value_delimiter = ',')]
+    /// Files of your own rules for secrets, and of what you allow (docs/detectors/secret.md has their form), or artifacts with
+    /// such (oci://…).
+    #[arg(long, value_name = "PLACE", env = "PRATIQUE_SECRET_RULES", value_delimiter = ',')]
     pub(crate) secret_rules: Vec<PathBuf>,
 
     /// ClamAV's daemon, asked about every file: the path of its socket, or HOST:PORT. What it does not answer for is a gap.

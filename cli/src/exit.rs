@@ -13,7 +13,7 @@ pub(crate) enum Code {
     Incomplete = 2,
     /// The command, its configuration file or a value in it is wrong.
     Usage = 3,
-    /// A target was not found, or nothing of it could be read.
+    /// A target, or an artifact with rules, was not found, or nothing of it could be read.
     Source = 4,
     /// The result could not be written.
     Output = 5,

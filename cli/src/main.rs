@@ -19,10 +19,10 @@ mod newer_base;
 mod output;
 mod policy;
 mod progress;
+mod rules;
 mod suppress;
 mod target;
 mod timings;
-mod yara;
 
 fn main() -> ExitCode {
     let args = match args::Args::try_parse() {

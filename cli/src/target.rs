@@ -1,6 +1,5 @@
 //! One target: opened, scanned, reported.
 
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -185,14 +184,4 @@ fn meta(manifest: &ImageManifest, names: Vec<String>) -> ImageMeta {
         layers: manifest.layers.iter().map(|layer| layer.diff_id.clone()).collect(),
         names,
     }
-}
-
-/// Words of a dictionary, one a line.
-///
-/// # Errors
-/// If the file cannot be read.
-pub(crate) fn dictionary(path: &Path) -> std::io::Result<Vec<String>> {
-    let bytes = std::fs::read(path)?;
-    let text = String::from_utf8_lossy(&bytes);
-    Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }

@@ -19,7 +19,7 @@ pub(super) fn run(arguments: Diff) -> Result<Code, Failure> {
     }
     let outputs = Outputs::of(&options.formats, "table").fail(Code::Usage)?;
     outputs.hold_diffs().fail(Code::Usage)?;
-    let engine = engine(&options, What::Everything).fail(Code::Usage)?;
+    let engine = engine(&options, What::Everything)?;
     let cache = open_cache(&options).fail(Code::Usage)?;
     let settings = settings(&options, What::Everything, &engine, cache.as_ref())?;
     let old = settings.scan(&old).fail(Code::Source)?;

@@ -27,7 +27,7 @@ pub(super) fn run(matching: Match) -> Result<Code, Failure> {
         return Err(anyhow::anyhow!(reason)).fail(Code::Usage);
     }
     let outputs = Outputs::of(&options.formats, "table").fail(Code::Usage)?;
-    let engine = engine(&options, What::Inventory).fail(Code::Usage)?;
+    let engine = engine(&options, What::Inventory)?;
     let settings = settings(&options, What::Everything, &engine, None)?;
     let newer = NewerBase::of(&options, &settings).fail(Code::Source)?;
     let mut code = Code::Clean;

@@ -1,15 +1,12 @@
 //! `pratique scan` and `pratique sbom`.
 
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread::available_parallelism;
 
 use anyhow::Context;
 use jiff::Timestamp;
 use pratique_core::facts::Platform;
 use pratique_core::policy::{Detail, Effect};
-use pratique_detect::{HashList, HashListError, SecretRules, SecretRulesError};
 use pratique_fs::find::is_pattern;
 use pratique_fs::listing::RUNTIMES;
 use pratique_fs::registry::{Mirror, Registries};
@@ -29,8 +26,9 @@ use crate::exit::{Code, Fail, Failure};
 use crate::newer_base::NewerBase;
 use crate::output::Outputs;
 use crate::policy::Policies;
+use crate::rules::Reader;
 use crate::suppress::Suppression;
-use crate::target::{Settings, dictionary};
+use crate::target::Settings;
 use crate::timings;
 
 /// What is looked for.
@@ -47,7 +45,7 @@ pub(super) fn run(scan: Scan, what: What) -> Result<Code, Failure> {
     config::complete(&mut options).fail(Code::Usage)?;
     let default = if what == What::Inventory { "cyclonedx" } else { "table" };
     let outputs = Outputs::of(&options.formats, default).fail(Code::Usage)?;
-    let engine = engine(&options, what).fail(Code::Usage)?;
+    let engine = engine(&options, what)?;
     let cache = open_cache(&options).fail(Code::Usage)?;
     let settings = settings(&options, what, &engine, cache.as_ref())?;
     let policies = match what {
@@ -111,13 +109,8 @@ pub(super) fn settings<'a>(
     engine: &'a Engine,
     cache: Option<&'a FolderCache>,
 ) -> Result<Settings<'a>, Failure> {
-    let words = match &options.dictionary {
-        Some(path) => {
-            dictionary(path).with_context(|| format!("dictionary {}", path.display())).fail(Code::Usage)?
-        }
-        None => Vec::new(),
-    };
     let sources = sources(options).fail(Code::Usage)?;
+    let dictionary = options.dictionary.as_deref().map(|place| Reader(&sources).words(place)).transpose()?;
     let advisories = match what {
         What::Inventory => Advisories::NotAsked,
         What::Everything => advisories(options, &sources).fail(Code::Usage)?,
@@ -132,7 +125,7 @@ pub(super) fn settings<'a>(
         },
         suppression: Suppression::of(options, Timestamp::now()).fail(Code::Usage)?,
         sources,
-        dictionary: words,
+        dictionary: dictionary.unwrap_or_default(),
         jobs: options.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from),
         layers: options.layers.unwrap_or(Layers::Squashed),
         quiet: options.common.quiet,
@@ -214,7 +207,7 @@ pub(super) fn common_sources(common: &Common) -> anyhow::Result<SourceOptions> {
     Ok(sources)
 }
 
-pub(super) fn engine(options: &Options, what: What) -> anyhow::Result<Engine> {
+pub(super) fn engine(options: &Options, what: What) -> Result<Engine, Failure> {
     let detectors = match (what, options.detectors.as_slice()) {
         (What::Inventory, _) => Vec::new(),
         (What::Everything, []) => vec!["*".to_owned()],
@@ -222,44 +215,24 @@ pub(super) fn engine(options: &Options, what: What) -> anyhow::Result<Engine> {
         // Matching packages with advisories is no detector's work.
         (What::Everything, list) => list.iter().filter(|name| *name != DETECTOR).cloned().collect(),
     };
-    let mut engine = Engine::new(&detectors, pratique_inventory::PARSERS)?;
+    let mut engine = Engine::new(&detectors, pratique_inventory::PARSERS).fail(Code::Usage)?;
+    let sources = common_sources(&options.common).fail(Code::Usage)?;
+    let rules = Reader(&sources);
     if !options.hash_list.is_empty() || !options.yara_rules.is_empty() || options.clamd.is_some() {
-        let lists = options.hash_list.iter().map(|path| hash_list(path)).collect::<anyhow::Result<_>>()?;
-        let yara =
-            (!options.yara_rules.is_empty()).then(|| crate::yara::rules(&options.yara_rules)).transpose()?;
+        let lists = rules.hash_lists(&options.hash_list)?;
+        let yara = (!options.yara_rules.is_empty()).then(|| rules.yara(&options.yara_rules)).transpose()?;
         let daemon = options.clamd.as_deref().map(|address| Box::new(Clamd::new(address)) as Box<_>);
         // The engine lasts as long as the command.
-        engine =
-            engine.with(Box::leak(Box::new(pratique_detect::detectors::malware(lists, yara, daemon))))?;
+        let malware = Box::leak(Box::new(pratique_detect::detectors::malware(lists, yara, daemon)));
+        engine = engine.with(malware).fail(Code::Usage)?;
     }
     if !options.secret_rules.is_empty() {
-        let rules = secret_rules(&options.secret_rules)?;
-        engine = engine.with(Box::leak(Box::new(pratique_detect::detectors::secret(rules))))?;
+        let secrets = rules.secrets(&options.secret_rules)?;
+        let secret = Box::leak(Box::new(pratique_detect::detectors::secret(secrets)));
+        engine = engine.with(secret).fail(Code::Usage)?;
     }
-    engine = engine.excluding(&options.exclude)?;
+    engine = engine.excluding(&options.exclude).fail(Code::Usage)?;
     Ok(if options.timings { engine.timed() } else { engine })
-}
-
-/// A list of checksums, called by its file's name.
-fn hash_list(path: &Path) -> anyhow::Result<HashList> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let list = File::open(path)
-        .map_err(HashListError::from)
-        .and_then(|file| HashList::read(name, &mut BufReader::new(file)));
-    list.with_context(|| format!("hash list {}", path.display()))
-}
-
-/// The rules for secrets of these files.
-fn secret_rules(paths: &[PathBuf]) -> anyhow::Result<SecretRules> {
-    let mut rules = SecretRules::default();
-    for path in paths {
-        let shown = path.display().to_string();
-        let added = File::open(path)
-            .map_err(SecretRulesError::from)
-            .and_then(|mut file| rules.add(&shown, &mut file));
-        added.with_context(|| format!("secret rules {shown}"))?;
-    }
-    Ok(rules)
 }
 
 /// What a report means for whoever started the command.

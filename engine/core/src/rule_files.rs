@@ -44,6 +44,22 @@ impl RuleKind {
         Self::ALL.into_iter().find(|kind| kind.id() == id)
     }
 
+    /// Its name as a media type, for layers of artifacts.
+    pub fn media_type(self) -> String {
+        format!("application/vnd.pratique.rules.{}.v1", self.id())
+    }
+
+    /// The kind of a file of an artifact: what its media type says, else what the file's name ends with.
+    pub fn of(name: &str, media_type: &str) -> Option<Self> {
+        let named = Self::ALL.into_iter().find(|kind| kind.media_type() == media_type);
+        named.or_else(|| match name.rsplit_once('.')?.1 {
+            "md5" | "sha256" => Some(Self::Hashes),
+            "yaml" | "yml" => Some(Self::Secrets),
+            "yar" | "yara" => Some(Self::Yara),
+            _ => None,
+        })
+    }
+
     /// The detector that goes by it.
     pub fn detector(self) -> &'static str {
         match self {
@@ -204,5 +220,25 @@ mod tests {
             assert!(DETECTORS.iter().any(|info| info.id == kind.detector()), "{kind:?}");
         }
         assert_eq!(RuleKind::parse("poetry"), None);
+    }
+
+    #[test]
+    fn a_kind_is_told_by_the_media_type_before_the_ending() {
+        for kind in RuleKind::ALL {
+            assert_eq!(RuleKind::of("a.yar", &kind.media_type()), Some(kind));
+        }
+        for (name, kind) in [
+            ("a.yar", Some(RuleKind::Yara)),
+            ("team/a.b.yara", Some(RuleKind::Yara)),
+            ("shop.yaml", Some(RuleKind::Secrets)),
+            ("shop.yml", Some(RuleKind::Secrets)),
+            ("bad.sha256", Some(RuleKind::Hashes)),
+            ("bad.md5", Some(RuleKind::Hashes)),
+            // Words or checksums: nobody can tell.
+            ("list.txt", None),
+            ("yara", None),
+        ] {
+            assert_eq!(RuleKind::of(name, "application/vnd.oci.image.layer.v1.tar"), kind, "{name}");
+        }
     }
 }

@@ -9,7 +9,11 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = names(bytes);
     let _ = readers::token(bytes);
     let _ = readers::helper_answer(bytes);
-    let _ = readers::artifact(bytes);
+    if let Ok(files) = readers::artifact(bytes) {
+        let chosen = readers::rule_files(&files, None, 1 << 20).unwrap_or_default();
+        assert!(chosen.iter().all(|(_, name, _)| name.split('/').all(|part| !part.starts_with('.'))));
+        assert!(chosen.iter().map(|(.., file)| file.size).sum::<u64>() <= 1 << 20);
+    }
     assert!(readers::said(bytes).chars().count() <= 301);
     if let Ok(config) = readers::LoginConfig::parse(bytes) {
         let _ = config.find("docker.io", "library/nginx");

@@ -21,15 +21,32 @@ impl RegistryDaemon {
         files: &[(&str, &[u8])],
         authorization: Option<&str>,
     ) -> String {
+        let usual = "application/vnd.oci.image.layer.v1.tar";
+        let typed: Vec<_> =
+            files.iter().map(|(title, content)| (*title, usual.to_owned(), *content)).collect();
+        self.push_typed_artifact(repository, tag, &typed, authorization)
+    }
+
+    /// The same for files with media types of their own.
+    ///
+    /// # Panics
+    /// If the registry refuses.
+    pub fn push_typed_artifact(
+        &self,
+        repository: &str,
+        tag: &str,
+        files: &[(&str, String, &[u8])],
+        authorization: Option<&str>,
+    ) -> String {
         let push = Push { port: self.port, repository, authorization };
         let empty = b"{}";
         push.blob(empty);
         let layers: Vec<_> = files
             .iter()
-            .map(|(title, content)| {
+            .map(|(title, media_type, content)| {
                 push.blob(content);
                 json!({
-                    "mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": sha256(content), "size": content.len(),
+                    "mediaType": media_type, "digest": sha256(content), "size": content.len(),
                     "annotations": {"org.opencontainers.image.title": title},
                 })
             })
