@@ -137,14 +137,50 @@ impl Image {
         let scratch = tempfile::tempdir().expect("a temporary folder");
         built.write_oci_layout(scratch.path(), "latest");
         finish(&built, scratch.path());
-        let name = format!("{}:{}", self.repository, self.tag);
-        let done = std::process::Command::new(root().join("e2e/push"))
-            .arg(scratch.path())
-            .arg(&name)
-            .output()
-            .expect("e2e/push starts");
-        assert!(done.status.success(), "e2e/push {name}: {}", String::from_utf8_lossy(&done.stderr));
+        push(scratch.path(), &format!("{}:{}", self.repository, self.tag));
         let repository = format!("{}/{}", cluster.registry, self.repository);
         Pushed { reference: format!("{repository}:{}", self.tag), repository, built }
     }
+}
+
+/// Pushes a layout to the registry that the nodes pull from.
+fn push(layout: &Path, name: &str) {
+    let done = std::process::Command::new(root().join("e2e/push"))
+        .arg(layout)
+        .arg(name)
+        .output()
+        .expect("e2e/push starts");
+    assert!(done.status.success(), "e2e/push {name}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// Pushes files as an artifact, as `oras push` does, in place of what was pushed under the name before; its address.
+/// `name` is the repository, below the cluster's registry.
+pub fn push_files(cluster: &Cluster, name: &str, files: &[(&str, &str)]) -> String {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let blobs = scratch.path().join("blobs/sha256");
+    fs::create_dir_all(&blobs).expect("a folder is made");
+    let put = |content: &str, media_type: &str| {
+        let digest = Digest::of(content.as_bytes());
+        fs::write(blobs.join(digest.hex()), content).expect("a blob is written");
+        json!({"mediaType": media_type, "digest": digest.as_str(), "size": content.len()})
+    };
+    let layer = |(title, content): &(&str, &str)| {
+        let mut layer = put(content, "application/vnd.oci.image.layer.v1.tar");
+        layer["annotations"] = json!({"org.opencontainers.image.title": title});
+        layer
+    };
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": kind, "artifactType": "application/vnd.pratique.rules.v1",
+        "config": put("{}", "application/vnd.oci.empty.v1+json"),
+        "layers": files.iter().map(layer).collect::<Vec<_>>(),
+    });
+    let mut entry = put(&manifest.to_string(), kind);
+    entry["annotations"] = json!({"org.opencontainers.image.ref.name": "latest"});
+    let index = json!({"schemaVersion": 2, "manifests": [entry]}).to_string();
+    fs::write(scratch.path().join("index.json"), index).expect("the index is written");
+    fs::write(scratch.path().join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).expect("it is written");
+    let name = format!("{name}:1-{}", run());
+    push(scratch.path(), &name);
+    format!("oci://{}/{name}", cluster.registry)
 }

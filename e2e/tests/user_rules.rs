@@ -2,7 +2,7 @@
 
 use pratique_core::Digest;
 use pratique_e2e::cluster::NAMESPACE;
-use pratique_e2e::images::base;
+use pratique_e2e::images::{base, push_files};
 use pratique_e2e::reports::report;
 use pratique_e2e::{Cluster, Image, Namespace, Pushed, eventually, pod, stock};
 use pratique_testkit::LayerBuilder;
@@ -12,6 +12,9 @@ const RULE: &str =
     "rules: [{id: acme-key, description: a key of ours, regex: 'ACME-[0-9]{12}', severity: High}]";
 
 const YARA: &str = "rule Gate { strings: $a = \"gate-of-sesame\" condition: $a }";
+
+/// Of the artifact.
+const LAMP: &str = "rule Lamp { strings: $a = \"lamp-of-sesame\" condition: $a }";
 
 /// ConfigMaps that the chart's values name, and the file in each.
 const SECRETS: (&str, &str) = ("user-rules", "acme.yaml");
@@ -70,6 +73,8 @@ fn a_users_own_rules_refuse_a_pod_and_a_broken_file_leaves_them_in_force() {
     let listed = Image::of("rules/listed:1", [base("listed"), listed]).push(&cluster);
     let gate = LayerBuilder::new().dir("opt").file("opt/gate", "opens the gate-of-sesame\n");
     let gate = Image::of("rules/gate:1", [base("gate"), gate]).push(&cluster);
+    let lamp = LayerBuilder::new().dir("opt").file("opt/lamp", "lights the lamp-of-sesame\n");
+    let lamp = Image::of("rules/lamp:1", [base("lamp"), lamp]).push(&cluster);
     let _policy = namespace.policy(
         "own-rules",
         json!({"enforcement": "Enforce", "deny": [
@@ -77,9 +82,9 @@ fn a_users_own_rules_refuse_a_pod_and_a_broken_file_leaves_them_in_force() {
             {"name": "own-list", "finding": {"categories": ["Malware"], "minSeverity": "Low"}},
         ]}),
     );
-    stock(&namespace, &cluster.nodes(), &[&key.reference, &listed.reference, &gate.reference]);
+    stock(&namespace, &cluster.nodes(), &[&key, &listed, &gate, &lamp].map(|image| image.reference.as_str()));
     // Without the rules there is nothing to find.
-    for image in [&key, &listed, &gate] {
+    for image in [&key, &listed, &gate, &lamp] {
         report(&cluster, image.built.config.as_str());
         namespace.dry_run(&pod("before", &image.reference)).expect("it is let in");
     }
@@ -88,14 +93,17 @@ fn a_users_own_rules_refuse_a_pod_and_a_broken_file_leaves_them_in_force() {
     set(&cluster, SECRETS, RULE);
     set(&cluster, YARA_RULES, YARA);
     let sum = Digest::of(tool.as_bytes());
+    let artifact = push_files(&cluster, "rules/artifact", &[("team/lamp.yar", LAMP)]);
     let values = format!(
-        "rules.secrets.configMaps={{user-rules}},rules.yara.configMaps={{user-yara}},rules.hashes.files.bad\\.txt={}  tool.sh",
+        "rules.oci.artifact={artifact},rules.oci.interval=5s,rules.oci.insecureRegistry=true,\
+         rules.secrets.configMaps={{user-rules}},rules.yara.configMaps={{user-yara}},rules.hashes.files.bad\\.txt={}  tool.sh",
         sum.hex()
     );
     let _values = cluster.upgrade_for_now(&values);
     refused(&namespace, "key", &key, "own-secret");
     refused(&namespace, "listed", &listed, "own-list");
     refused(&namespace, "gate", &gate, "own-list");
+    refused(&namespace, "lamp", &lamp, "own-list");
 
     set(&cluster, SECRETS, "rules:\n- id: acme-key\n");
     refused_rules(&cluster, "secrets/configmap.user-rules/acme.yaml: line 2: ");
@@ -109,6 +117,14 @@ fn a_users_own_rules_refuse_a_pod_and_a_broken_file_leaves_them_in_force() {
 
     set(&cluster, SECRETS, "rules: []\n");
     eventually(240, "the rule is gone", || namespace.dry_run(&pod("key", &key.reference)).map(|_| ()));
+
+    push_files(&cluster, "rules/artifact", &[("team/lamp.yar", "rule Lamp {\n  condition: $x }")]);
+    refused_rules(&cluster, "yara/oci/team/lamp.yar: line 2: ");
+    refused(&namespace, "lamp", &lamp, "own-list");
+    push_files(&cluster, "rules/artifact", &[("team/lamp.yar", "rule Lamp { condition: false }")]);
+    eventually(240, "the artifact's rule is gone", || {
+        namespace.dry_run(&pod("lamp", &lamp.reference)).map(|_| ())
+    });
 
     set(&cluster, YARA_RULES, "rule Gate {\n  condition: $x }");
     refused_rules(&cluster, "yara/configmap.user-yara/own.yar: line 2: ");

@@ -8,8 +8,10 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::SignedDuration;
 use pratique_http::{Proxies, RetryPolicy, TransportOptions};
-use pratique_vulns::fetch::{Address, ArtifactAddress, Feeds, LoginFile, Logins};
+use pratique_registry::{ArtifactAddress, LoginFile, Logins, RegistryOptions};
+use pratique_vulns::fetch::{Address, Feeds};
 
+use crate::rules::ArtifactSettings;
 use crate::vulnerabilities;
 use crate::webhook_config::FailurePolicy;
 
@@ -125,9 +127,9 @@ pub struct RunArgs {
         value_name = "FILE"
     )]
     pub token: PathBuf,
-    /// The user's own rules: files in KIND/SOURCE/FILE, a kind being `dictionary`, `hashes` or `secrets`. Changes are noticed.
-    #[arg(long, env = "PRATIQUE_RULES", default_value = "/etc/pratique/rules", value_name = "FOLDER")]
-    pub rules: PathBuf,
+    /// The user's own rules.
+    #[command(flatten)]
+    pub rules: RulesArgs,
     /// Advisories.
     #[command(flatten)]
     pub advisories: AdvisoryArgs,
@@ -164,6 +166,59 @@ pub struct RunArgs {
     /// Life of the certificate authority; the next one is prepared after four fifths of it.
     #[arg(long, env = "PRATIQUE_CA_LIFETIME", default_value = "8760h", value_parser = duration, value_name = "DURATION")]
     pub ca_lifetime: Duration,
+}
+
+/// Where the user's own rules come from.
+#[derive(Debug, Clone, Args)]
+pub struct RulesArgs {
+    /// The user's own rules: files in KIND/SOURCE/FILE, a kind being `dictionary`, `hashes`, `secrets` or `yara`. Changes are
+    /// noticed.
+    #[arg(long, env = "PRATIQUE_RULES", default_value = "/etc/pratique/rules", value_name = "FOLDER")]
+    pub rules: PathBuf,
+    /// More of them: an artifact of a registry, `oci://REGISTRY/REPOSITORY:TAG` or `…@DIGEST`.
+    #[arg(long, env = "PRATIQUE_RULES_ARTIFACT", value_name = "ADDRESS")]
+    pub rules_artifact: Option<String>,
+    /// How often the artifact's registry is asked whether it changed.
+    #[arg(long, env = "PRATIQUE_RULES_INTERVAL", default_value = "15m", value_parser = duration, value_name = "DURATION")]
+    pub rules_interval: Duration,
+    /// Certificates (PEM) to trust for the artifact's registry, beside the machine's own; can be given more than once.
+    #[arg(long, env = "PRATIQUE_RULES_CA", value_delimiter = ',', value_name = "FILE")]
+    pub rules_ca: Vec<PathBuf>,
+    /// Login for the artifact's registry: a file in the form of Docker's `config.json`, read anew each time.
+    #[arg(long, env = "PRATIQUE_RULES_LOGIN", value_name = "FILE")]
+    pub rules_login: Option<PathBuf>,
+    /// The artifact's registry may speak plain HTTP, or have a certificate that nobody vouches for.
+    #[arg(long, env = "PRATIQUE_RULES_INSECURE_REGISTRY")]
+    pub rules_insecure_registry: bool,
+}
+
+impl RulesArgs {
+    /// What they say of the artifact; none: there is none.
+    ///
+    /// # Errors
+    /// It is no artifact's address.
+    pub fn artifact(&self) -> anyhow::Result<Option<ArtifactSettings>> {
+        let Some(text) = &self.rules_artifact else { return Ok(None) };
+        let address = ArtifactAddress::parse(text)
+            .unwrap_or_else(|| Err(format!("`{text}`: write it as oci://registry/repository:tag")))
+            .map_err(anyhow::Error::msg)
+            .context("--rules-artifact")?;
+        let insecure = self.rules_insecure_registry.then(|| address.0.registry().to_owned());
+        let options = RegistryOptions {
+            insecure: insecure.into_iter().collect(),
+            ca_files: self.rules_ca.clone(),
+            logins: logins(self.rules_login.as_deref()),
+            proxies: Proxies::of_environment(),
+            ..RegistryOptions::default()
+        };
+        Ok(Some(ArtifactSettings { address, options, interval: self.rules_interval }))
+    }
+}
+
+/// The logins of a file.
+fn logins(file: Option<&Path>) -> Logins {
+    let files = file.into_iter().map(|path| LoginFile { path: path.to_owned(), required: true }).collect();
+    Logins { given: Vec::new(), files }
 }
 
 /// Where advisories come from.
@@ -213,7 +268,6 @@ impl AdvisoryArgs {
         if let (true, Address::Artifact(ArtifactAddress(reference))) = (self.db_insecure_registry, &address) {
             insecure.push(reference.registry().to_owned());
         }
-        let login = self.db_login.iter().map(|path| LoginFile { path: path.clone(), required: true });
         let transport = TransportOptions {
             proxies,
             insecure,
@@ -223,7 +277,7 @@ impl AdvisoryArgs {
         Ok(Some(vulnerabilities::Settings {
             feeds: Feeds::of(address),
             transport,
-            logins: Logins { given: Vec::new(), files: login.collect() },
+            logins: logins(self.db_login.as_deref()),
             retry: RetryPolicy::default(),
             folder: store.join("advisories"),
             interval: self.db_interval,
@@ -265,6 +319,11 @@ mod tests {
             "--unused-after=168h30m",
             "--exclude-namespace=a",
             "--exclude-namespace=b",
+            "--rules-artifact=oci://registry.example/team/rules:1",
+            "--rules-interval=5m",
+            "--rules-ca=/etc/pratique/rules-ca/ca.crt",
+            "--rules-login=/etc/pratique/rules-login/config.json",
+            "--rules-insecure-registry",
             "--db-source=http://mirror.example/osv",
             "--db-interval=1h",
             "--db-proxy=http://proxy.example:3128",
@@ -277,6 +336,13 @@ mod tests {
         assert_eq!((run.failure_policy, run.detail), (FailurePolicy::Fail, Detail::Brief));
         assert_eq!(run.unused_after, Duration::from_secs(168 * 3600 + 1800));
         assert_eq!(run.exclude_namespaces, ["a", "b"]);
+        let rules = run.rules.artifact().unwrap().unwrap();
+        assert_eq!(rules.address.to_string(), "oci://registry.example/team/rules:1");
+        assert_eq!(
+            (rules.interval, &rules.options.insecure[..]),
+            (Duration::from_secs(300), &["registry.example".to_owned()][..])
+        );
+        assert_eq!(rules.options.logins.files[0].path, Path::new("/etc/pratique/rules-login/config.json"));
         let settings = run.advisories.settings(Path::new("/store")).unwrap().unwrap();
         assert_eq!(settings.folder, Path::new("/store/advisories"));
         assert_eq!(settings.transport.insecure, ["mirror.example:80"]);
@@ -295,6 +361,23 @@ mod tests {
         assert!(run(&[]).unwrap().is_none());
         let error = format!("{:#}", run(&["--db-source=ftp://a.example"]).unwrap_err());
         assert!(error.contains("--db-source") && error.contains("ftp://a.example"), "{error}");
+    }
+
+    #[test]
+    fn rules_come_from_an_artifact_if_one_is_named_and_a_wrong_name_is_refused() {
+        let artifact = |more: &[&str]| {
+            let cli = Cli::try_parse_from([&["pratique-operator", "run"], more].concat()).unwrap();
+            let Command::Run(run) = cli.command else { panic!("not run") };
+            run.rules.artifact()
+        };
+        assert!(artifact(&[]).unwrap().is_none());
+        for wrong in ["https://registry.example/rules", "oci://team/rules"] {
+            let error = format!("{:#}", artifact(&["--rules-artifact", wrong]).unwrap_err());
+            assert!(
+                error.starts_with("--rules-artifact: ") && error.contains("oci://registry/repository:tag"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

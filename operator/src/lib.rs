@@ -26,6 +26,7 @@ pub mod self_test;
 pub mod store;
 #[cfg(test)]
 mod testing;
+mod thread;
 pub mod tls;
 mod upkeep;
 mod volume;

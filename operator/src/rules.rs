@@ -1,7 +1,12 @@
 //! The user's own rules: files in a folder that are read, checked, and watched.
 //!
 //! The folder has one folder for each kind ([`RuleKind`]), in it one for each source, as volumes give them, and in those the
-//! files. All files are in force together or not at all: with one that is broken, those that were in force before stay.
+//! files. Those of an artifact of a registry, if one is named, come beside them. All files are in force together or not at
+//! all: with one that is broken, those that were in force before stay.
+
+mod artifact;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +26,9 @@ use crate::events::{Notice, Notices};
 use crate::lease::Leadership;
 use crate::store::ReportStore;
 use crate::{metrics, volume};
+
+use artifact::Artifact;
+pub use artifact::Settings as ArtifactSettings;
 
 /// How often the files are looked at; a volume takes up to a minute to show a change.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -50,9 +58,9 @@ impl Rules {
 /// Files, or what is wrong with them.
 type Checked = Result<RuleFiles, String>;
 
-/// Reads all files; whether they can be used is not [checked](check).
-fn read(folder: &Path) -> Checked {
-    let mut files = Vec::new();
+/// Reads all files, beside those of an artifact; whether they can be used is not [checked](check).
+fn read(folder: &Path, pulled: &[RuleFile]) -> Checked {
+    let mut files = pulled.to_vec();
     let mut bytes = 0;
     for kind in RuleKind::ALL {
         for source in visible(&folder.join(kind.id()))? {
@@ -113,7 +121,7 @@ impl Metrics {
             files: gauge("pratique_user_rules_files", "The user's own files of rules that scans go by.")?,
             refused: gauge(
                 "pratique_user_rules_refused",
-                "1 while the user's own files of rules are refused, and those before stay in force.",
+                "1 while the user's own files of rules are refused or cannot be pulled, and those before stay in force.",
             )?,
         })
     }
@@ -122,6 +130,7 @@ impl Metrics {
 /// Keeps the user's rules up to date.
 pub struct Keeper {
     folder: PathBuf,
+    artifact: Option<Artifact>,
     store: ReportStore,
     metrics: Metrics,
     in_force: watch::Sender<Arc<Rules>>,
@@ -129,15 +138,30 @@ pub struct Keeper {
     last: Option<Checked>,
     /// Why it is refused.
     refusal: Option<String>,
+    /// Why the artifact could not be pulled.
+    not_pulled: Option<String>,
 }
+
+/// What people are told: an Event's reason and its note.
+type Trouble = (&'static str, String);
 
 impl Keeper {
     /// Reads the files for the first time. If they are broken, those in force before the restart stay, as the store kept them.
-    pub async fn start(folder: PathBuf, store: ReportStore, metrics: Metrics) -> Self {
+    pub async fn start(
+        folder: PathBuf,
+        artifact: Option<ArtifactSettings>,
+        store: ReportStore,
+        metrics: Metrics,
+    ) -> Self {
         let in_force = watch::Sender::default();
-        let mut keeper = Self { folder, store, metrics, in_force, last: None, refusal: None };
+        let artifact = match artifact {
+            Some(settings) => Some(Artifact::start(settings).await),
+            None => None,
+        };
+        let mut keeper =
+            Self { folder, artifact, store, metrics, in_force, last: None, refusal: None, not_pulled: None };
         keeper.look().await;
-        if keeper.refusal().is_some() {
+        if keeper.refusal.is_some() {
             let rules = match keeper.kept().await {
                 Some(files) => keeper.in_force_now(&files),
                 None => Rules::wanting(),
@@ -160,47 +184,74 @@ impl Keeper {
         operator: ObjectReference,
         shutdown: CancellationToken,
     ) {
-        let mut told = None;
+        let (mut led, mut told) = (false, Vec::new());
         let mut tick = tokio::time::interval(INTERVAL);
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 _ = tick.tick() => {}
             }
-            self.look().await;
-            let refusal = self.refusal();
-            if leadership.borrow().epoch().is_some() && told.as_ref() != refusal {
-                if let Some(reason) = refusal {
-                    notices.send(Notice {
-                        regarding: operator.clone(),
-                        related: None,
-                        reason: "RulesRefused",
-                        action: "ReadRules",
-                        note: note(reason),
-                        joins: false,
-                    });
-                }
-                told = refusal.cloned();
+            let leads = leadership.borrow().epoch().is_some();
+            // Scans do not go back to what another leader has long replaced.
+            if let (true, false, Some(artifact)) = (leads, led, &self.artifact) {
+                artifact.pull();
             }
+            led = leads;
+            self.look().await;
+            if !leads {
+                continue;
+            }
+            let troubles = self.troubles();
+            for (reason, note) in troubles.iter().filter(|trouble| !told.contains(*trouble)) {
+                notices.send(Notice {
+                    regarding: operator.clone(),
+                    related: None,
+                    reason,
+                    action: "ReadRules",
+                    note: note.clone(),
+                    joins: false,
+                });
+            }
+            told = troubles;
         }
     }
 
-    fn refusal(&self) -> Option<&String> {
-        self.refusal.as_ref()
+    fn troubles(&self) -> Vec<Trouble> {
+        let stay = "and those before stay in force";
+        let not_pulled = self.not_pulled.iter().map(|reason| {
+            ("RulesNotPulled", format!("the user's rules could not be pulled, {stay}: {reason}"))
+        });
+        // An artifact that was never had is one trouble, not two.
+        let refused = self.refusal.iter().filter(|reason| self.not_pulled.as_ref() != Some(*reason));
+        let refused =
+            refused.map(|reason| ("RulesRefused", format!("the user's rules are refused, {stay}: {reason}")));
+        not_pulled.chain(refused).collect()
     }
 
     /// Reads the files; those that are new and right are in force from now on.
     async fn look(&mut self) {
-        let folder = self.folder.clone();
-        let read = on_thread(move || read(&folder)).await;
-        if self.last.as_ref() == Some(&read) {
-            return;
+        let pulled = self.artifact.as_ref().map(|artifact| artifact.pulled.borrow().clone());
+        self.not_pulled = pulled.as_ref().and_then(|pulled| pulled.failed.clone());
+        let beside = pulled.map_or_else(|| Some(Arc::default()), |pulled| pulled.files());
+        let read = match beside {
+            Some(beside) => {
+                let folder = self.folder.clone();
+                on_thread(move || read(&folder, &beside)).await
+            }
+            None => Err(self.not_pulled.clone().unwrap_or_default()),
+        };
+        if self.last.as_ref() != Some(&read) {
+            self.take(read).await;
         }
+        self.metrics.refused.set(i64::from(!self.troubles().is_empty()));
+    }
+
+    /// Puts what was read in force, if it can be used.
+    async fn take(&mut self, read: Checked) {
         let checked = match read.clone() {
             Ok(files) => on_thread(move || check(files)).await,
             Err(reason) => Err(reason),
         };
-        self.metrics.refused.set(i64::from(checked.is_err()));
         match &checked {
             Ok(files) => {
                 let rules = self.in_force_now(files);
@@ -218,7 +269,7 @@ impl Keeper {
                     changed
                 });
             }
-            Err(reason) => error!("{}", note(reason)),
+            Err(reason) => error!(reason, "the user's rules are refused, and those before stay in force"),
         }
         self.refusal = checked.err();
         self.last = Some(read);
@@ -232,93 +283,5 @@ impl Keeper {
     /// The rules that were in force before a restart, if this release can use them.
     async fn kept(&self) -> Option<RuleFiles> {
         check(SealedRules::of(self.store.rules().await?).open().ok()?).ok()
-    }
-}
-
-fn note(reason: &str) -> String {
-    format!("the user's rules are refused, and those before stay in force: {reason}")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    const RULE: &str = "rules: [{id: acme, description: ours, regex: 'ACME-[0-9]+', severity: High}]\n";
-
-    struct Place(tempfile::TempDir);
-
-    impl Place {
-        fn new() -> Self {
-            Self(tempfile::tempdir().unwrap())
-        }
-
-        fn write(&self, path: &str, content: &str) {
-            let path = self.0.path().join("rules").join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, content).unwrap();
-        }
-
-        async fn start(&self) -> Keeper {
-            let store = ReportStore::open(&self.0.path().join("store")).unwrap();
-            let metrics = Metrics::new(&Registry::new()).unwrap();
-            Keeper::start(self.0.path().join("rules"), store, metrics).await
-        }
-    }
-
-    fn names(rules: &Rules) -> Vec<String> {
-        rules.sealed.open().unwrap().iter().map(|file| file.name.clone()).collect()
-    }
-
-    #[tokio::test]
-    async fn a_broken_file_leaves_the_old_rules_in_force_even_over_a_restart() {
-        let place = Place::new();
-        place.write("secrets/values/acme.yaml", RULE);
-        place.write("dictionary/team/words", "quay\n");
-        place.write("dictionary/team/..data", "what a volume keeps\n");
-        let mut keeper = place.start().await;
-        let in_force = keeper.in_force();
-        let old = in_force.borrow().clone();
-        assert_eq!(
-            (names(&old), keeper.refusal()),
-            (vec!["team/words".into(), "values/acme.yaml".into()], None)
-        );
-        assert_eq!(old.revisions.keys().collect::<Vec<_>>(), ["secret", "weak-password"]);
-
-        place.write("secrets/values/acme.yaml", "rules:\n- id: acme\n");
-        place.write("dictionary/team/words", "pier\n");
-        keeper.look().await;
-        let reason = keeper.refusal().unwrap();
-        assert!(reason.starts_with("secrets/values/acme.yaml: line 2: "), "{reason}");
-        assert_eq!((in_force.borrow().clone(), keeper.metrics.refused.get()), (old.clone(), 1));
-        let again = place.start().await;
-        assert_eq!((again.in_force().borrow().clone(), again.refusal()), (old.clone(), Some(reason)));
-
-        place.write("secrets/values/acme.yaml", RULE);
-        keeper.look().await;
-        let new = in_force.borrow().clone();
-        assert_eq!((new.revisions["secret"] == old.revisions["secret"], keeper.refusal()), (true, None));
-        assert_ne!(new.revisions["weak-password"], old.revisions["weak-password"]);
-        assert_eq!((keeper.metrics.refused.get(), keeper.metrics.files.get()), (0, 2));
-    }
-
-    #[tokio::test]
-    async fn broken_from_the_first_on_no_scan_is_all_that_is_wanted() {
-        let place = Place::new();
-        place.write("hashes/values/bad.txt", "nonsense\n");
-        let keeper = place.start().await;
-        assert_eq!(**keeper.in_force().borrow(), Rules::wanting());
-        assert!(keeper.refusal().unwrap().starts_with("hashes/values/bad.txt: line 1: "));
-    }
-
-    #[tokio::test]
-    async fn without_files_there_are_no_rules_and_too_many_are_refused() {
-        let place = Place::new();
-        let mut keeper = place.start().await;
-        assert_eq!((keeper.in_force().borrow().as_ref().clone(), keeper.refusal()), (Rules::default(), None));
-        place.write("hashes/values/long", &"#".repeat(MAX_BYTES + 1));
-        keeper.look().await;
-        assert!(keeper.refusal().unwrap().contains("too long"));
     }
 }

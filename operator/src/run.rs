@@ -161,7 +161,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
         admin_listen,
         store: folder,
         token,
-        rules: rules_folder,
+        rules,
         advisories,
         unused_after,
         scans_per_node,
@@ -175,6 +175,7 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
     } = args;
     let started = Timestamp::now();
     let advisories = advisories.settings(&folder)?;
+    let rules_artifact = rules.artifact()?;
     let shutdown = CancellationToken::new();
     let mut tasks = Tasks { tasks: JoinSet::new(), shutdown: shutdown.clone() };
     let registry = Registry::new();
@@ -203,8 +204,9 @@ async fn operate(args: RunArgs, client: Client) -> anyhow::Result<()> {
     // What was known before the restart.
     let index = SharedIndex::default();
     let report_store = ReportStore::open(&folder)?;
+    let rules_metrics = rules::Metrics::new(&registry)?;
     let user_rules =
-        rules::Keeper::start(rules_folder, report_store.clone(), rules::Metrics::new(&registry)?).await;
+        rules::Keeper::start(rules.rules, rules_artifact, report_store.clone(), rules_metrics).await;
     let known = report_store.load().await?;
     info!(reports = known.facts.len(), dropped = known.dropped, "report store loaded");
     let changes = {

@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use pratique_vulns::fetch::{self, Client, FetchError, Store, Updated};
 use pratique_vulns::vex::Statement;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{info, warn};
 
 use super::notices::{self, Notify};
 use super::{Advice, Settings, Vulnerabilities, judge, vex};
 use crate::events::Notice;
+use crate::thread::on_thread;
 
 /// A failed attempt is repeated after this, or after the interval if that is shorter.
 const RETRY: Duration = Duration::from_secs(900);
@@ -103,7 +103,8 @@ impl Keeper {
             return true;
         }
         let (settings, store) = (self.settings.clone(), self.store.clone());
-        let done = on_thread(move || update(&store, &wanted, &settings, Timestamp::now())).await;
+        let done =
+            on_thread("advisories", move || update(&store, &wanted, &settings, Timestamp::now())).await;
         let (result, problem) = match &done {
             Some(Ok(updated)) => {
                 for warning in &updated.warnings {
@@ -150,7 +151,7 @@ impl Keeper {
     /// Opens what is kept, and has images judged by it.
     pub(super) async fn open(&mut self) {
         let store = self.store.clone();
-        let opened = on_thread(move || store.open()).await;
+        let opened = on_thread("advisories", move || store.open()).await;
         let advisories = match opened {
             Some(Ok(advisories)) => advisories,
             Some(Err(error)) => {
@@ -185,7 +186,7 @@ impl Keeper {
     /// Reads the VEX documents; whether they say something else now.
     async fn read_documents(&mut self) -> bool {
         let Some(folder) = self.settings.vex.clone() else { return false };
-        let Some(read) = on_thread(move || vex::read(&folder)).await else { return false };
+        let Some(read) = on_thread("advisories", move || vex::read(&folder)).await else { return false };
         if read == self.documents {
             return false;
         }
@@ -227,16 +228,4 @@ pub(super) fn update(
 
 fn days(checked: &BTreeMap<String, Timestamp>) -> BTreeMap<String, Timestamp> {
     checked.iter().map(|(name, at)| (name.clone(), judge::day(*at))).collect()
-}
-
-/// Works on a thread of its own, which the process does not wait for when it ends: a download may take long, and one that
-/// is cut off does no harm. None: it panicked.
-async fn on_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let (send, receive) = oneshot::channel();
-    let started = std::thread::Builder::new().name("advisories".to_owned()).spawn(move || {
-        // Nobody may be left who waits.
-        let _ = send.send(work());
-    });
-    started.ok()?;
-    receive.await.ok()
 }

@@ -31,7 +31,7 @@ use crate::source::SourceError;
 
 pub use changes::{Change, parse as parse_changes};
 pub use download::{Client, Progress};
-pub use pratique_registry::{ArtifactAddress, LoginFile, Logins};
+pub use pratique_registry::{ArtifactAddress, Logins};
 pub use store::{Advisories, Store, Updated};
 
 /// OSV's public export.
