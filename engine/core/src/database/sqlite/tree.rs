@@ -139,7 +139,10 @@ impl<S: Store> Tree<S> {
         // Cells that overlap would be read again and again: together they are no larger than the page.
         let mut room = page.len();
         for place in (0..count).map(|cell| usize::from(u16::from_be_bytes(at(page, pointers + 2 * cell)))) {
-            let mut payload = page.get(place..).unwrap_or_default();
+            let Some(mut payload) = page.get(place..) else {
+                result = result.and(malformed("a row lies beyond its page"));
+                continue;
+            };
             if matches!(kind, Kind::Keys | Kind::Branch) {
                 children.push(u64::from(u32::from_be_bytes(at(payload, 0))));
                 payload = payload.get(4..).unwrap_or_default();
@@ -228,4 +231,29 @@ fn gaps(mut used: Vec<Range<usize>>, length: usize) -> Vec<Range<usize>> {
         from = from.max(range.end);
     }
     gaps
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows;
+    use crate::inspect::{FileInput, FileMode};
+
+    #[test]
+    fn a_row_beyond_its_page_is_a_problem() {
+        for kind in [0x05, 0x0d, 0x02, 0x0a] {
+            let mut file = vec![0; 1024];
+            file[..16].copy_from_slice(super::super::HEAD);
+            file[16] = 2;
+            // One cell, its place in the last two of its bytes.
+            file[100] = kind;
+            file[104] = 1;
+            for pointers in [108, 112] {
+                file[pointers..pointers + 2].fill(0xff);
+            }
+            let mode = FileMode { permissions: 0o644, uid: 0, gid: 0 };
+            let input = FileInput::in_memory(b"x.sqlite", mode, &file);
+            let (_, reason) = rows(&input, "Packages", &["blob"], &mut |_| panic!("no row")).unwrap_err();
+            assert_eq!(reason, "a row lies beyond its page", "{kind}");
+        }
+    }
 }
