@@ -25,6 +25,7 @@ mod target;
 mod timings;
 
 fn main() -> ExitCode {
+    pratique_scan::give_back_memory();
     let args = match args::Args::try_parse() {
         Ok(args) => args,
         // clap's own code for wrong usage is 2, which here means incomplete.

@@ -15,6 +15,7 @@
 //! What could not be read or judged is a gap in every one of these steps, never silence.
 
 mod ahead;
+mod allocator;
 mod archive;
 mod bounds;
 mod container;
@@ -41,6 +42,7 @@ mod ways;
 #[cfg(test)]
 mod tests;
 
+pub use allocator::give_back_memory;
 pub use container::scan_root;
 pub use engine::{Engine, EngineError, INVENTORY};
 pub use follow::{Followed, follow};
