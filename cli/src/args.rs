@@ -226,7 +226,7 @@ pub(crate) struct Options {
     #[arg(long)]
     pub(crate) no_cache: bool,
 
-    /// Layers that are read at the same time [default: one for each processor].
+    /// Layers that are read at the same time, and files that are looked into meanwhile [default: one for each processor].
     #[arg(long, value_name = "N", env = "PRATIQUE_JOBS", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: Option<u16>,
 

@@ -126,11 +126,16 @@ pub(super) fn settings<'a>(
         suppression: Suppression::of(options, Timestamp::now()).fail(Code::Usage)?,
         sources,
         dictionary: dictionary.unwrap_or_default(),
-        jobs: options.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from),
+        jobs: jobs(options),
         layers: options.layers.unwrap_or(Layers::Squashed),
         quiet: options.common.quiet,
         verbose: options.verbose && !options.common.quiet,
     })
+}
+
+/// How much is done at the same time.
+fn jobs(options: &Options) -> usize {
+    options.jobs.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from)
 }
 
 /// The advisories that the options ask for.
@@ -232,6 +237,7 @@ pub(super) fn engine(options: &Options, what: What) -> Result<Engine, Failure> {
         engine = engine.with(secret).fail(Code::Usage)?;
     }
     engine = engine.excluding(&options.exclude).fail(Code::Usage)?;
+    engine = engine.with_threads(jobs(options)).fail(Code::Incomplete)?;
     Ok(if options.timings { engine.timed() } else { engine })
 }
 

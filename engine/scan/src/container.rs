@@ -4,6 +4,7 @@ use std::fs::File;
 
 use pratique_fs::{FileSystem, FsPath};
 
+use crate::aside::with_threads;
 use crate::follow::Followed;
 use crate::image::{About, Gathered};
 use crate::root::{Reading, RootReader};
@@ -33,18 +34,22 @@ pub fn scan_root(
 /// Reads all that is of interest.
 fn read(engine: &Engine, root: &dyn FileSystem, limits: &Limits, reading: Reading<'_>) -> Followed {
     let mut read = Followed::new(limits);
-    let mut reader = RootReader::new(root, engine, limits, reading, &mut read);
-    let matcher = engine.matcher();
-    if matcher.exact().try_for_each(|path| reader.read_exact(path)).is_continue() {
-        let covered = |region: &FsPath| {
-            let within = |other: &FsPath| other != region && region.is_within(other);
-            matcher.regions().any(within) && root.resolve(region).is_ok_and(|resolved| resolved == *region)
-        };
-        // Breaking off has left its gap.
-        let _ = matcher
-            .regions()
-            .filter(|region| !covered(region))
-            .try_for_each(|region| reader.read_region(region));
-    }
+    with_threads(engine, |scope| {
+        let mut reader = RootReader::new(root, engine, limits, reading, &mut read, scope);
+        let matcher = engine.matcher();
+        if matcher.exact().try_for_each(|path| reader.read_exact(path)).is_continue() {
+            let covered = |region: &FsPath| {
+                let within = |other: &FsPath| other != region && region.is_within(other);
+                matcher.regions().any(within)
+                    && root.resolve(region).is_ok_and(|resolved| resolved == *region)
+            };
+            // Breaking off has left its gap.
+            let _ = matcher
+                .regions()
+                .filter(|region| !covered(region))
+                .try_for_each(|region| reader.read_region(region));
+        }
+        reader.finish();
+    });
     read
 }

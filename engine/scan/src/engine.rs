@@ -7,6 +7,7 @@ use pratique_core::rule_files::{Revisions, rules_version};
 use pratique_core::{GapKind, RuleFiles};
 use pratique_detect::{Detector, Fact, FileReport, Links, Stream};
 use pratique_inventory::Parser;
+use rayon::ThreadPool;
 
 use crate::timings::{Timings, Work};
 use crate::{Cost, Matcher, RuleSet};
@@ -29,6 +30,8 @@ pub struct Engine {
     /// Which of the user's files the detectors go by.
     revisions: Revisions,
     timings: Option<Timings>,
+    /// Who looks into files, if not whoever reads them.
+    threads: Option<ThreadPool>,
 }
 
 /// Whoever looks into files.
@@ -151,6 +154,14 @@ pub enum EngineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Threads cannot be started.
+    #[error("{threads} threads that look into files cannot be started: {reason}; use fewer jobs")]
+    Threads {
+        /// How many.
+        threads: usize,
+        /// What the system says.
+        reason: String,
+    },
     /// A glob is none: an error in whoever declares it.
     #[error("{subject} declares the glob `{glob}`, which is malformed: {reason}")]
     Glob {
@@ -200,7 +211,31 @@ impl Engine {
         subjects.sort_by(|a, b| a.id.cmp(&b.id));
         let matcher = Matcher::new(&subjects)?;
         let rule_set = RuleSet::of(&subjects);
-        Ok(Self { detectors, subjects, matcher, rule_set, revisions: Revisions::new(), timings: None })
+        Ok(Self {
+            detectors,
+            subjects,
+            matcher,
+            rule_set,
+            revisions: Revisions::new(),
+            timings: None,
+            threads: None,
+        })
+    }
+
+    /// The same; so many threads look into files while others read the next ones. With one, and without this, whoever reads
+    /// a file looks into it. What is noted is the same.
+    ///
+    /// # Errors
+    /// If the threads cannot be started.
+    pub fn with_threads(mut self, threads: usize) -> Result<Self, EngineError> {
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let built = (threads > 1).then(|| pool(threads)).transpose();
+        self.threads = built.map_err(|error| EngineError::Threads { threads, reason: error.to_string() })?;
+        Ok(self)
+    }
+
+    pub(crate) fn threads(&self) -> Option<&ThreadPool> {
+        self.threads.as_ref()
     }
 
     /// The same, measuring what each detector costs.

@@ -4,6 +4,7 @@ use pratique_core::{Digest, Gap, GapKind};
 use pratique_fs::FileSystem;
 use serde::{Deserialize, Serialize};
 
+use crate::aside::with_threads;
 use crate::bounds::GapList;
 use crate::root::{Reading, RootReader};
 use crate::sealed::{self, InvalidFacts};
@@ -52,16 +53,19 @@ pub fn follow(engine: &Engine, redirects: &[Redirect], root: &dyn FileSystem, li
         followed.gaps.push(gap(redirect, GapKind::Limit, reason));
     }
     let reading = Reading { seeks: false, scratch: None, ahead: false };
-    let mut reader = RootReader::new(root, engine, limits, reading, &mut followed);
-    for redirect in redirects.iter().take(limits.redirects) {
-        let mut flow = reader.read_exact(&redirect.path);
-        if flow.is_continue() && engine.matcher().is_region(&redirect.path) {
-            flow = reader.read_region(&redirect.path);
+    with_threads(engine, |scope| {
+        let mut reader = RootReader::new(root, engine, limits, reading, &mut followed, scope);
+        for redirect in redirects.iter().take(limits.redirects) {
+            let mut flow = reader.read_exact(&redirect.path);
+            if flow.is_continue() && engine.matcher().is_region(&redirect.path) {
+                flow = reader.read_region(&redirect.path);
+            }
+            if flow.is_break() {
+                break;
+            }
         }
-        if flow.is_break() {
-            break;
-        }
-    }
+        reader.finish();
+    });
     followed
 }
 

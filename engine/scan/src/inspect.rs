@@ -13,6 +13,7 @@ use pratique_detect::FileReport;
 use pratique_fs::{Content, EntryKind, FsPath, Metadata};
 
 use crate::archive::Unpacking;
+use crate::aside::{Loaded, Looked, MAX_FILE, Rest};
 use crate::matcher::{Candidate, Want, settle};
 use crate::stream::{From, Handout, Takers, crashed};
 use crate::timings::Work;
@@ -20,6 +21,14 @@ use crate::{DetectorFacts, Engine, FileFacts};
 
 /// Bytes of a stream that are kept in memory for random access; what is longer goes to the scratch file.
 const SPOOL_MEMORY: u64 = 16 << 20;
+
+/// What comes of a file.
+pub(crate) enum Inspected {
+    /// What was noted; none if nobody noted anything.
+    Done(Option<FileFacts>),
+    /// All of it, for others to look into.
+    Loaded(Loaded),
+}
 
 /// How many bytes of a file were handed out in pieces and how that ended, or why there were none.
 type Streamed = Result<(u64, io::Result<()>), (GapKind, String)>;
@@ -52,15 +61,17 @@ impl<'e> Inspector<'e> {
         }
     }
 
-    /// Reads a file once, as far as those need it who still want it when they have seen how it begins, and asks them.
-    /// None if none of them noted anything. A file that could not be read, or ended early, is a problem of each.
+    /// Reads a file once, as far as those need it who still want it when they have seen how it begins, and asks them; or
+    /// leaves that to others, if they want much of it and it is not too long. A file that could not be read, or ended early,
+    /// is a problem of each.
     pub(crate) fn inspect(
         &mut self,
         path: &FsPath,
         metadata: &Metadata,
         candidates: &[Candidate],
         content: &mut dyn Content,
-    ) -> Option<FileFacts> {
+    ) -> Inspected {
+        let by_metadata = candidates.iter().any(|candidate| candidate.interest.extent == Extent::Metadata);
         self.buffer.clear();
         let by_content = candidates.iter().any(|candidate| !candidate.interest.heads.is_empty());
         let reads = |candidate: &Candidate| candidate.interest.extent != Extent::Metadata;
@@ -70,15 +81,49 @@ impl<'e> Inspector<'e> {
             read = self.fill(content, HEAD);
         }
         settle(candidates, &self.buffer, &mut self.wants);
-        if self.wants.is_empty() && read.is_ok() {
-            return None;
-        }
         if self.wants.is_empty() {
             // Nobody can tell whether it would have been wanted.
-            let reason = read_problem(&read, &self.buffer, metadata.size.min(HEAD as u64))?;
-            let facts = problem_of_each(self.engine, candidates, GapKind::Unreadable, &reason);
-            return Some(self.facts(path, metadata, facts));
+            let facts = read_problem(&read, &self.buffer, 0).map(|reason| {
+                let facts = problem_of_each(self.engine, candidates, GapKind::Unreadable, &reason);
+                self.facts(path, metadata, facts)
+            });
+            return Inspected::Done(facts);
         }
+        let is_for_others = self.engine.threads().is_some() && self.wants.iter().any(Want::is_long);
+        if is_for_others && read.is_ok() && metadata.size <= MAX_FILE as u64 {
+            self.buffer.reserve_exact((metadata.size as usize).saturating_sub(self.buffer.len()));
+            let read = self.fill(content, MAX_FILE);
+            // One that says less than it has goes on being read.
+            if self.buffer.len() < MAX_FILE {
+                return Inspected::Loaded(Loaded {
+                    path: path.clone(),
+                    metadata: metadata.clone(),
+                    wants: std::mem::take(&mut self.wants),
+                    bytes: std::mem::take(&mut self.buffer),
+                    rest: Rest(read.err()),
+                    by_metadata,
+                });
+            }
+        }
+        Inspected::Done(self.ask_for(path, metadata, content, read))
+    }
+
+    /// Looks into a file that another has read.
+    pub(crate) fn look_into(&mut self, file: Loaded) -> Looked {
+        let Loaded { path, metadata, wants, bytes, mut rest, by_metadata } = file;
+        (self.wants, self.buffer) = (wants, bytes);
+        let facts = self.ask_for(&path, &metadata, &mut rest, Ok(()));
+        Looked { path, metadata, by_metadata, facts }
+    }
+
+    /// Asks those who want a file of which the buffer holds the start. `read` is how reading that ended.
+    fn ask_for(
+        &mut self,
+        path: &FsPath,
+        metadata: &Metadata,
+        content: &mut dyn Content,
+        mut read: io::Result<()>,
+    ) -> Option<FileFacts> {
         let window = self.wants.iter().map(|want| want.window).max().unwrap_or(0);
         if read.is_ok() {
             read = self.fill(content, window);

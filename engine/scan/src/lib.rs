@@ -17,6 +17,7 @@
 mod ahead;
 mod allocator;
 mod archive;
+mod aside;
 mod bounds;
 mod container;
 mod engine;

@@ -33,6 +33,12 @@ pub(crate) struct Want {
 }
 
 impl Want {
+    /// Whether so much of it is wanted that looking into it may take long.
+    pub(crate) fn is_long(&self) -> bool {
+        const LONG: usize = 64 << 10;
+        self.stream.is_some() || self.window > LONG
+    }
+
     fn of(candidate: &Candidate) -> Self {
         let (window, whole, stream) = match candidate.interest.extent {
             Extent::Metadata => (0, None, None),

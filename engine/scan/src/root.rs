@@ -7,11 +7,13 @@ use std::ops::ControlFlow;
 
 use pratique_core::inspect::ReadAt;
 use pratique_core::{Digest, Gap, GapKind};
-use pratique_fs::{Content, EntryKind, Error, File, FileSystem, FsPath, WalkEntry};
+use pratique_fs::{Content, EntryKind, Error, File, FileSystem, FsPath, Metadata, WalkEntry};
+use rayon::Scope;
 
 use crate::ahead::each_ahead;
+use crate::aside::{Aside, Looked};
 use crate::follow::{Followed, FollowedFile};
-use crate::inspect::Inspector;
+use crate::inspect::{Inspected, Inspector};
 use crate::matcher::Candidate;
 use crate::{Engine, FileFacts, Limits};
 
@@ -30,11 +32,13 @@ pub(crate) struct Reading<'a> {
 }
 
 /// Reads through a [`FileSystem`] into [`Followed`]. Every method breaks off when a limit is reached, which is a gap.
-pub(crate) struct RootReader<'a> {
+pub(crate) struct RootReader<'s, 'a> {
     root: &'a dyn FileSystem,
     engine: &'a Engine,
-    followed: &'a mut Followed,
+    followed: &'s mut Followed,
     inspector: Inspector<'a>,
+    /// Files that others look into.
+    aside: Aside<'s, 'a>,
     candidates: Vec<Candidate>,
     /// Entries that walks may still meet, and the limit they started with.
     entries: (u64, u64),
@@ -46,13 +50,15 @@ pub(crate) struct RootReader<'a> {
     room: usize,
 }
 
-impl<'a> RootReader<'a> {
+impl<'s, 'a> RootReader<'s, 'a> {
+    /// `scope`: of [`crate::aside::with_threads`].
     pub(crate) fn new(
         root: &'a dyn FileSystem,
         engine: &'a Engine,
         limits: &Limits,
         reading: Reading<'a>,
-        followed: &'a mut Followed,
+        followed: &'s mut Followed,
+        scope: Option<&'s Scope<'a>>,
     ) -> Self {
         let entries = (limits.entries, limits.entries);
         let (inspector, room) = (Inspector::new(engine, reading.scratch), limits.fact_bytes);
@@ -61,6 +67,7 @@ impl<'a> RootReader<'a> {
             engine,
             followed,
             inspector,
+            aside: Aside::new(engine, scope),
             candidates: Vec::new(),
             entries,
             seeks: reading.seeks,
@@ -85,8 +92,15 @@ impl<'a> RootReader<'a> {
         known: Option<&WalkEntry<'_>>,
         met: Option<&FsPath>,
     ) -> ControlFlow<()> {
-        match self.facts(path, known, met) {
-            Ok(facts) => return self.take(path, facts),
+        match self.inspect(path, known, met) {
+            Ok(Some((metadata, inspected))) => match inspected {
+                Inspected::Done(facts) => return self.take(path, metadata.layer, facts),
+                Inspected::Loaded(file) => {
+                    self.aside.push(file);
+                    return self.collect(false);
+                }
+            },
+            Ok(None) => {}
             // The kernel follows no more links than the file system does, and opens no device for these readers.
             Err(Error::NotFound { .. } | Error::WrongKind { .. } | Error::LinkLoop { .. }) => {}
             Err(error) => self.followed.gaps.push(unreadable(path, &error)),
@@ -94,9 +108,25 @@ impl<'a> RootReader<'a> {
         ControlFlow::Continue(())
     }
 
+    /// Takes in what others still look into. To be called at the end.
+    pub(crate) fn finish(mut self) {
+        // Breaking off has left its gap.
+        let _ = self.collect(true);
+    }
+
+    /// Takes in what others have looked into, if more waits than may, or `all` of it.
+    fn collect(&mut self, all: bool) -> ControlFlow<()> {
+        while let Some(looked) = self.aside.next(all) {
+            for Looked { path, metadata, facts, .. } in looked {
+                self.take(&path, metadata.layer, facts)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     /// Takes facts in.
-    fn take(&mut self, path: &FsPath, facts: Option<(Option<Digest>, FileFacts)>) -> ControlFlow<()> {
-        let Some((layer, facts)) = facts else { return ControlFlow::Continue(()) };
+    fn take(&mut self, path: &FsPath, layer: Option<Digest>, facts: Option<FileFacts>) -> ControlFlow<()> {
+        let Some(facts) = facts else { return ControlFlow::Continue(()) };
         match self.room.checked_sub(facts.weight()) {
             Some(room) => {
                 self.room = room;
@@ -107,12 +137,12 @@ impl<'a> RootReader<'a> {
         }
     }
 
-    fn facts(
+    fn inspect(
         &mut self,
         path: &FsPath,
         known: Option<&WalkEntry<'_>>,
         met: Option<&FsPath>,
-    ) -> Result<Option<(Option<Digest>, FileFacts)>, Error> {
+    ) -> Result<Option<(Metadata, Inspected)>, Error> {
         // Most links lead to what is met there: then not even metadata are needed.
         let most = known.map_or(u64::MAX, |entry| entry.metadata.size);
         if !self.find_candidates(path, most, met) {
@@ -135,8 +165,8 @@ impl<'a> RootReader<'a> {
             None => self.root.open(path)?,
         };
         let mut file = OpenFile { file: RefCell::new(file), seeks: self.seeks };
-        let facts = self.inspector.inspect(path, metadata, &self.candidates, &mut file);
-        Ok(facts.map(|facts| (metadata.layer.clone(), facts)))
+        let inspected = self.inspector.inspect(path, metadata, &self.candidates, &mut file);
+        Ok(Some((metadata.clone(), inspected)))
     }
 
     /// Puts those who want a file of at most `size` bytes into `candidates`; whether there are any.
@@ -242,7 +272,7 @@ impl<'a> RootReader<'a> {
             Ok(target) => {
                 let facts =
                     self.inspector.inspect_metadata(path, metadata, target.as_deref(), &self.candidates);
-                self.take(path, facts.map(|facts| (metadata.layer.clone(), facts)))
+                self.take(path, metadata.layer.clone(), facts)
             }
             Err(Error::NotFound { .. } | Error::WrongKind { .. }) => ControlFlow::Continue(()),
             Err(error) => {

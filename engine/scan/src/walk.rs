@@ -8,8 +8,9 @@ use pratique_core::inspect::Extent;
 use pratique_core::{Gap, GapKind};
 use pratique_fs::{Change, Content, EntryKind, FsPath, Layer, LayerEntry, Metadata, Result};
 
+use crate::aside::{Aside, Looked, with_threads};
 use crate::bounds::GapList;
-use crate::inspect::Inspector;
+use crate::inspect::{Inspected, Inspector};
 use crate::matcher::Candidate;
 use crate::timings::Work;
 use crate::ways::Recorder;
@@ -26,16 +27,24 @@ pub fn scan_layer(
     limits: &Limits,
     scratch: Option<&File>,
 ) -> Result<LayerFacts> {
-    let mut walk = Walk::new(engine, limits, scratch);
-    let unread = engine.measure(Work::Walk, || layer.visit(&mut |entry| walk.entry(entry)))?;
-    walk.gaps.extend(unread);
-    Ok(walk.finish(layer))
+    with_threads(engine, |scope| {
+        let mut walk = Walk::new(engine, limits, scratch, Aside::new(engine, scope));
+        let unread = engine.measure(Work::Walk, || {
+            let unread = layer.visit(&mut |entry| walk.entry(entry));
+            walk.collect(true);
+            unread
+        })?;
+        walk.gaps.extend(unread);
+        Ok(walk.finish(layer))
+    })
 }
 
-struct Walk<'e> {
+struct Walk<'s, 'e> {
     engine: &'e Engine,
     limits: &'e Limits,
     inspector: Inspector<'e>,
+    /// Files that others look into.
+    aside: Aside<'s, 'e>,
     candidates: Vec<Candidate>,
     entries: u64,
     files: BTreeMap<FsPath, Vec<FileFacts>>,
@@ -61,12 +70,13 @@ struct Walk<'e> {
     gaps: GapList,
 }
 
-impl<'e> Walk<'e> {
-    fn new(engine: &'e Engine, limits: &'e Limits, scratch: Option<&'e File>) -> Self {
+impl<'s, 'e> Walk<'s, 'e> {
+    fn new(engine: &'e Engine, limits: &'e Limits, scratch: Option<&'e File>, aside: Aside<'s, 'e>) -> Self {
         Self {
             engine,
             limits,
             inspector: Inspector::new(engine, scratch),
+            aside,
             candidates: Vec::new(),
             entries: 0,
             files: BTreeMap::new(),
@@ -146,22 +156,43 @@ impl<'e> Walk<'e> {
         if self.candidates.is_empty() {
             return;
         }
-        let facts = match content {
+        let inspected = match content {
             Some(content) => self.inspector.inspect(path, metadata, &self.candidates, content),
-            None => Some(self.inspector.unreadable(
+            None => Inspected::Done(Some(self.inspector.unreadable(
                 path,
                 metadata,
                 &self.candidates,
                 "the layer gives no content for it",
-            )),
+            ))),
         };
-        let by_metadata =
-            self.candidates.iter().any(|candidate| candidate.interest.extent == Extent::Metadata);
-        if let Some(facts) = facts {
-            if by_metadata && self.has_room(path, path.as_bytes().len() + 100) {
-                self.noted.insert(path.clone(), metadata.clone());
+        match inspected {
+            Inspected::Done(facts) => {
+                let metadata = metadata.clone();
+                let by_metadata =
+                    self.candidates.iter().any(|candidate| candidate.interest.extent == Extent::Metadata);
+                self.note(Looked { path: path.clone(), metadata, by_metadata, facts });
             }
-            self.keep(path, facts);
+            Inspected::Loaded(file) => {
+                self.aside.push(file);
+                self.collect(false);
+            }
+        }
+    }
+
+    /// Takes in what others have looked into, if more waits than may, or `all` of it.
+    fn collect(&mut self, all: bool) {
+        while let Some(looked) = self.aside.next(all) {
+            looked.into_iter().for_each(|file| self.note(file));
+        }
+    }
+
+    fn note(&mut self, file: Looked) {
+        let Looked { path, metadata, by_metadata, facts } = file;
+        if let Some(facts) = facts {
+            if by_metadata && self.has_room(&path, path.as_bytes().len() + 100) {
+                self.noted.insert(path.clone(), metadata);
+            }
+            self.keep(&path, facts);
         }
     }
 
@@ -191,6 +222,9 @@ impl<'e> Walk<'e> {
     /// Notes at a hard link what was noted of the file at its target, and what its metadata tell: an upper layer may
     /// remove the one and leave the other.
     fn repeat(&mut self, path: &FsPath, target: &FsPath) {
+        if self.aside.has(target) {
+            self.collect(true);
+        }
         let of_target = self.files.get(target).into_iter().flatten();
         let repeated: Vec<FileFacts> = of_target
             .filter_map(|facts| {
@@ -211,6 +245,9 @@ impl<'e> Walk<'e> {
     /// Drops what an earlier entry with this path left: of two the last one stays, as when a runtime unpacks. Where a
     /// hard link is among them their order is lost, since its content comes at the end; there all of them count.
     fn forget(&mut self, path: &FsPath) {
+        if self.aside.has(path) {
+            self.collect(true);
+        }
         if !self.hard_links.contains(path) {
             self.files.remove(path);
             self.noted.remove(path);

@@ -13,7 +13,8 @@ use pratique_fs::{
     Metadata, Opacity, Result, Stream,
 };
 
-use crate::{Engine, Followed, LayerFacts, LayerState, Limits, follow, merge, scan_layer};
+use crate::inspect::{Inspected, Inspector};
+use crate::{Engine, FileFacts, Followed, LayerFacts, LayerState, Limits, follow, merge, scan_layer};
 
 /// What a test's detector is like.
 #[derive(Clone, Copy)]
@@ -68,6 +69,15 @@ pub(crate) fn detector(fake: Fake) -> &'static dyn Detector {
 /// An engine with one such detector.
 pub(crate) fn engine(globs: &'static [&'static str]) -> Engine {
     Engine::of(vec![detector(Fake { globs, ..Fake::DEFAULT })], &[]).unwrap()
+}
+
+/// What was noted of a file, whoever has to look into it.
+pub(crate) fn looked(inspector: &mut Inspector<'_>, inspected: Inspected) -> FileFacts {
+    let facts = match inspected {
+        Inspected::Done(facts) => facts,
+        Inspected::Loaded(file) => inspector.look_into(file).facts,
+    };
+    facts.unwrap()
 }
 
 /// What the links of these layers lead to in `root`.

@@ -3,6 +3,7 @@
 pub(crate) mod fake;
 
 mod archives;
+mod aside;
 mod caching;
 mod judging;
 mod merging;

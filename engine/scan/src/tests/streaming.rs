@@ -9,11 +9,11 @@ use pratique_detect::{
 };
 use pratique_fs::{Content, EntryKind, FsPath, Metadata};
 
-use super::fake::{Fake, FakeLayer, Item, detector};
+use super::fake::{Fake, FakeLayer, Item, detector, looked};
 use crate::inspect::Inspector;
 use crate::{Engine, FileFacts, LayerFacts, Limits, merge, scan_layer};
 
-const NEEDLE: &[u8] = b"NEEDLE";
+pub(super) const NEEDLE: &[u8] = b"NEEDLE";
 
 struct Finder {
     info: &'static DetectorInfo,
@@ -87,7 +87,7 @@ impl Detector for Finder {
     }
 }
 
-fn streams(id: &'static str, limit: u64) -> &'static dyn Detector {
+pub(super) fn streams(id: &'static str, limit: u64) -> &'static dyn Detector {
     finder(id, Extent::Stream(limit))
 }
 
@@ -96,7 +96,7 @@ fn scan(layer: &mut FakeLayer, detectors: Vec<&'static dyn Detector>) -> LayerFa
 }
 
 /// Detector, first fact, kinds of problems.
-fn noted(file: &FileFacts) -> Vec<(&str, String, Vec<GapKind>)> {
+pub(super) fn noted(file: &FileFacts) -> Vec<(&str, String, Vec<GapKind>)> {
     let text =
         |fact: Option<&Fact>| fact.map_or_else(String::new, |fact| String::from_utf8_lossy(&fact.0).into());
     file.detectors
@@ -249,11 +249,11 @@ fn inspect(
         capability: None,
         layer: None,
     };
-    let facts = match seeks {
+    let inspected = match seeks {
         Some(seeks) => inspector.inspect(&path, &metadata, &candidates, &mut Fickle { bytes, seeks }),
         None => inspector.inspect(&path, &metadata, &candidates, &mut pratique_fs::Stream(bytes)),
     };
-    (facts.unwrap(), inspector.bytes)
+    (looked(&mut inspector, inspected), inspector.bytes)
 }
 
 #[test]

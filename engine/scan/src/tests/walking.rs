@@ -3,7 +3,7 @@
 use pratique_core::{Gap, GapKind};
 use pratique_fs::{FsPath, Stream};
 
-use super::fake::{Fake, FakeLayer, Item, detector, engine};
+use super::fake::{Fake, FakeLayer, Item, detector, engine, looked};
 use crate::{Engine, LayerFacts, Limits, Statistics, scan_layer};
 
 fn problems(facts: &LayerFacts) -> Vec<(String, GapKind)> {
@@ -100,7 +100,8 @@ fn a_file_that_ends_early_is_a_problem() {
         capability: None,
         layer: None,
     };
-    let facts = inspector.inspect(&path, &metadata, &candidates, &mut Stream(Short)).unwrap();
+    let inspected = inspector.inspect(&path, &metadata, &candidates, &mut Stream(Short));
+    let facts = looked(&mut inspector, inspected);
     assert_eq!(facts.detectors[0].problems[0].0, GapKind::Unreadable);
 }
 

@@ -22,6 +22,7 @@ mod value;
 mod vbscript;
 
 use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
 
 use pratique_core::detector::described;
 use pratique_core::{DetectorInfo, GapKind, Severity};
@@ -41,6 +42,8 @@ const INFO: &DetectorInfo = described("webshell");
 
 /// Bytes of a file that are read.
 const WINDOW: usize = 4 << 20;
+/// Bytes of a file from which on it is followed alone: following takes some fifteen times as much memory.
+const LARGE: usize = 512 << 10;
 /// Places between source and sink that a finding names.
 const MAX_PLACES: usize = 6;
 
@@ -153,6 +156,10 @@ impl Detector for Webshell {
     }
 
     fn inspect(&self, file: &FileInput<'_>) -> FileReport {
+        static ALONE: Mutex<()> = Mutex::new(());
+        // Another's panic leaves nothing behind that would matter here.
+        let _alone =
+            (file.bytes.len() >= LARGE).then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
         let mut notes = Notes::new(INFO.rules[0]);
         let flows = languages::follow(file.path, file.bytes);
         for hit in flows.iter().flat_map(|flow| &flow.hits) {
