@@ -4,7 +4,7 @@
 //! bounded stretch, and then its check. What a file costs is bounded by its size, whatever it holds.
 
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use pratique_core::inspect::{OVERLAP, Piece};
 use regex::bytes::Regex;
@@ -33,7 +33,8 @@ struct Scanner {
     literals: Literals,
     /// The shape of the literal with this place.
     shape_of: Vec<usize>,
-    patterns: Vec<Regex>,
+    /// By shape, compiled when its literal is first met: together they take 6 MB, and few images have all of them.
+    patterns: Vec<OnceLock<Regex>>,
 }
 
 impl Scanner {
@@ -42,14 +43,17 @@ impl Scanner {
         let literals: Vec<(usize, &str)> = all
             .flat_map(|(shape, declared)| declared.literals.iter().map(move |literal| (shape, *literal)))
             .collect();
-        let patterns = SHAPES.iter().map(|shape| {
-            Regex::new(&format!("^(?-u:{})", shape.pattern)).expect("a test compiles every pattern")
-        });
         Self {
             literals: Literals::new(literals.iter().map(|(_, literal)| literal)).expect("a test builds it"),
             shape_of: literals.iter().map(|(shape, _)| *shape).collect(),
-            patterns: patterns.collect(),
+            patterns: SHAPES.iter().map(|_| OnceLock::new()).collect(),
         }
+    }
+
+    fn pattern(&self, shape: usize) -> &Regex {
+        self.patterns[shape].get_or_init(|| {
+            Regex::new(&format!("^(?-u:{})", SHAPES[shape].pattern)).expect("a test compiles every pattern")
+        })
     }
 }
 
@@ -101,7 +105,7 @@ impl Finder {
             if self.tried > work {
                 return false;
             }
-            let Some(groups) = SCANNER.patterns[shape].captures(stretch) else { continue };
+            let Some(groups) = SCANNER.pattern(shape).captures(stretch) else { continue };
             let secret = groups.iter().skip(1).flatten().next().or_else(|| groups.get(0));
             let Some(secret) = secret else { continue };
             let ends = !secret.as_bytes().last().is_some_and(is_word)

@@ -48,7 +48,7 @@ pub(super) const KUBECONFIG_TOKEN: Shape = Shape {
     id: "kubeconfig-token",
     what: "token of a kubeconfig",
     literals: &["user:"],
-    pattern: "user:\\s{1,40}token:\\s{1,4}[\"']?([0-9A-Za-z._:-]{16,2000})",
+    pattern: "user:\\s{1,40}token:\\s{1,4}[\"']?([0-9A-Za-z._:-]{16,})",
     reach: 3 << 10,
     ..LOGIN
 };
@@ -67,7 +67,7 @@ pub(super) const KUBECONFIG_KEY: Shape = Shape {
     id: "kubeconfig-key",
     what: "private key of a kubeconfig",
     literals: &["client-key-data"],
-    pattern: "client-key-data\"?:\\s{0,4}\"?([0-9A-Za-z+/]{100,9000}={0,2})",
+    pattern: "client-key-data\"?:\\s{0,4}\"?([0-9A-Za-z+/]{100,}={0,2})",
     check: is_encoded_key,
     reach: 12 << 10,
     ..LOGIN

@@ -38,7 +38,7 @@ pub(super) const GNUPG: Shape = Shape {
     id: "gnupg-key",
     what: "private key of GnuPG's agent",
     literals: &["(private-key", "(11:private-key"],
-    pattern: "\\((?:11:)?private-key\\s{0,4}\\((?:3:)?(?:ecc|rsa|dsa|elg)(?s:.)+?\\((?:1:d[0-9]{2,4}:|d\\s{1,4}#)([^#)]{16,2000})",
+    pattern: "\\((?:11:)?private-key\\s{0,4}\\((?:3:)?(?:ecc|rsa|dsa|elg)(?s:.)+?\\((?:1:d[0-9]{2,4}:|d\\s{1,4}#)([^#)]{16,})",
     reach: 8 << 10,
     check: varied,
     ..KEY

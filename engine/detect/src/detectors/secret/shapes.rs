@@ -259,7 +259,7 @@ pub(super) const SHAPES: &[Shape] = &[
             "google-service-account",
             "key of a Google service account",
             &["\"service_account\""],
-            "\"service_account\"[^{}]{1,2000}?\"private_key\"\\s*:\\s*\"(-----BEGIN PRIVATE KEY-----[\\\\0-9A-Za-z+/=]{100,6000}-----END PRIVATE KEY-----)",
+            "\"service_account\"[^{}]+?\"private_key\"\\s*:\\s*\"(-----BEGIN PRIVATE KEY-----[\\\\0-9A-Za-z+/=]{100,}-----END PRIVATE KEY-----)",
         )
     },
     shape(CLOUD, "google-client-secret", "Google client secret", &["GOCSPX-"], "GOCSPX-[0-9A-Za-z_-]{28}"),
@@ -530,7 +530,7 @@ pub(super) const SHAPES: &[Shape] = &[
             "1password-token",
             "1Password token",
             &["ops_eyJ"],
-            "ops_eyJ[0-9A-Za-z_+/-]{250,1500}={0,2}",
+            "ops_eyJ[0-9A-Za-z_+/-]{250,}={0,2}",
         )
     },
     // Keys and logins of any issuer.
@@ -545,7 +545,7 @@ pub(super) const SHAPES: &[Shape] = &[
             "putty-key",
             "PuTTY private key",
             &["PuTTY-User-Key-File-"],
-            "PuTTY-User-Key-File-[23]: [0-9a-z-]{3,40}\\r?\\nEncryption: none\\r?\\n[\\x0a\\x0d\\x20-\\x7e]{10,4000}?Private-Lines: [0-9]{1,3}\\r?\\n((?:[0-9A-Za-z+/=]{4,64}\\r?\\n){1,60})",
+            "PuTTY-User-Key-File-[23]: [0-9a-z-]{3,40}\\r?\\nEncryption: none\\r?\\n[\\x0a\\x0d\\x20-\\x7e]{10,}?Private-Lines: [0-9]{1,3}\\r?\\n((?:[0-9A-Za-z+/=]{4,64}\\r?\\n)+)",
         )
     },
     // Where programs keep logins.
@@ -557,7 +557,7 @@ pub(super) const SHAPES: &[Shape] = &[
             "registry-login",
             "login of a container registry",
             &["\"auth\""],
-            "\"auth\"\\s{0,4}:\\s{0,4}\"([0-9A-Za-z+/]{8,1800}={0,2})\"",
+            "\"auth\"\\s{0,4}:\\s{0,4}\"([0-9A-Za-z+/]{8,}={0,2})\"",
         )
     },
     NPM_TOKEN,
@@ -624,4 +624,4 @@ const BEGIN: &[&str] = &[
     "-----BEGIN EC PRIVATE KEY-----",
     "-----BEGIN OPENSSH PRIVATE KEY-----",
 ];
-const PEM: &str = "-----BEGIN [A-Z ]{0,10}PRIVATE KEY-----[\\s\\\\0-9A-Za-z+/=:,.-]{40,7000}?-----END [A-Z ]{0,10}PRIVATE KEY-----";
+const PEM: &str = "-----BEGIN [A-Z ]{0,10}PRIVATE KEY-----[\\s\\\\0-9A-Za-z+/=:,.-]{40,}?-----END [A-Z ]{0,10}PRIVATE KEY-----";
