@@ -160,7 +160,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "secret",
-        version: 6,
+        version: 7,
         category: Category::Secret,
         rules: &[
             "cloud-key",

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use super::super::pages::{Pages, at, read};
 use super::super::{MAX_ENTRY, Problem};
+use super::log::{LOG_HEADS, log_values};
 use super::record::{columns, integer, value};
 use super::tree::{Met, Record, Tree};
-use super::{Header, header};
+use super::{HEAD, Header, header};
 use crate::GapKind;
 use crate::inspect::FileInput;
 
@@ -47,13 +48,24 @@ pub enum Place<'a> {
 /// What is handed values.
 pub(super) type EachValue<'e> = dyn FnMut(&Value<'_>) + 'e;
 
-/// Hands over all texts and blobs of all rows, entries of indices among them, and all bytes that no row holds. Of a value on
-/// several pages all is put together, of one in UTF-16 its text.
+/// Hands over all texts and blobs of all rows, entries of indices among them, and all bytes that no row holds: of a database, or
+/// of the write-ahead log beside one, as the file begins. None: it is neither, by [`HEAD`] and [`LOG_HEADS`].
+///
+/// Of a value on several pages all is put together, of one in UTF-16 its text. Which table has a row, a log does not know, and a
+/// value that goes on on a page that did not change is handed over as far as the log has it; the database has all of it.
 ///
 /// # Errors
-/// The first problem: if the file is no such database, nothing is handed over; otherwise what lies in broken parts is handed
-/// over as what no row holds.
-pub fn values(file: &FileInput<'_>, each: &mut EachValue<'_>) -> Result<(), Problem> {
+/// The first problem: if the file is not what it begins as, nothing is handed over; otherwise what lies in broken parts is
+/// handed over as what no row holds.
+pub fn contents(file: &FileInput<'_>, each: &mut EachValue<'_>) -> Option<Result<(), Problem>> {
+    if file.bytes.starts_with(HEAD) {
+        return Some(values(file, each));
+    }
+    LOG_HEADS.iter().any(|head| file.bytes.starts_with(head)).then(|| log_values(file, each))
+}
+
+/// See [`contents`].
+fn values(file: &FileInput<'_>, each: &mut EachValue<'_>) -> Result<(), Problem> {
     let Header { size, usable, wide } = header(file)?;
     let mut tree = Tree { pages: Pages::new(file, size)?, usable };
     let mut roots: Vec<(u64, String)> = Vec::new();

@@ -64,14 +64,9 @@ impl Store for Nothing {
     }
 }
 
-/// Hands over the values of rows on the pages that a log has, and all other bytes of it. Which table has a row, only the
-/// database knows. A value that goes on on a page that did not change is handed over as far as the log has it; the database
-/// has all of it.
-///
-/// # Errors
-/// The first problem: if the file is no log, nothing is handed over.
-pub fn log_values(file: &FileInput<'_>, each: &mut EachValue<'_>) -> Result<(), Problem> {
-    if file.size < HEADER || !LOG_HEADS.iter().any(|head| file.bytes.starts_with(head)) {
+/// Hands over the values of rows on the pages that a log has, and all other bytes of it; see [`super::contents`].
+pub(super) fn log_values(file: &FileInput<'_>, each: &mut EachValue<'_>) -> Result<(), Problem> {
+    if file.size < HEADER {
         return malformed("is no write-ahead log of SQLite");
     }
     let head = read(file, 0, HEADER as usize)?;

@@ -13,8 +13,8 @@ use super::pages::{Pages, at, read};
 use super::{Problem, malformed};
 use crate::inspect::FileInput;
 
-pub use content::{Place, Value, values};
-pub use log::{LOG_HEADS, log_values};
+pub use content::{Place, Value, contents};
+pub use log::LOG_HEADS;
 
 /// How a database begins.
 pub const HEAD: &[u8] = b"SQLite format 3\0";

@@ -5,11 +5,10 @@
 //! names of users are sealed by a key in `key4.db` beside it, which a primary password protects if there is one.
 
 use pratique_core::Severity;
-use pratique_core::database::{Problem, sqlite};
+use pratique_core::database::{Problem, malformed, sqlite};
 use pratique_core::inspect::FileInput;
 use serde::Deserialize;
 
-use super::database::unreadable;
 use super::notes::Search;
 use super::shapes::{LOGIN, Shape};
 use crate::signs::word;
@@ -37,17 +36,26 @@ pub(super) const PRIMARY: Shape = Shape {
     ..LOGIN
 };
 
+fn name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
+/// Whether a file of this path is one of [`FIREFOX`].
+pub(super) fn is_firefox(path: &[u8]) -> bool {
+    matches!(name(path), b"logins.json" | b"logins-backup.json")
+}
+
 /// Notes the logins that a browser's store holds, if the file is one by its name.
 ///
 /// # Errors
 /// If it is none by what it holds.
-pub(super) fn logins(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
-    let name = file.path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    match name {
+pub(super) fn note(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
+    let noted = match name(file.path) {
         b"Login Data" | b"Login Data For Account" => chromium(file, search),
-        b"logins.json" | b"logins-backup.json" => firefox(file, search),
+        _ if is_firefox(file.path) => firefox(file, search),
         _ => Ok(()),
-    }
+    };
+    noted.map_err(|(kind, reason)| (kind, format!("as a browser's store: {reason}")))
 }
 
 fn chromium(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
@@ -59,7 +67,6 @@ fn chromium(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
         let shape = if password.starts_with(b"v11") { &KEYRING } else { &OPEN };
         search.note_login(shape, opens(&text(1), &text(0)), password);
     })
-    .map_err(|(kind, reason)| (kind, format!("as a browser's store of logins: {reason}")))
 }
 
 #[derive(Deserialize)]
@@ -81,9 +88,9 @@ fn firefox(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
     if !bytes.windows(17).any(|window| window == b"encryptedPassword") {
         return Ok(());
     }
-    let stored: Logins = serde_json::from_slice(&bytes).map_err(|error| {
+    let stored: Logins = serde_json::from_slice(&bytes).or_else(|error| {
         // Never the text itself.
-        unreadable(format!("it is no JSON of its form, line {}", error.line()))
+        malformed(format!("it is no JSON of its form, line {}", error.line()))
     })?;
     for login in stored.logins {
         search.note_login(&PRIMARY, opens("", &login.hostname), login.encrypted_password.as_bytes());

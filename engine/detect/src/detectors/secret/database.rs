@@ -1,9 +1,6 @@
 //! SQLite by its rows: a value that runs over several pages is looked at in one, and a finding says whose it is. What
 //! deleted rows left is looked at, too, and so is the write-ahead log beside a database.
 
-use std::sync::Arc;
-
-use pratique_core::GapKind;
 use pratique_core::database::{Problem, pages, sqlite};
 use pratique_core::inspect::{FileInput, OVERLAP, PIECE, Piece, pieces};
 use serde::{Deserialize, Serialize};
@@ -12,7 +9,7 @@ use super::browser;
 use super::notes::Search;
 use crate::signs::word;
 use crate::sums::Hasher;
-use crate::{FileReport, SecretRules, Stream};
+use crate::{FileReport, Stream};
 
 /// Shorter values hold no secret, as no shorter file does.
 const MIN_VALUE: usize = 8;
@@ -63,35 +60,27 @@ pub(super) struct Within {
     pub(super) is_cut: bool,
 }
 
-/// Facts of a file that can be read at random.
-pub(super) fn inspect(file: &FileInput<'_>, rules: Option<Arc<SecretRules>>) -> FileReport {
-    let mut search = Box::new(Search::new(file, rules));
+/// Facts of a file that can be read at random, in which nothing was searched yet.
+pub(super) fn inspect(file: &FileInput<'_>, mut search: Box<Search>) -> FileReport {
     let mut problems = Vec::new();
-    let is_database = file.bytes.starts_with(sqlite::HEAD);
-    if is_database || sqlite::LOG_HEADS.iter().any(|head| file.bytes.starts_with(head)) {
-        let mut any = false;
-        let mut each = |value: &sqlite::Value<'_>| {
-            any = true;
-            if value.bytes.len() >= MIN_VALUE {
-                let place = Place::of(value.place);
-                search.begin(Within { place, offset: value.offset, is_cut: value.is_cut });
-                pieces(value.bytes).for_each(|piece| search.take(&piece));
-            }
-        };
-        let read =
-            if is_database { sqlite::values(file, &mut each) } else { sqlite::log_values(file, &mut each) };
-        if let Err((kind, reason)) = read {
-            problems.push((kind, format!("as a database of SQLite: {reason}")));
+    let mut any = false;
+    let read = sqlite::contents(file, &mut |value| {
+        any = true;
+        if value.bytes.len() >= MIN_VALUE {
+            let place = Place::of(value.place);
+            search.begin(Within { place, offset: value.offset, is_cut: value.is_cut });
+            pieces(value.bytes).for_each(|piece| search.take(&piece));
         }
-        if any {
-            problems.extend(summed(file, &mut search).err());
-        } else {
-            problems.extend(raw(file, &mut |piece| search.take(piece)).err());
-        }
+    });
+    if let Some(Err((kind, reason))) = read {
+        problems.push((kind, format!("as a database of SQLite: {reason}")));
+    }
+    if any {
+        problems.extend(summed(file, &mut search).err());
     } else {
         problems.extend(raw(file, &mut |piece| search.take(piece)).err());
     }
-    problems.extend(browser::logins(file, &mut search).err());
+    problems.extend(browser::note(file, &mut search).err());
     let mut report = search.finish();
     report.problems.extend(problems);
     report
@@ -99,7 +88,7 @@ pub(super) fn inspect(file: &FileInput<'_>, rules: Option<Arc<SecretRules>>) -> 
 
 /// Takes the checksums of a file with secrets.
 fn summed(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
-    if search.has_secrets() {
+    if search.wants_sums() {
         let mut hasher = Hasher::default();
         raw(file, &mut |piece| hasher.update(&piece.bytes[piece.seen..]))?;
         search.set_sums(hasher.finish());
@@ -119,9 +108,4 @@ fn raw(file: &FileInput<'_>, take: &mut dyn FnMut(&Piece<'_>)) -> Result<(), Pro
         }
         (offset, seen) = (offset + (PIECE - OVERLAP) as u64, OVERLAP);
     }
-}
-
-/// That a store of logins is not what it should be.
-pub(super) fn unreadable(reason: impl std::fmt::Display) -> Problem {
-    (GapKind::Malformed, format!("as a browser's store of logins: {reason}"))
 }

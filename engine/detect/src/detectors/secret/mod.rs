@@ -8,7 +8,7 @@
 //! - [`assigned`]: what has no shape, but a name that tells
 //! - [`commands`]: what shells remember
 //! - [`database`]: rows of SQLite, and [`browser`]: logins that browsers store
-//! - [`archive`]: files in archives, and whose they are
+//! - [`archive`]: files in archives, and whose they are; [`member`]: those that are read whole
 //! - [`notes`]: what is noted of a file, and [`config`] of the image's config
 //! - [`judge`]: from there to findings, with what packages say of their files
 
@@ -23,6 +23,7 @@ mod database;
 mod encoded;
 mod finder;
 mod judge;
+mod member;
 mod named;
 mod notes;
 mod pgp;
@@ -167,11 +168,16 @@ impl Detector for Secrets {
     }
 
     fn inspect(&self, file: &FileInput<'_>) -> FileReport {
-        database::inspect(file, self.rules.clone())
+        let search = notes::Search::new(file.path, archive::is_member(file), self.rules.clone());
+        database::inspect(file, Box::new(search))
     }
 
     fn stream(&self, file: &FileInput<'_>) -> Option<Box<dyn Stream>> {
-        Some(Box::new(notes::Search::new(file, self.rules.clone())))
+        let rules = self.rules.clone();
+        Some(match archive::is_member(file) {
+            true => Box::new(member::Member::new(file, rules)),
+            false => Box::new(notes::Search::new(file.path, false, rules)),
+        })
     }
 
     /// Every file is met where it lies.

@@ -20,7 +20,7 @@ use super::finder::{Finder, Match, own_places};
 use super::pgp;
 use super::shapes::{self, SHAPES, Shape};
 use crate::sums::{Hasher, Sums};
-use crate::{Fact, FileInput, FileReport, SecretRules, Stream};
+use crate::{Fact, FileReport, SecretRules, Stream};
 
 /// Different secrets that are noted of one file.
 const MAX_SECRETS: usize = 100;
@@ -128,10 +128,10 @@ pub(super) struct Search {
 
 impl Search {
     /// For a file of the image, or one in an archive.
-    pub(super) fn new(file: &FileInput<'_>, rules: Option<Arc<SecretRules>>) -> Self {
+    pub(super) fn new(path: &[u8], is_member: bool, rules: Option<Arc<SecretRules>>) -> Self {
         let custom = rules.map(CustomFinder::new);
-        let are_commands = commands::is_history(file.path);
-        Self { is_member: archive::is_member(file), custom, are_commands, ..Self::default() }
+        let are_commands = commands::is_history(path);
+        Self { is_member, custom, are_commands, ..Self::default() }
     }
 
     /// The secrets of a text that is in memory, and why not all of it was looked at, if so. `are_commands`: its lines are.
@@ -154,9 +154,9 @@ impl Search {
         }
     }
 
-    /// Whether anything was noted.
-    pub(super) fn has_secrets(&self) -> bool {
-        !self.secrets.is_empty()
+    /// Whether the file's checksums tell whose the secrets are that were noted.
+    pub(super) fn wants_sums(&self) -> bool {
+        !self.is_member && !self.secrets.is_empty()
     }
 
     /// The checksums of the file, of which values were taken.
@@ -401,7 +401,7 @@ impl Stream for Search {
             self.note(piece, place, one.shape, &one.secret, Some(one.encoding));
         }
         let is_small = piece.last && piece.offset == 0;
-        if is_small && !is_value && !self.is_member && self.hasher.is_none() && !self.secrets.is_empty() {
+        if is_small && !is_value && self.hasher.is_none() && self.wants_sums() {
             self.sums = Some(Sums::of(bytes));
         }
         if self.is_text && !piece.last {

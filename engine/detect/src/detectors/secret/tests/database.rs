@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pratique_core::GapKind;
-use pratique_core::inspect::{Extent, FileInput, FileMode};
+use pratique_core::inspect::{Extent, FileInput, FileMode, pieces};
 use rusqlite::Connection;
 
 use super::{ALNUM, Noted, Secret, checked, judged, mixed, pem};
@@ -51,7 +51,20 @@ fn inspected(path: &str, content: &Vec<u8>) -> FileReport {
 }
 
 fn secrets(path: &str, content: &Vec<u8>) -> (Vec<Secret>, Vec<(GapKind, String)>) {
-    let report = inspected(path, content);
+    noted(inspected(path, content))
+}
+
+/// The same of a file in an archive, which comes in pieces.
+fn secrets_within(path: &str, content: &[u8]) -> (Vec<Secret>, Vec<(GapKind, String)>) {
+    let mode = FileMode { permissions: 0o600, uid: 0, gid: 0 };
+    let empty = Vec::new();
+    let file = FileInput { size: u64::MAX, ..FileInput::in_memory(path.as_bytes(), mode, &empty) };
+    let mut stream = DETECTOR.stream(&file).unwrap();
+    pieces(content).for_each(|piece| stream.take(&piece));
+    noted(stream.finish())
+}
+
+fn noted(report: FileReport) -> (Vec<Secret>, Vec<(GapKind, String)>) {
     let noted =
         report.facts.iter().flat_map(|fact| serde_json::from_slice::<Noted>(&fact.0).unwrap().secrets);
     (noted.collect(), report.problems)
@@ -262,4 +275,38 @@ fn what_is_only_called_like_a_store_of_logins_is_none() {
     assert_eq!(logins("srv/logins.json", &b"{\"logins\": [\"ann\", \"bob\"]}".to_vec()), []);
     let (found, problems) = secrets("srv/Login Data", &made("other", "CREATE TABLE t (a)"));
     assert_eq!((found.len(), problems.len()), (0, 1));
+}
+
+#[test]
+fn a_database_in_an_archive_is_looked_at_by_its_rows() {
+    let key = key();
+    let content = made(
+        "member",
+        &format!(
+            "PRAGMA page_size = 1024; CREATE TABLE keys (a); INSERT INTO keys VALUES ('none'), ('{key}')"
+        ),
+    );
+    for path in ["srv/x.zip!/data/x.db", "srv/x.db.gz"] {
+        let (found, problems) = secrets_within(path, &content);
+        assert_eq!(problems, []);
+        let told: Vec<_> =
+            found.iter().map(|one| (&*one.shape, one.place.as_ref().unwrap().in_words())).collect();
+        assert_eq!(told, [("private-key", " in table keys, row 2".to_owned())], "{path}");
+    }
+    let (found, _) = secrets_within("x.tar!/Default/Login Data", &made("member-login", LOGIN_DATA));
+    assert_eq!(found.len(), 2);
+    // Half of one is a gap.
+    assert_eq!(secrets_within("srv/x.zip!/x.db", &content[..content.len() / 2]).1.len(), 1);
+}
+
+#[test]
+fn a_large_database_in_an_archive_is_looked_at_in_pieces_and_a_gap() {
+    let token = checked("ghp_");
+    let content = made(
+        "member-large",
+        &format!("CREATE TABLE t (a); INSERT INTO t VALUES (zeroblob(17000000)), (' {token} ')"),
+    );
+    let (found, problems) = secrets_within("srv/x.zip!/x.db", &content);
+    assert_eq!(found.iter().map(|one| &*one.shape).collect::<Vec<_>>(), ["github-token"]);
+    assert_eq!(problems.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), [GapKind::Limit]);
 }
