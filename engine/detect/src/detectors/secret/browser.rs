@@ -9,6 +9,7 @@ use pratique_core::database::{Problem, malformed, sqlite};
 use pratique_core::inspect::FileInput;
 use serde::Deserialize;
 
+use super::cookies;
 use super::notes::Search;
 use super::shapes::{LOGIN, Shape};
 use crate::signs::word;
@@ -45,13 +46,15 @@ pub(super) fn is_firefox(path: &[u8]) -> bool {
     matches!(name(path), b"logins.json" | b"logins-backup.json")
 }
 
-/// Notes the logins that a browser's store holds, if the file is one by its name.
+/// Notes the logins and sessions that a browser's store holds, if the file is one by its name.
 ///
 /// # Errors
 /// If it is none by what it holds.
 pub(super) fn note(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
     let noted = match name(file.path) {
         b"Login Data" | b"Login Data For Account" => chromium(file, search),
+        b"Cookies" => cookies::chromium(file, search),
+        b"cookies.sqlite" => cookies::firefox(file, search),
         _ if is_firefox(file.path) => firefox(file, search),
         _ => Ok(()),
     };

@@ -7,7 +7,7 @@
 //! - [`custom`]: looking for what a user's rules describe
 //! - [`assigned`]: what has no shape, but a name that tells
 //! - [`commands`]: what shells remember
-//! - [`database`]: rows of SQLite, and [`browser`]: logins that browsers store
+//! - [`database`]: rows of SQLite; [`browser`]: logins that browsers store, and [`cookies`]: sessions
 //! - [`archive`]: files in archives, and whose they are; [`member`]: those that are read whole
 //! - [`notes`]: what is noted of a file, and [`config`] of the image's config
 //! - [`judge`]: from there to findings, with what packages say of their files
@@ -18,6 +18,7 @@ mod browser;
 mod checks;
 mod commands;
 mod config;
+mod cookies;
 mod custom;
 mod database;
 mod encoded;
@@ -120,7 +121,7 @@ const RULES: &[Rule] = &[
         id: "stored-login",
         severity: "Low to High",
         reference: "CWE-522, ATT&CK T1552.001",
-        what: "passwords in URLs, logins that programs keep (of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig, Firefox, Chromium), and passwords that commands were given, in the history of a shell or of the image's build",
+        what: "passwords in URLs, logins that programs keep (of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig, Firefox, Chromium), sessions that browsers keep, and passwords that commands were given, in the history of a shell or of the image's build",
         why: LEFT,
         remedy: REVOKE,
     },

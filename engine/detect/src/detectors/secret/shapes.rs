@@ -9,6 +9,7 @@ use super::checks::{
     is_macaroon, is_open_key, is_own_password, is_protected_key, no_word, varied,
 };
 use super::commands::COMMAND;
+use super::cookies;
 use super::named::{
     AZURE_DEVOPS, CONNECTION, KUBECONFIG_KEY, KUBECONFIG_TOKEN, NETRC, NPM_LOGIN, NPM_TOKEN, PGPASS,
     WIREGUARD, XML_PASSWORD,
@@ -572,6 +573,8 @@ pub(super) const SHAPES: &[Shape] = &[
     browser::OPEN,
     browser::KEYRING,
     browser::PRIMARY,
+    cookies::OPEN,
+    cookies::KEYRING,
     AZURE_DEVOPS,
     WIREGUARD,
     PGP,

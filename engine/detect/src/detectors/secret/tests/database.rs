@@ -6,7 +6,7 @@ use pratique_core::GapKind;
 use pratique_core::inspect::{Extent, FileInput, FileMode, pieces};
 use rusqlite::Connection;
 
-use super::{ALNUM, Noted, Secret, checked, judged, mixed, pem};
+use super::{ALNUM, HEX, Noted, Secret, checked, judged, mixed, pem};
 use crate::detectors::secret::{DETECTOR, INTERESTS};
 use crate::{Detector, FileReport, LocatedFact};
 
@@ -275,6 +275,71 @@ fn what_is_only_called_like_a_store_of_logins_is_none() {
     assert_eq!(logins("srv/logins.json", &b"{\"logins\": [\"ann\", \"bob\"]}".to_vec()), []);
     let (found, problems) = secrets("srv/Login Data", &made("other", "CREATE TABLE t (a)"));
     assert_eq!((found.len(), problems.len()), (0, 1));
+}
+
+fn cookie(host: &str, name: &str, value: &str) -> String {
+    format!("INSERT INTO moz_cookies (host, name, value) VALUES ('{host}', '{name}', '{value}');")
+}
+
+fn firefox_cookies(name: &str, rows: &[String]) -> Vec<u8> {
+    let table = "CREATE TABLE moz_cookies (id INTEGER PRIMARY KEY, name TEXT, value TEXT, host TEXT);";
+    made(name, &format!("{table} {}", rows.concat()))
+}
+
+const FIREFOX_COOKIES: &str = "root/.mozilla/firefox/x.default/cookies.sqlite";
+const CHROMIUM_COOKIES: &str = "root/.config/chromium/Default/Network/Cookies";
+
+#[test]
+fn sessions_that_browsers_keep_are_told_by_their_service() {
+    let sessions = [
+        ("github.com", "github.com", "user_session", mixed(ALNUM, 48)),
+        ("google.com", ".google.com", "__Secure-1PSID", format!("g.a000{}", mixed(ALNUM, 150))),
+        ("linkedin.com", ".www.linkedin.com", "li_at", format!("AQED{}", mixed(ALNUM, 150))),
+        ("slack.com", ".slack.com", "d", format!("xoxd-{}", mixed(ALNUM, 140))),
+        ("twitter.com", ".twitter.com", "auth_token", mixed(HEX, 40)),
+        ("x.com", ".x.com", "auth_token", mixed(HEX, 40)),
+    ];
+    let rows = sessions.clone().map(|(_, host, name, value)| cookie(host, name, &value));
+    let mut found = logins(FIREFOX_COOKIES, &firefox_cookies("cookies", &rows));
+    found.sort();
+    let open = |service: &str| ("browser-session-open".to_owned(), service.to_owned());
+    assert_eq!(found, sessions.map(|(service, ..)| open(service)));
+    let twice = ["a", "b"].map(|one| cookie("github.com", "user_session", &one.repeat(48)));
+    assert_eq!(logins(FIREFOX_COOKIES, &firefox_cookies("twice", &twice)), [open("github.com")]);
+
+    let plain = mixed(HEX, 40);
+    let content = made(
+        "cookies-chromium",
+        &format!(
+            "CREATE TABLE cookies (creation_utc INTEGER, host_key TEXT, name TEXT, value TEXT, encrypted_value BLOB);
+             INSERT INTO cookies VALUES (1, 'github.com', 'user_session', '', x'7631300102030405060708090a0b0c0d0e0f'),
+               (2, '.slack.com', 'd', '', x'7631310102030405060708090a0b0c0d0e0f'),
+               (3, '.x.com', 'auth_token', '{plain}', x''), (4, '.linkedin.com', 'li_at', '', x'010203');"
+        ),
+    );
+    let mut found = logins(CHROMIUM_COOKIES, &content);
+    found.sort();
+    let keyring = ("browser-session-keyring".to_owned(), "slack.com".to_owned());
+    assert_eq!(found, [keyring, open("github.com"), open("x.com")]);
+}
+
+#[test]
+fn cookies_that_let_nobody_in_are_none() {
+    let session = mixed(ALNUM, 48);
+    let rows = [
+        cookie("github.com", "_octo", &session),
+        cookie("gitlab.com", "_gitlab_session", &mixed(HEX, 32)),
+        cookie("notgithub.com", "user_session", &session),
+        cookie("github.com.pinewood.net", "user_session", &session),
+        cookie("github.com", "user_session", &session[1..]),
+        cookie("github.com", "user_session", ""),
+        cookie(".slack.com", "d", "none"),
+        cookie(".x.com", "auth_token", &mixed(ALNUM, 40)),
+    ];
+    let content = firefox_cookies("cookies-none", &rows);
+    assert_eq!(logins(FIREFOX_COOKIES, &content), []);
+    let row = cookie("github.com", "user_session", &session);
+    assert_eq!(logins("srv/other.sqlite", &firefox_cookies("cookies-other", &[row])), []);
 }
 
 #[test]
