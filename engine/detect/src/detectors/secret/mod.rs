@@ -6,7 +6,7 @@
 //! - [`finder`]: looking for all of them at once
 //! - [`custom`]: looking for what a user's rules describe
 //! - [`assigned`]: what has no shape, but a name that tells
-//! - [`commands`]: what shells remember
+//! - [`commands`]: what shells remember, and [`stores`]: where programs keep passwords
 //! - [`database`]: rows of SQLite; [`browser`]: logins that browsers store, and [`cookies`]: sessions
 //! - [`archive`]: files in archives, and whose they are; [`member`]: those that are read whole
 //! - [`notes`]: what is noted of a file, and [`config`] of the image's config
@@ -30,6 +30,7 @@ mod notes;
 mod pgp;
 mod published;
 mod shapes;
+mod stores;
 
 #[cfg(test)]
 mod tests;
@@ -121,7 +122,7 @@ const RULES: &[Rule] = &[
         id: "stored-login",
         severity: "Low to High",
         reference: "CWE-522, ATT&CK T1552.001",
-        what: "passwords in URLs, logins that programs keep (of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig, Firefox, Chromium), sessions that browsers keep, and passwords that commands were given, in the history of a shell or of the image's build",
+        what: "passwords in URLs, logins that programs keep (of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig, Firefox, Chromium, WordPress and some twenty others), sessions that browsers keep, and passwords that commands were given, in the history of a shell or of the image's build",
         why: LEFT,
         remedy: REVOKE,
     },

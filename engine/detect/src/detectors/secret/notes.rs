@@ -19,6 +19,7 @@ use super::encoded::{self, Encoding};
 use super::finder::{Finder, Match, own_places};
 use super::pgp;
 use super::shapes::{self, SHAPES, Shape};
+use super::stores::{STORED, Store};
 use crate::sums::{Hasher, Sums};
 use crate::{Fact, FileReport, SecretRules, Stream};
 
@@ -110,6 +111,8 @@ pub(super) struct Search {
     is_text: bool,
     /// Whether its lines are commands.
     are_commands: bool,
+    /// Which program keeps passwords in it.
+    store: Option<&'static Store>,
     /// Whether one of them was too long to be read as one.
     has_long_line: bool,
     /// Lines that end before the piece.
@@ -131,7 +134,7 @@ impl Search {
     pub(super) fn new(path: &[u8], is_member: bool, rules: Option<Arc<SecretRules>>) -> Self {
         let custom = rules.map(CustomFinder::new);
         let are_commands = commands::is_history(path);
-        Self { is_member, custom, are_commands, ..Self::default() }
+        Self { is_member, custom, are_commands, store: Store::of(path), ..Self::default() }
     }
 
     /// The secrets of a text that is in memory, and why not all of it was looked at, if so. `are_commands`: its lines are.
@@ -364,6 +367,11 @@ impl Stream for Search {
             && !commands::passwords(piece, |secret| matches.push(Match { shape, secret }))
         {
             self.has_long_line = true;
+        }
+        if let Some(store) = self.store
+            && let Some(shape) = shapes::place(STORED.id)
+        {
+            matches.extend(store.passwords(piece).map(|secret| Match { shape, secret }));
         }
         if !self.finder.search(piece, |found| matches.push(found)) {
             self.stop(format!(

@@ -15,6 +15,7 @@ use super::named::{
     WIREGUARD, XML_PASSWORD,
 };
 use super::pgp::{GNUPG, GNUPG_PROTECTED, PGP, PGP_PROTECTED};
+use super::stores::STORED;
 
 /// A kind of secret.
 #[derive(Debug, Clone, Copy)]
@@ -607,6 +608,7 @@ pub(super) const SHAPES: &[Shape] = &[
         check: is_common_password,
         ..shape(LOGIN, "url-common-password", "password in a URL that stands in many examples", &["://"], URL)
     },
+    STORED,
     ASSIGNED,
     ASSIGNED_CAMEL,
 ];
