@@ -1,5 +1,7 @@
 //! What is noted of a file: its secrets, masked, and what tells them again.
 
+mod hidden;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,13 +17,13 @@ use super::assigned;
 use super::commands;
 use super::custom::CustomFinder;
 use super::database::{Place, Within};
-use super::encoded::{self, Encoding};
-use super::finder::{Finder, Match, own_places};
+use super::finder::{Finder, Match};
 use super::pgp;
 use super::shapes::{self, SHAPES, Shape};
 use super::stores::{STORED, Store};
 use crate::sums::{Hasher, Sums};
 use crate::{Fact, FileReport, SecretRules, Stream};
+use hidden::MAX_ENCODINGS;
 
 /// Different secrets that are noted of one file.
 const MAX_SECRETS: usize = 100;
@@ -29,11 +31,6 @@ const MAX_SECRETS: usize = 100;
 const MAX_ASSIGNED: usize = 20;
 /// Bytes of a file's start in which a zero tells that it is no text (git looks at as many).
 const TEXT_HEAD: usize = 8000;
-/// Encodings within each other that are undone.
-const MAX_ENCODINGS: usize = 2;
-/// Bytes that encoded text may say, for each byte of a file, and of a file that is shorter than `SHORT`, of that.
-const DECODED: u64 = 2;
-const SHORT: u64 = 64 << 10;
 
 /// A file with secrets, or an archive, whose checksums tell whose its files are. Holds none of the secrets.
 #[derive(Debug, Serialize, Deserialize)]
@@ -272,70 +269,6 @@ impl Search {
         };
         self.secrets.insert(digest, noted);
     }
-
-    /// The secrets that are encoded in the piece, by their places in it.
-    fn hidden(&mut self, piece: &Piece<'_>) -> BTreeMap<usize, Hidden> {
-        let mut all = BTreeMap::new();
-        self.decode(piece.bytes, 0, "", &|place| place, &mut all);
-        let own = own_places(piece);
-        all.retain(|place, _| own.contains(place));
-        all
-    }
-
-    /// Adds the secrets that are encoded in these bytes to `all`, by their places in the piece, which `place` knows.
-    fn decode(
-        &mut self,
-        bytes: &[u8],
-        depth: usize,
-        around: &str,
-        place: &dyn Fn(usize) -> usize,
-        all: &mut BTreeMap<usize, Hidden>,
-    ) {
-        encoded::each(bytes, |decoded| {
-            if depth == MAX_ENCODINGS {
-                // An address in a text is no text of its own.
-                if decoded.encoding != Encoding::Percent {
-                    self.is_deep = true;
-                }
-                return;
-            }
-            self.decoded += decoded.bytes.len() as u64;
-            if self.decoded > DECODED * self.length.max(SHORT) {
-                self.stop("so much of it is encoded that not all of that was decoded".to_owned());
-            }
-            if self.stopped.is_some() {
-                return;
-            }
-            let encoding = match around {
-                "" => decoded.encoding.in_words().to_owned(),
-                around => format!("{} in {around}", decoded.encoding.in_words()),
-            };
-            let place = |at: usize| place(decoded.place(at));
-            let mut matches = Vec::new();
-            if !self.finder.search_text(&decoded.bytes, |found| matches.push(found)) {
-                self.stop("what is encoded in it looks like secrets in too many places".to_owned());
-            }
-            if let Some(custom) = &mut self.custom
-                && let Err(rule) = custom.search_text(&decoded.bytes, |found| matches.push(found))
-            {
-                self.stop(format!("your rule `{rule}` speaks of too many places of what is encoded in it"));
-            }
-            for found in best(matches) {
-                let secret = decoded.bytes[found.secret.clone()].to_vec();
-                let hidden = Hidden { shape: found.shape, secret, encoding: encoding.clone() };
-                all.entry(place(found.secret.start)).or_insert(hidden);
-            }
-            self.decode(&decoded.bytes, depth + 1, &encoding, &place, all);
-        });
-    }
-}
-
-/// A secret that is encoded.
-struct Hidden {
-    /// As in [`Match`].
-    shape: usize,
-    secret: Vec<u8>,
-    encoding: String,
 }
 
 impl Stream for Search {
