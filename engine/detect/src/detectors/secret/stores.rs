@@ -40,7 +40,7 @@ static STORES: [Store; 11] = [
         place(r"^[^#:\s](?:\\.|[^:\\\n])*(?::(?:\\.|[^:\\\n])+){3}:SECRET\s*$")
     }),
     // Settings in lines: MySQL's clients, Python's uploads (packaging.python.org, .pypirc), s3cmd, mount.cifs(8), rclone, whose
-    // disguise anybody can take off, wget, Helm, wpa_supplicant and NetworkManager.
+    // disguise anybody can take off, wget, Helm, kubectl, wpa_supplicant and NetworkManager.
     store(
         &[
             "my.cnf",
@@ -51,12 +51,14 @@ static STORES: [Store; 11] = [
             "rclone.conf",
             ".wgetrc",
             "repositories.yaml",
+            ".kube/config",
+            "kubeconfig",
             "wpa_supplicant.conf",
             "NetworkManager/system-connections/",
         ],
         || {
             place(
-                r#"(?i)^[ \t]*(?:(?:http_|ftp_|proxy_)?password2?|pass|psk|secret_key)[ \t]*[=:][ \t]*["']?SECRET["']?[ \t\r]*$"#,
+                r#"(?i)^[ \t]*(?:(?:http_|ftp_|proxy_)?password2?|pass|psk|secret_key|token)[ \t]*[=:][ \t]*["']?SECRET["']?[ \t\r]*$"#,
             )
         },
     ),
