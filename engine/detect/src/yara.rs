@@ -33,6 +33,8 @@ const MIN_STACK: usize = 16 << 20;
 const STACK_PER_BYTE: usize = 128;
 /// How long one file may take.
 const TIME: Duration = Duration::from_secs(10);
+/// Files that may take so long; then the rules are at fault, and are not tried on others.
+const MAX_ENDLESS: usize = 20;
 
 /// Compiled rules. Shared by all threads that read files.
 pub struct YaraRules {
@@ -41,6 +43,8 @@ pub struct YaraRules {
     /// Bytes of files that are held for them at once, and how many may be.
     held: AtomicUsize,
     most_held: usize,
+    /// Files on which they did not come to an end.
+    endless: AtomicUsize,
 }
 
 /// Why rules cannot be used. None of them is then.
@@ -120,7 +124,8 @@ impl YaraRules {
                 reason: format!("rule {}: {reason}", word(rule.name)),
             })?;
         }
-        Ok(Self { scanner, digest, held: AtomicUsize::new(0), most_held: usize::MAX })
+        let (held, endless) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Ok(Self { scanner, digest, held, most_held: usize::MAX, endless })
     }
 
     /// Lets files that are held for these rules take no more than so many bytes together.
@@ -146,6 +151,12 @@ impl YaraRules {
 
     /// The rules that hold of a file, and why that is not all there is to say.
     pub(crate) fn scan(&self, content: &[u8]) -> (Vec<YaraMatch>, Option<(GapKind, String)>) {
+        if self.endless.load(Ordering::Relaxed) >= MAX_ENDLESS {
+            let reason = format!(
+                "the YARA rules did not come to an end on {MAX_ENDLESS} other files; they were not tried on it"
+            );
+            return (Vec::new(), Some((GapKind::Limit, reason)));
+        }
         let (mut matches, mut problem) = (Vec::new(), None);
         let ended = self.scanner.scan_mem_with_callback(content, |event| {
             match event {
@@ -167,7 +178,10 @@ impl YaraRules {
         });
         match ended {
             Ok(()) | Err(ScanError::CallbackAbort) => {}
-            Err(error) => problem = Some(format!("the YARA rules did not come to an end: {error}")),
+            Err(error) => {
+                self.endless.fetch_add(1, Ordering::Relaxed);
+                problem = Some(format!("the YARA rules did not come to an end: {error}"));
+            }
         }
         matches.sort_by(|one, other| (&one.source, &one.rule).cmp(&(&other.source, &other.rule)));
         (matches, problem.map(|reason| (GapKind::Limit, reason)))
@@ -399,6 +413,33 @@ mod tests {
         assert_eq!(matches.len(), 1);
         let (kind, reason) = problem.expect("a problem");
         assert!(kind == GapKind::Limit && reason.contains("timeout"), "{reason}");
+    }
+
+    /// Patterns with as many ways through a file as it has bytes, and one that begins at each byte and ends at none.
+    #[test]
+    fn patterns_that_blow_up_end_or_are_stopped() {
+        for pattern in ["/(a|aa|a+)+b/", "/a(a?){50}a{50}b/", "/a.{1,30000}b/s", "/(a*)*[^a]b/"] {
+            let text = format!("rule A {{ strings: $a = {pattern} condition: $a }}");
+            let Ok(rules) = YaraRules::compile_for(&source(&text), Duration::from_millis(200)) else {
+                continue;
+            };
+            let (matches, problem) = rules.scan(&vec![b'a'; 1 << 20]);
+            assert_eq!(matches, [], "{pattern}");
+            assert!(
+                problem.is_none_or(|(kind, reason)| kind == GapKind::Limit && reason.contains("timeout"))
+            );
+        }
+    }
+
+    #[test]
+    fn rules_that_never_end_are_not_tried_on_every_file() {
+        let text = "rule A { condition: for all i in (0..1000000000) : (uint8(0) == 1) }";
+        let rules = YaraRules::compile_for(&source(text), Duration::from_millis(1)).unwrap();
+        let reasons = (0..MAX_ENDLESS + 1).map(|_| rules.scan(b"\x01").1.expect("a problem").1);
+        let reasons: Vec<String> = reasons.collect();
+        let (last, before) = reasons.split_last().unwrap();
+        assert!(before.iter().all(|reason| reason.contains("timeout")), "{before:?}");
+        assert!(last.contains("on 20 other files"), "{last}");
     }
 
     #[test]

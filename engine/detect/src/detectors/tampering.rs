@@ -297,6 +297,9 @@ fn diversions(text: &[u8]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use pratique_core::attempts::Attempts;
+    use pratique_core::package::Ownership;
+
     use super::*;
     use crate::FileMode;
 
@@ -319,5 +322,39 @@ mod tests {
         let report = DETECTOR.inspect(&FileInput { content: &Broken, ..whole });
         assert!(report.facts.is_empty());
         assert_eq!(report.problems[0].0, GapKind::Unreadable);
+    }
+    #[test]
+    fn a_hundred_thousand_programs_out_of_place_are_bounded_and_told() {
+        let (mode, program) = (FileMode { permissions: 0o755, uid: 0, gid: 0 }, b"\x7fELF".to_vec());
+        let fact = DETECTOR.inspect(&FileInput::in_memory(b"tmp/x", mode, &program)).facts.remove(0);
+        let located = |path: String| LocatedFact { path, layer: None, removed_by: None, fact: fact.clone() };
+        // The worst comes last.
+        let paths = (0..100_000).map(|n| format!("/tmp/{n}")).chain(["/usr/lib/.x/y".to_owned()]);
+        let facts: Vec<LocatedFact> = paths.map(located).collect();
+        let image = ImageInput {
+            names: &[],
+            config: None,
+            layers: &[],
+            bases: &[],
+            ownership: &Ownership::default(),
+            dictionary: &[],
+            hash_budget: std::time::Duration::ZERO,
+            attempts: &Attempts::new(),
+        };
+        let outcome = DETECTOR.judge(&image, &facts);
+        assert_eq!(outcome.findings.len(), crate::bounded::MAX_FINDINGS);
+        assert!(outcome.findings.iter().any(|finding| finding.path.as_deref() == Some("/usr/lib/.x/y")));
+        let [gap] = outcome.gaps.as_slice() else { panic!("{:?}", outcome.gaps) };
+        assert!(gap.kind == GapKind::Limit && gap.reason.starts_with("90001 more findings"), "{gap:?}");
+    }
+
+    /// Three lines a diversion, as far as they are handed over.
+    #[test]
+    fn diversions_without_end_are_a_gap() {
+        let (mode, lines) = (FileMode { permissions: 0o644, uid: 0, gid: 0 }, b"/a\n/b\n:\n".repeat(10_000));
+        let whole = FileInput::in_memory(DIVERSIONS.as_bytes(), mode, &lines);
+        let report = DETECTOR.inspect(&FileInput { size: 1 << 30, ..whole });
+        assert_eq!(report.problems.len(), 1);
+        assert_eq!(report.problems[0].0, GapKind::Limit);
     }
 }
