@@ -160,7 +160,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "secret",
-        version: 7,
+        version: 8,
         category: Category::Secret,
         rules: &[
             "cloud-key",
@@ -176,7 +176,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "malware",
-        version: 6,
+        version: 7,
         category: Category::Malware,
         rules: &[
             "miner",

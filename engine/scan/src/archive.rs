@@ -1,7 +1,8 @@
-//! Files within files: zip, gzip and tar, in one another, for those who ask for them.
+//! Files within files: zip, gzip, xz, Zstandard and tar, in one another, for those who ask for them.
 //!
 //! An archive is read in order and once, from the same reading that hands out its pieces: a zip by the headers before
-//! its files, not by its directory (<https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, 4.3), gzip by RFC 1952.
+//! its files, not by its directory (<https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, 4.3), gzip by RFC 1952,
+//! xz by <https://tukaani.org/xz/xz-file-format.txt>, Zstandard by RFC 8878.
 //! Nothing of it is kept but the pieces of the file that is being unpacked.
 
 mod zip;
@@ -10,6 +11,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
 use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, FileMode, Kind};
 use pratique_detect::FileReport;
@@ -24,6 +26,11 @@ const MAX_DEPTH: usize = 4;
 const MAX_MEMBERS: usize = 50_000;
 /// Bytes that one archive is unpacked to, likewise.
 const MAX_BYTES: u64 = 1 << 30;
+/// Bytes that unpacking may look back, as a power of two: what RFC 8878 asks every decoder for, and what xz takes unless it is
+/// told otherwise.
+const WINDOW_LOG: u32 = 23;
+/// KiB of memory for that in xz, and for its tables.
+const XZ_MEMORY: u32 = (1 << (WINDOW_LOG - 10)) + 1024;
 /// Bytes of a name within an archive.
 const MAX_NAME: usize = 4096;
 /// Bytes of facts and problems that are kept of one archive.
@@ -47,6 +54,28 @@ pub(crate) struct Unpacking<'e> {
     weight: usize,
     /// Why some of it was not looked at.
     problems: Vec<(GapKind, String)>,
+}
+
+/// What an archive is.
+enum Format {
+    Zip,
+    Gzip,
+    Xz,
+    Zstd,
+    Tar,
+}
+
+impl Format {
+    fn of(head: &[u8]) -> Option<Self> {
+        const SIGNS: [(&[u8], Format); 4] = [
+            (b"PK\x03\x04", Format::Zip),
+            (b"\x1f\x8b\x08", Format::Gzip),
+            (b"\xfd7zXZ\0", Format::Xz),
+            (b"\x28\xb5\x2f\xfd", Format::Zstd),
+        ];
+        let by_sign = SIGNS.into_iter().find(|(sign, _)| head.starts_with(sign)).map(|(_, format)| format);
+        by_sign.or_else(|| (head.get(257..262)? == b"ustar").then_some(Format::Tar))
+    }
 }
 
 /// Why an archive is not read on.
@@ -127,12 +156,7 @@ impl<'e> Unpacking<'e> {
     fn unpack(&mut self, file: &mut dyn Read, name: &[u8], depth: usize) -> Flow {
         let mut head = Vec::with_capacity(HEAD);
         (&mut *file).take(HEAD as u64).read_to_end(&mut head)?;
-        let is_tar = head.get(257..262) == Some(b"ustar");
-        let is_gzip = head.starts_with(&[0x1f, 0x8b, 8]);
-        let is_zip = head.starts_with(b"PK\x03\x04");
-        if !is_tar && !is_gzip && !is_zip {
-            return Ok(());
-        }
+        let Some(format) = Format::of(&head) else { return Ok(()) };
         if depth == MAX_DEPTH {
             let reason =
                 format!("archives that lie deeper than {MAX_DEPTH} in one another are not looked into");
@@ -140,12 +164,18 @@ impl<'e> Unpacking<'e> {
             return Ok(());
         }
         let mut file = BufReader::with_capacity(BUFFER, head.as_slice().chain(file));
-        if is_zip {
-            return zip::read(self, &mut file, name, depth);
-        }
-        if is_gzip {
-            // What it holds has no name of its own.
-            return self.member(&mut MultiGzDecoder::new(file), name, u64::MAX, depth + 1);
+        // What only compresses has one file in it, without a name of its own.
+        let mut one = |content: &mut dyn Read| self.member(content, name, u64::MAX, depth + 1);
+        match format {
+            Format::Zip => return zip::read(self, &mut file, name, depth),
+            Format::Gzip => return one(&mut MultiGzDecoder::new(file)),
+            Format::Xz => return one(&mut XzReader::new_mem_limit(file, true, XZ_MEMORY)),
+            Format::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(file)?;
+                decoder.window_log_max(WINDOW_LOG)?;
+                return one(&mut decoder);
+            }
+            Format::Tar => {}
         }
         let mut tar = TarMembers::new(file, "the archive".to_owned(), pratique_fs::Limits::default());
         let broken = |error: pratique_fs::Error| Stop::Broken(io::Error::other(error.to_string()));

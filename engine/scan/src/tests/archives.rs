@@ -116,6 +116,26 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn zstd(content: &[u8]) -> Vec<u8> {
+    zstd::encode_all(content, 1).unwrap()
+}
+
+/// What `xz -0` makes of `hit` and 1,000 dots; with another size of its dictionary, which is that of `xz -9`.
+fn xz(large: bool) -> Vec<u8> {
+    let mut bytes = vec![
+        0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00, 0x00, 0x04, 0xe6, 0xd6, 0xb4, 0x46, 0x02, 0x00, 0x21, 0x01, 0x0c,
+        0x00, 0x00, 0x00, 0x8f, 0x98, 0x41, 0x9c, 0xe0, 0x03, 0xea, 0x00, 0x0f, 0x5d, 0x00, 0x34, 0x1a, 0x4a,
+        0xeb, 0x1d, 0xf0, 0x03, 0xcc, 0x13, 0x5a, 0xfe, 0xa7, 0x38, 0x9d, 0x00, 0x00, 0x00, 0x75, 0x87, 0xb2,
+        0xdd, 0x85, 0x76, 0xa8, 0xc1, 0x00, 0x01, 0x2b, 0xeb, 0x07, 0x00, 0x00, 0x00, 0x5f, 0xef, 0xed, 0x6c,
+        0xb1, 0xc4, 0x67, 0xfb, 0x02, 0x00, 0x00, 0x00, 0x00, 0x04, 0x59, 0x5a,
+    ];
+    if large {
+        let header = &[0x02, 0x00, 0x21, 0x01, 0x1c, 0x00, 0x00, 0x00, 0x10, 0xcf, 0x58, 0xcc];
+        bytes[12..24].copy_from_slice(header);
+    }
+    bytes
+}
+
 fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, content) in files {
@@ -142,11 +162,20 @@ fn every_kind_of_archive_is_looked_into() {
         ("streamed", streamed_zip(files)),
         ("tar", tar(files)),
         ("tar.gz", gzip(&tar(files))),
+        ("tar.zst", zstd(&tar(files))),
         ("two streams in one gzip", [gzip(&tar(files)[..512]), gzip(&tar(files)[512..])].concat()),
     ] {
         assert_eq!(hits(&scan("f", content)), (expected.clone(), vec![]), "{what}");
     }
-    assert_eq!(hits(&scan("f.gz", gzip(b"hit"))), (vec![hit("", "f.gz", 3)], vec![]));
+    for (name, content, length) in [
+        ("f.gz", gzip(b"hit"), 3),
+        ("f.ko.zst", zstd(b"hit"), 3),
+        ("f.ko.zst", [zstd(b"hi"), zstd(b"t")].concat(), 3),
+        ("f.ko.xz", xz(false), 1003),
+        ("f.ko.xz", [xz(false), xz(false)].concat(), 2006),
+    ] {
+        assert_eq!(hits(&scan(name, content)), (vec![hit("", name, length)], vec![]));
+    }
 }
 
 #[test]
@@ -179,6 +208,9 @@ fn what_cannot_be_looked_into_is_a_problem_and_what_comes_before_it_is_found() {
     let outer = tar(&[("in.gz", &gzip(b"hit")[..15]), ("x", b"hit")]);
     let both = vec![hit("in.gz", "f!/in.gz", 3), hit("x", "f!/x", 3)];
     assert_eq!(hits(&scan("f", outer)), (both, vec![GapKind::Malformed]));
+    for cut in [xz(false)[..50].to_vec(), zstd(b"hit")[..8].to_vec()] {
+        assert_eq!(hits(&scan("f", cut)).1, vec![GapKind::Malformed]);
+    }
 }
 
 #[test]
@@ -189,6 +221,17 @@ fn a_bomb_ends_in_a_problem() {
     let bomb = zip(CompressionMethod::Stored, &files);
     assert!(bomb.len() < 16 << 20);
     assert_eq!(hits(&scan("f", bomb)), (vec![], vec![GapKind::Limit]));
+    let zeros = std::io::Read::take(std::io::repeat(0), 2 << 30);
+    assert_eq!(hits(&scan("f", zstd::encode_all(zeros, 1).unwrap())), (vec![], vec![GapKind::Limit]));
+}
+
+#[test]
+fn what_takes_much_memory_to_unpack_is_a_problem() {
+    assert_eq!(hits(&scan("f", xz(true))), (vec![], vec![GapKind::Malformed]));
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(27).unwrap();
+    encoder.write_all(&vec![0; 1 << 20]).unwrap();
+    assert_eq!(hits(&scan("f", encoder.finish().unwrap())), (vec![], vec![GapKind::Malformed]));
 }
 
 #[test]
@@ -209,17 +252,16 @@ fn the_test_file_is_found_in_a_zip_and_in_a_layer_that_is_deleted() {
         crate::LayerState::Read(scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap())
     };
     let zipped = zip(CompressionMethod::Deflated, &[("mail/eicar.com", &bytes)]);
-    let base = FakeLayer::new(
-        1,
-        vec![Item::File(FsPath::new("srv/in.zip"), zipped), Item::File(FsPath::new("srv/gone.com"), bytes)],
-    );
+    let items = [("srv/in.zip", zipped), ("srv/in.zst", zstd(&bytes)), ("srv/gone.com", bytes)];
+    let base = FakeLayer::new(1, items.map(|(name, content)| Item::File(FsPath::new(name), content)).into());
     let states = [read(base), read(FakeLayer::of(2, "w srv/gone.com"))];
     let findings = super::judging::judge(&engine, &states, None).findings;
     let told: Vec<(&str, bool)> = findings
         .iter()
         .map(|finding| (finding.path.as_deref().unwrap(), finding.message.contains("deletes it")))
         .collect();
-    assert_eq!(told, [("/srv/in.zip!/mail/eicar.com", false), ("/srv/gone.com", true)], "{findings:?}");
+    let expected = [("/srv/in.zip!/mail/eicar.com", false), ("/srv/in.zst", false), ("/srv/gone.com", true)];
+    assert_eq!(told, expected, "{findings:?}");
 }
 
 /// What a tar holds is seen in its own bytes, too, and is told once.
