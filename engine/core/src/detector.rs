@@ -70,7 +70,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "backdoor",
-        version: 4,
+        version: 5,
         category: Category::Backdoor,
         rules: &[
             "boot-hook",

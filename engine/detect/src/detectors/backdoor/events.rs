@@ -4,6 +4,7 @@
 
 use pratique_core::Severity;
 
+use super::servers::unquoted;
 use crate::signs::{Notes, text};
 use crate::{FileInput, Rule};
 
@@ -50,10 +51,12 @@ pub(super) const RULE: Rule = Rule {
     remedy: "take the hook out of the image: a container has its network, logs and events from the cluster",
 };
 
-/// What is run of a file that is no script as a whole: the command, its line, and whether it counts though it does nothing bad.
-struct Told<'t> {
+/// What is run of a file that is no script as a whole.
+struct Told {
     who: &'static str,
-    commands: Vec<(u32, &'t str)>,
+    /// Each with its first line.
+    commands: Vec<(u32, String)>,
+    /// Whether they count though they do nothing bad.
     plain: Option<Severity>,
 }
 
@@ -64,7 +67,7 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     let told = if below(&["etc/network/interfaces"]) {
         Told { who: "the network", commands: interfaces(&lines), plain: None }
     } else if below(&["etc/logrotate"]) {
-        Told { who: "logrotate", commands: rotations(&lines), plain: Some(Severity::Low) }
+        Told { who: "logrotate", commands: rotations(&notes.lines(&text)), plain: Some(Severity::Low) }
     } else if below(&["etc/rsyslog", "etc/syslog-ng/"]) {
         Told { who: "the writer of logs", commands: loggers(&lines), plain: Some(Severity::Low) }
     } else if matches!(path, "etc/aliases" | "etc/mail/aliases")
@@ -75,7 +78,11 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     } else if below(&["etc/incron.d/", "var/spool/incron/"]) {
         Told { who: "a change of a file", commands: watches(&lines), plain: Some(Severity::Low) }
     } else if below(&["etc/acpi/"]) {
-        Told { who: "an event of the hardware", commands: after(&lines, "action="), plain: None }
+        Told {
+            who: "an event of the hardware",
+            commands: each(&lines, |content| content.strip_prefix("action=")),
+            plain: None,
+        }
     } else {
         // A hook of DHCP is read by a script; the others are run by themselves.
         if !lines.is_empty()
@@ -87,7 +94,7 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         return;
     };
     for (line, command) in told.commands {
-        notes.script(command, line, told.who, told.plain);
+        notes.script(&command, line, told.who, told.plain);
     }
 }
 
@@ -97,71 +104,65 @@ fn effective<'t>(text: &'t str, notes: &mut Notes) -> Vec<(u32, &'t str)> {
     lines.filter(|(_, content)| !content.is_empty() && !content.starts_with('#')).collect()
 }
 
-/// Commands behind `up`, `pre-down` and their like.
-fn interfaces<'t>(lines: &[(u32, &'t str)]) -> Vec<(u32, &'t str)> {
-    let command = |content: &'t str| {
-        let (word, command) = content.split_once([' ', '\t'])?;
-        ["up", "pre-up", "post-up", "down", "pre-down", "post-down"].contains(&word).then_some(command)
-    };
-    lines.iter().filter_map(|(line, content)| Some((*line, command(content)?))).collect()
+/// What `command` takes from each line.
+fn each<'t>(lines: &[(u32, &'t str)], command: impl Fn(&'t str) -> Option<&'t str>) -> Vec<(u32, String)> {
+    lines.iter().filter_map(|(line, content)| Some((*line, command(content)?.to_owned()))).collect()
 }
 
-/// Lines between `postrotate` or its like and `endscript`, and the program that compresses.
-fn rotations<'t>(lines: &[(u32, &'t str)]) -> Vec<(u32, &'t str)> {
+/// Commands behind `up`, `pre-down` and their like.
+fn interfaces(lines: &[(u32, &str)]) -> Vec<(u32, String)> {
+    each(lines, |content| {
+        let (word, command) = content.split_once([' ', '\t'])?;
+        ["up", "pre-up", "post-up", "down", "pre-down", "post-down"].contains(&word).then_some(command)
+    })
+}
+
+/// Scripts between `postrotate` or its like and `endscript`, and the program that compresses.
+fn rotations(lines: &[(u32, &str)]) -> Vec<(u32, String)> {
     const BEGIN: [&str; 5] = ["postrotate", "prerotate", "firstaction", "lastaction", "preremove"];
     let (mut inside, mut commands) = (false, Vec::new());
     for (line, content) in lines {
-        if BEGIN.contains(content) {
+        let word = content.trim();
+        if BEGIN.contains(&word) {
             inside = true;
-        } else if *content == "endscript" {
+            commands.push((line + 1, String::new()));
+        } else if word == "endscript" {
             inside = false;
-        } else if inside {
-            commands.push((*line, *content));
-        } else if let Some(program) = content.strip_prefix("compresscmd") {
-            commands.push((*line, program.trim_start_matches([' ', '\t', '='])));
+        } else if let Some((_, script)) = commands.last_mut().filter(|_| inside) {
+            script.push_str(content);
+            script.push('\n');
+        } else if let Some(program) = word.strip_prefix("compresscmd") {
+            commands.push((*line, program.trim_start_matches([' ', '\t', '=']).to_owned()));
         }
     }
     commands
 }
 
 /// `^program` behind a selector, `binary="…"` of omprog, `program("…")` of syslog-ng.
-fn loggers<'t>(lines: &[(u32, &'t str)]) -> Vec<(u32, &'t str)> {
-    let quoted = |rest: &'t str| {
-        let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-        rest[1..].split(quote).next()
-    };
-    let command = |content: &'t str| {
+fn loggers(lines: &[(u32, &str)]) -> Vec<(u32, String)> {
+    each(lines, |content| {
         let by_name = ["binary=", "program(", "ActionOMProgBinary "]
             .iter()
             .find_map(|name| content.split_once(name).map(|(_, rest)| rest.trim_start()));
         let by_sign = content.split_whitespace().find_map(|word| word.strip_prefix('^'));
-        by_name
-            .map(|rest| quoted(rest).unwrap_or(rest))
-            .or(by_sign)
-            .filter(|command| command.starts_with('/'))
-    };
-    lines.iter().filter_map(|(line, content)| Some((*line, command(content)?))).collect()
+        by_name.map(unquoted).or(by_sign).filter(|command| command.starts_with('/'))
+    })
 }
 
 /// What stands behind `|`, in quotes or not.
-fn pipes<'t>(lines: &[(u32, &'t str)]) -> Vec<(u32, &'t str)> {
-    let command = |content: &'t str| {
+fn pipes(lines: &[(u32, &str)]) -> Vec<(u32, String)> {
+    each(lines, |content| {
         let (before, command) = content.split_once('|')?;
-        let begins = before.trim_end().is_empty() || before.trim_end().ends_with([':', '"', ',', '\'']);
+        let before = before.trim_end();
+        let begins = before.is_empty() || before.ends_with([':', '"', ',', '\'']);
         begins.then(|| command.trim().trim_end_matches(['"', '\'']))
-    };
-    lines.iter().filter_map(|(line, content)| Some((*line, command(content)?))).collect()
+    })
 }
 
 /// The third word on of `path events command`.
-fn watches<'t>(lines: &[(u32, &'t str)]) -> Vec<(u32, &'t str)> {
-    let command = |content: &'t str| {
+fn watches(lines: &[(u32, &str)]) -> Vec<(u32, String)> {
+    each(lines, |content| {
         let (_, rest) = content.split_once([' ', '\t'])?;
         rest.trim_start().split_once([' ', '\t']).map(|(_, command)| command)
-    };
-    lines.iter().filter_map(|(line, content)| Some((*line, command(content)?))).collect()
-}
-
-fn after<'t>(lines: &[(u32, &'t str)], name: &str) -> Vec<(u32, &'t str)> {
-    lines.iter().filter_map(|(line, content)| Some((*line, content.strip_prefix(name)?))).collect()
+    })
 }

@@ -27,6 +27,9 @@ pub(super) const PLACES: &[&str] = &[
     "etc/dnf/plugins/post-transaction-actions.d/*.action",
     "etc/dnf/libdnf5-plugins/actions.d/*.actions",
     "usr/lib/zypp/plugins/*/*",
+    "etc/rpm/macros*",
+    "usr/lib/rpm/macros.d/*",
+    "**/.rpmmacros",
     "etc/portage/bashrc",
     "etc/makepkg.conf",
 ];
@@ -75,6 +78,9 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         actions(&text, if path.ends_with('s') { 5 } else { 3 }, notes);
     } else if path.ends_with("yum.conf") || path.ends_with("dnf.conf") {
         plugin_folders(&text, notes);
+    } else if path.contains("rpm/macros") || path.ends_with(".rpmmacros") {
+        // `%(…)` is a command of which the output counts.
+        notes.script(&text.replace("%(", "$("), 1, "a macro of rpm", None);
     } else if path.ends_with("/bashrc") || path.ends_with("makepkg.conf") {
         notes.script(&text, 1, "what every build of a package reads", None);
     } else if path.ends_with(".hook") {

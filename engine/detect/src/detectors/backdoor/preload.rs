@@ -12,6 +12,7 @@ pub(super) const PLACES: &[&str] = &[
     "etc/ld.so.preload",
     "etc/ld.so.conf",
     "etc/ld.so.conf.d/*.conf",
+    "etc/ld-musl-*.path",
     "etc/environment",
     "etc/environment.d/*.conf",
     "usr/lib/environment.d/*.conf",
@@ -32,7 +33,7 @@ pub(super) const RULE: Rule = Rule {
 
 /// Variables by which programs load libraries or code: how bad it is where that lies in a hidden or open place, and where
 /// it lies elsewhere. What is said of one is said by the rule of the file that sets it.
-const LOADING: [(&str, Severity, Option<Severity>); 14] = [
+const LOADING: [(&str, Severity, Option<Severity>); 17] = [
     ("LD_AUDIT", Severity::High, Some(Severity::Medium)),
     ("LD_PRELOAD", Severity::High, Some(Severity::Low)),
     ("LD_LIBRARY_PATH", Severity::Medium, None),
@@ -47,7 +48,26 @@ const LOADING: [(&str, Severity, Option<Severity>); 14] = [
     ("RUBYOPT", Severity::Medium, None),
     ("NODE_PATH", Severity::Medium, None),
     ("NODE_OPTIONS", Severity::Medium, None),
+    ("JAVA_TOOL_OPTIONS", Severity::Medium, None),
+    ("JDK_JAVA_OPTIONS", Severity::Medium, None),
+    ("_JAVA_OPTIONS", Severity::Medium, None),
 ];
+
+/// Where the code lies that a variable names: of one that holds options, behind those that load code.
+fn code<'v>(name: &str, value: &'v str) -> Vec<&'v str> {
+    let options: &[&str] = match name {
+        "NODE_OPTIONS" => &["--require", "-r", "--import", "--loader", "--experimental-loader"],
+        "JAVA_TOOL_OPTIONS" | "JDK_JAVA_OPTIONS" | "_JAVA_OPTIONS" => &["-javaagent", "-agentpath"],
+        "RUBYOPT" | "PERL5OPT" => &["-r", "-I"],
+        _ => return value.split([':', ' ']).collect(),
+    };
+    let words: Vec<&str> = value.split_whitespace().collect();
+    let behind = |(place, word): (usize, &&'v str)| {
+        let own = options.iter().find_map(|option| word.strip_prefix(option))?.trim_start_matches([':', '=']);
+        if own.is_empty() { words.get(place + 1).copied() } else { own.split('=').next() }
+    };
+    words.iter().enumerate().filter_map(behind).collect()
+}
 
 const INCLUDES: Includes = Includes { who: "the linker", places: PLACES, severity: Severity::Low };
 
@@ -66,7 +86,7 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
                 let what = format!("every program loads the library {}", word(library));
                 notes.sign(severity, Excuse::Owned, Some(line), what);
             }
-        } else if !path.starts_with("etc/ld.so.conf") {
+        } else if !path.starts_with("etc/ld") {
             for told in assignments(content).filter_map(|(name, value)| loads(name, value)) {
                 told.note("", line, notes);
             }
@@ -76,9 +96,14 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             for target in targets.split_whitespace() {
                 INCLUDES.file(target, folder_of(path), line, notes);
             }
-        } else if let Some(why) = hidden_place(content) {
-            let what = format!("libraries are looked for in {}, {why}", word(content));
-            notes.sign(Severity::High, Excuse::Owned, Some(line), what);
+        } else {
+            // musl's linker has several in a line.
+            for folder in content.split(':') {
+                if let Some(why) = hidden_place(folder) {
+                    let what = format!("libraries are looked for in {}, {why}", word(folder));
+                    notes.sign(Severity::High, Excuse::Owned, Some(line), what);
+                }
+            }
         }
     }
 }
@@ -111,7 +136,7 @@ impl Loaded {
 pub(super) fn loads(name: &str, value: &str) -> Option<Loaded> {
     let value = value.trim().trim_matches(['"', '\'']);
     let (name, hidden, elsewhere) = LOADING.iter().find(|(known, ..)| *known == name.trim())?;
-    let severity = match value.split([':', ' ', '=']).any(|part| hidden_place(part).is_some()) {
+    let severity = match code(name, value).into_iter().any(|part| hidden_place(part).is_some()) {
         true => Some(*hidden),
         false => *elsewhere,
     };

@@ -2,6 +2,7 @@
 
 use pratique_core::Severity;
 
+use super::preload::{loaded_by, loads};
 use crate::shell::hidden_place;
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Kind, Rule};
@@ -14,6 +15,7 @@ pub(super) const PLACES: &[&str] = &[
     "usr/local/apache2/conf/*.conf",
     "usr/local/apache2/conf/*/*.conf",
     "**/.htaccess",
+    "etc/apache2/envvars",
     "etc/nginx/*.conf",
     "etc/nginx/*/*.conf",
     "etc/php.ini",
@@ -22,6 +24,9 @@ pub(super) const PLACES: &[&str] = &[
     "etc/php*/conf.d/*.ini",
     "etc/php/*/*/php.ini",
     "etc/php/*/*/conf.d/*.ini",
+    "etc/php/*/fpm/pool.d/*.conf",
+    "etc/php-fpm.d/*.conf",
+    "usr/local/etc/php-fpm.d/*.conf",
     "usr/local/etc/php/php.ini",
     "usr/local/etc/php/conf.d/*.ini",
     "**/.user.ini",
@@ -108,6 +113,10 @@ const RUN_BY_OTHERS: [&str; 5] = ["/etc", "/var/spool/cron", "/root", "/usr/lib"
 
 pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
     let text = text(file);
+    if path == "etc/apache2/envvars" {
+        notes.script(&text, 1, "Apache's start", None);
+        return loaded_by(&text, " for Apache", notes);
+    }
     let is_redis = path.contains("redis") || path.contains("valkey");
     let is_snmp = path.starts_with("etc/snmp/") || path.starts_with("var/lib/snmp/");
     for (line, content) in notes.lines(&text) {
@@ -118,14 +127,17 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         let end = content.find([' ', '\t', '=']).unwrap_or(content.len());
         let (name, value) =
             (content[..end].to_ascii_lowercase(), content[end..].trim_matches([' ', '\t', '=']));
-        // In an .htaccess PHP's settings stand behind a word of Apache's.
-        let (name, value) = match value.split_once([' ', '\t']) {
-            Some((setting, value)) if matches!(name.as_str(), "php_value" | "php_admin_value") => {
-                (setting.to_ascii_lowercase(), value.trim())
-            }
+        // Apache has PHP's settings and variables behind a word of its own, PHP's own server in brackets.
+        let of_other = |word: &str| matches!(word, "php_value" | "php_admin_value" | "setenv" | "env");
+        let (name, value) = match (value.split_once([' ', '\t']), name.split_once('[')) {
+            (_, Some((word, setting))) if of_other(word) => (setting.trim_end_matches(']').to_owned(), value),
+            (Some((setting, value)), None) if of_other(&name) => (setting.to_ascii_lowercase(), value.trim()),
             _ => (name, value),
         };
         let value = unquoted(value);
+        if let Some(loaded) = loads(&name.to_ascii_uppercase(), value) {
+            loaded.note(" for a server", line, notes);
+        }
         let is_command = RUN.contains(&name.as_str()) && (is_snmp || name.contains('_'));
         if let Some(command) = piped(&name, value) {
             notes.script(command, line, "Apache", Some(Severity::Low));
@@ -155,7 +167,7 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
 }
 
 /// A value without its quotes, and without what follows them.
-fn unquoted(value: &str) -> &str {
+pub(super) fn unquoted(value: &str) -> &str {
     let quote = value.chars().next().filter(|first| matches!(first, '"' | '\''));
     quote.and_then(|quote| value[1..].split(quote).next()).unwrap_or(value)
 }

@@ -30,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
     id: "ssh-access",
     severity: "Low to Critical",
     reference: "ATT&CK T1098.004",
-    what: "public keys that are let in, settings of sshd that let in without a password or as root, run a command for whoever connects (ForceCommand, AuthorizedKeysCommand) or look for keys where everybody writes, and settings that it reads from elsewhere (Include); commands that the client runs (ProxyCommand, LocalCommand), by what they do",
+    what: "public keys that are let in, settings of sshd that let in without a password or as root, run a command for whoever connects (ForceCommand, AuthorizedKeysCommand, Subsystem) or trust certificates (TrustedUserCAKeys), keys and settings that it reads from where nobody looks (AuthorizedKeysFile, Include); commands that the client runs (ProxyCommand, LocalCommand), by what they do",
     why: "whoever has the private half of such a key, or knows such a setting, is in",
     remedy: "take keys out of the image and mount them where they are needed; set PermitRootLogin no, PermitEmptyPasswords no",
 };
@@ -165,11 +165,21 @@ fn settings(text: &str, notes: &mut Notes) {
             ("permituserenvironment", "yes") => {
                 Some((Severity::Low, "whoever logs in may set LD_PRELOAD for their own session".to_owned()))
             }
-            ("authorizedkeysfile", _) => value.split_whitespace().find_map(|one| {
-                hidden_place(one)
-                    .filter(|_| !one.contains("/.ssh/"))
-                    .map(|why| (Severity::High, format!("keys are looked for in {}, {why}", word(one))))
-            }),
+            ("authorizedkeysfile", _) => {
+                // Whose home is not known: root's is looked at as everybody's.
+                for target in value.split_whitespace().filter(|target| *target != "none") {
+                    INCLUDES.file(&target.replace("%h", "/root"), "root", line, notes);
+                }
+                None
+            }
+            ("trustedusercakeys", "none" | "") => None,
+            ("trustedusercakeys", _) => {
+                let severity = if hidden_place(value).is_some() { Severity::High } else { Severity::Low };
+                Some((
+                    severity,
+                    format!("whoever has a certificate by the keys in {} is let in", word(value)),
+                ))
+            }
             ("authorizedkeyscommand" | "authorizedprincipalscommand", "none" | "") => None,
             ("authorizedkeyscommand" | "authorizedprincipalscommand", _) => {
                 let program = value.split_whitespace().next().unwrap_or_default();
