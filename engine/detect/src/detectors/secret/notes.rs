@@ -134,14 +134,13 @@ impl Search {
         Self { is_member, custom, are_commands, store: Store::of(path), ..Self::default() }
     }
 
-    /// The secrets of a text that is in memory, and why not all of it was looked at, if so. `are_commands`: its lines are.
+    /// The secrets of a text that is in memory, read as a file of this path is, and why not all of it was looked at, if so.
     pub(super) fn of(
         bytes: &[u8],
-        are_commands: bool,
+        path: &str,
         rules: Option<&Arc<SecretRules>>,
     ) -> (Vec<Secret>, Option<String>) {
-        let custom = rules.cloned().map(CustomFinder::new);
-        let mut search = Self { custom, are_commands, ..Self::default() };
+        let mut search = Self::new(path.as_bytes(), false, rules.cloned());
         search.take(&Piece { bytes, offset: 0, seen: 0, last: true });
         search.secrets()
     }

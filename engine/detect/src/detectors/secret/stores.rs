@@ -28,9 +28,9 @@ const fn store(paths: &'static [&'static str], place: fn() -> Regex) -> Store {
     Store { paths, place: LazyLock::new(place) }
 }
 
-/// A pattern in which `SECRET` stands for one, which is no reference, tag or template.
+/// A pattern in which `SECRET` stands for one, which is no reference, path, tag or template.
 fn place(pattern: &str) -> Regex {
-    let pattern = pattern.replace("SECRET", r#"([^\s"'$<{%#\x00-\x1f][^\s"'\x00-\x1f]{5,})"#);
+    let pattern = pattern.replace("SECRET", r#"([^\s"'$<{%#@/\x00-\x1f-][^\s"'\x00-\x1f]{5,})"#);
     Regex::new(&format!("(?m-u){pattern}")).expect("a test compiles every pattern")
 }
 
