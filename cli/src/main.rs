@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 mod advisories;
+mod allocator;
 mod args;
 mod bases;
 mod cache;
@@ -25,7 +26,6 @@ mod target;
 mod timings;
 
 fn main() -> ExitCode {
-    pratique_scan::give_back_memory();
     let args = match args::Args::try_parse() {
         Ok(args) => args,
         // clap's own code for wrong usage is 2, which here means incomplete.

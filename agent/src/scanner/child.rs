@@ -9,12 +9,12 @@ use pratique_core::{Digest, Gap};
 use pratique_detect::{Detector, UserRules};
 use pratique_fs::{BlobFile, FolderLayer, ImageFs, Layer, TarLayer};
 use pratique_scan::{
-    Engine, JudgeOptions, JudgedImage, LayerFacts, LayerState, Limits, follow, give_back_memory, judge_image,
-    merge, scan_layer,
+    Engine, JudgeOptions, JudgedImage, LayerFacts, LayerState, Limits, follow, judge_image, merge, scan_layer,
 };
 use pratique_wire::attempts;
 use pratique_wire::rules::SealedRules;
 
+use super::allocator::give_back_large_blocks;
 use super::job::{Answer, Form, Job, Judged, Judgement, MAX_FRAME, Source, Task, decode_state};
 use super::sandbox;
 use crate::channel;
@@ -38,7 +38,7 @@ const HELD: usize = 64 << 20;
 /// # Errors
 /// The job is no job, or the answer cannot be written: an error in Pratique, or the scanner is gone.
 pub fn run() -> anyhow::Result<ExitCode> {
-    give_back_memory();
+    give_back_large_blocks();
     let mut input = std::io::stdin().lock();
     let frame =
         channel::read_frame(&mut input, MAX_FRAME)?.ok_or_else(|| anyhow::anyhow!("no job arrived"))?;

@@ -3,6 +3,7 @@
 //! Its main process binds the socket, gives up all it can, and talks with the broker; it parses an image's documents
 //! and nothing else. What is in layers is read by children, each for one layer, confined to it and then gone.
 
+mod allocator;
 mod cache;
 mod check;
 pub mod child;

@@ -15,7 +15,6 @@
 //! What could not be read or judged is a gap in every one of these steps, never silence.
 
 mod ahead;
-mod allocator;
 mod archive;
 mod aside;
 mod bounds;
@@ -43,7 +42,6 @@ mod ways;
 #[cfg(test)]
 mod tests;
 
-pub use allocator::give_back_memory;
 pub use container::scan_root;
 pub use engine::{Engine, EngineError, INVENTORY};
 pub use follow::{Followed, follow};
