@@ -70,7 +70,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "backdoor",
-        version: 5,
+        version: 6,
         category: Category::Backdoor,
         rules: &[
             "boot-hook",
@@ -176,7 +176,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "malware",
-        version: 7,
+        version: 8,
         category: Category::Malware,
         rules: &[
             "miner",

