@@ -63,9 +63,13 @@ const MAX_COMMANDS: usize = 50_000;
 /// Acts told of one script.
 const MAX_ACTS: usize = 32;
 
+/// Whether it lies in a folder that everybody may write to.
+pub(crate) fn is_in_open_place(path: &str) -> bool {
+    ["/tmp/", "/var/tmp/", "/dev/shm/", "/run/shm/", "/dev/mqueue/"].iter().any(|open| path.starts_with(open))
+}
+
 /// Whether a program is kept where no package puts one: where everybody writes, or in a folder that is not listed.
 pub(crate) fn hidden_place(path: &str) -> Option<&'static str> {
-    const OPEN: [&str; 5] = ["/tmp/", "/var/tmp/", "/dev/shm/", "/run/shm/", "/dev/mqueue/"];
     // Tools that people install for themselves keep programs in such folders.
     const KNOWN: [&str; 22] = [
         ".local",
@@ -94,7 +98,7 @@ pub(crate) fn hidden_place(path: &str) -> Option<&'static str> {
     if !path.starts_with('/') {
         return None;
     }
-    if OPEN.iter().any(|open| path.starts_with(open)) {
+    if is_in_open_place(path) {
         return Some("a folder that everybody may write to");
     }
     let hidden =

@@ -70,8 +70,13 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             if let Some((_, input)) = command.split_once('%') {
                 notes.script(&input.replace('%', "\n"), line, &who, None);
             }
-        } else if let Some(loaded) = content.split_once('=').and_then(|(name, value)| loads(name, value)) {
-            loaded.note(" for jobs of cron", line, notes);
+        } else if let Some((name, value)) = content.split_once('=') {
+            if name.trim() == "SHELL" {
+                notes.script(value.trim().trim_matches(['"', '\'']), line, "each job of cron", None);
+            }
+            if let Some(loaded) = loads(name, value) {
+                loaded.note(" for jobs of cron", line, notes);
+            }
         }
     }
 }

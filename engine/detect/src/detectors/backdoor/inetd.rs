@@ -108,7 +108,8 @@ fn xinetd(text: &str, notes: &mut Notes) {
                 let arguments = get("server_args").unwrap_or_default();
                 let arguments: Vec<&str> =
                     std::iter::once(program.as_str()).chain(arguments.split_whitespace()).collect();
-                served(&program, &arguments, &service, &get("user").unwrap_or_default(), start, notes);
+                let user = get("user").unwrap_or_else(|| "root".to_owned());
+                served(&program, &arguments, &service, &user, start, notes);
             }
         } else if let Some((name, value)) = content.split_once('=') {
             settings.push((

@@ -21,6 +21,7 @@ mod shell_startup;
 mod ssh;
 mod supervised;
 mod systemd;
+mod tmpfiles;
 mod udev;
 
 #[cfg(test)]

@@ -22,12 +22,27 @@ pub(super) const RULE: Rule = Rule {
     id: "pam",
     severity: "Medium to Critical",
     reference: "ATT&CK T1556.003",
-    what: "lines of PAM by which anybody is let in (`auth sufficient pam_permit.so`), that run a program (pam_exec), load a module from outside its folder or read a file from elsewhere (@include, include, substack), and modules that no package brought",
+    what: "lines of PAM by which anybody is let in (`auth sufficient pam_permit.so`, or a module that asks for no password: pam_succeed_if, pam_rhosts, pam_rootok of a server), that run a program (pam_exec), load a module from outside its folder or read a file from elsewhere (@include, include, substack), and modules that no package brought",
     why: "PAM sees every password typed, and decides",
     remedy: "restore the files of the package that brought them",
 };
 
 const INCLUDES: Includes = Includes { who: "PAM", places: PLACES, severity: Severity::Medium };
+
+/// Modules that ask for no password.
+const ASK_NOTHING: [&str; 8] = [
+    "pam_access.so",
+    "pam_env.so",
+    "pam_listfile.so",
+    "pam_localuser.so",
+    "pam_rhosts.so",
+    "pam_shells.so",
+    "pam_succeed_if.so",
+    "pam_usertype.so",
+];
+/// Services, and stacks of them, whose programs run as root for whoever calls.
+const SERVERS: [&str; 9] =
+    ["common-auth", "login", "password-auth", "remote", "sshd", "sudo", "sudo-i", "system-auth", "vsftpd"];
 
 /// Where it looks for what is named without a folder.
 const FOLDER: &str = "etc/pam.d";
@@ -61,6 +76,18 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
                 Some(line),
                 "anybody is let in: pam_permit suffices, and asks for nothing",
             );
+        }
+        if kind == "auth" && control == "sufficient" && !denied {
+            // To a server whoever calls is root: it runs as root itself.
+            let is_root =
+                name == "pam_rootok.so" && SERVERS.contains(&path.rsplit('/').next().unwrap_or_default());
+            let is_trusted =
+                name == "pam_wheel.so" && arguments.split_whitespace().any(|word| word == "trust");
+            if is_root || is_trusted || ASK_NOTHING.contains(&name) {
+                let severity = if is_root { Severity::High } else { Severity::Medium };
+                let what = format!("{} suffices to be let in, and asks for no password", word(name));
+                notes.sign(severity, Excuse::Owned, Some(line), what);
+            }
         }
         if name == "pam_exec.so" {
             let command: Vec<&str> =

@@ -4,7 +4,7 @@ use pratique_core::{Finding, ImageConfig, Severity};
 
 use super::INFO;
 use crate::includes::{Includes, folder_of};
-use crate::shell::{commands, hidden_place};
+use crate::shell::{commands, hidden_place, is_in_open_place};
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
 
@@ -26,17 +26,18 @@ pub(super) const RULE: Rule = Rule {
     id: "linker-preload",
     severity: "Low to Critical",
     reference: "ATT&CK T1574.006",
-    what: "libraries named in /etc/ld.so.preload; variables by which programs load libraries or code (LD_PRELOAD, LD_AUDIT, LD_LIBRARY_PATH, BASH_ENV, PYTHONPATH, NODE_OPTIONS…) in /etc/environment, pam_env.conf, ~/.ssh/environment or the image's config; folders of libraries in hidden or open places, and files of ld.so.conf that name more of them from elsewhere (include)",
+    what: "libraries named in /etc/ld.so.preload; variables by which programs load libraries or code or are found (PATH, LD_PRELOAD, LD_AUDIT, LD_LIBRARY_PATH, BASH_ENV, PYTHONPATH, NODE_OPTIONS…) in /etc/environment, pam_env.conf, ~/.ssh/environment or the image's config; folders of libraries in hidden or open places, and files of ld.so.conf that name more of them from elsewhere (include)",
     why: "such a library runs inside every program, sees every password and can hide files, processes and itself",
     remedy: "empty /etc/ld.so.preload; set LD_PRELOAD for the one program that needs it, to a library that a package brought",
 };
 
 /// Variables by which programs load libraries or code: how bad it is where that lies in a hidden or open place, and where
 /// it lies elsewhere. What is said of one is said by the rule of the file that sets it.
-const LOADING: [(&str, Severity, Option<Severity>); 17] = [
+const LOADING: [(&str, Severity, Option<Severity>); 18] = [
     ("LD_AUDIT", Severity::High, Some(Severity::Medium)),
     ("LD_PRELOAD", Severity::High, Some(Severity::Low)),
     ("LD_LIBRARY_PATH", Severity::Medium, None),
+    ("PATH", Severity::Medium, None),
     ("GCONV_PATH", Severity::Medium, None),
     ("BASH_ENV", Severity::Medium, None),
     ("ENV", Severity::Medium, None),
@@ -99,7 +100,7 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         } else {
             // musl's linker has several in a line.
             for folder in content.split(':') {
-                if let Some(why) = hidden_place(folder) {
+                if let Some(why) = hidden_place(&format!("{folder}/")) {
                     let what = format!("libraries are looked for in {}, {why}", word(folder));
                     notes.sign(Severity::High, Excuse::Owned, Some(line), what);
                 }
@@ -136,7 +137,13 @@ impl Loaded {
 pub(super) fn loads(name: &str, value: &str) -> Option<Loaded> {
     let value = value.trim().trim_matches(['"', '\'']);
     let (name, hidden, elsewhere) = LOADING.iter().find(|(known, ..)| *known == name.trim())?;
-    let severity = match code(name, value).into_iter().any(|part| hidden_place(part).is_some()) {
+    let is_hidden = |part: &str| {
+        // It may be such a folder itself.
+        let part = format!("{}/", part.trim_end_matches('/'));
+        // Many tools keep their programs in a hidden folder of their own.
+        is_in_open_place(&part) || (*name != "PATH" && hidden_place(&part).is_some())
+    };
+    let severity = match code(name, value).into_iter().any(is_hidden) {
         true => Some(*hidden),
         false => *elsewhere,
     };

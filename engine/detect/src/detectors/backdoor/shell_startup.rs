@@ -82,13 +82,22 @@ pub(super) fn read(_path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         }
     }
     for (line, content) in notes.lines(&text) {
-        if let Some(name) = content.trim().strip_suffix('{').and_then(|head| head.trim().strip_suffix("()"))
-            && ASKED.contains(&name.trim().trim_start_matches("function "))
-        {
-            let what = format!("{} is a function of the shell", name.trim());
+        if let Some(name) = function(content.trim()).filter(|name| ASKED.contains(name)) {
+            let what = format!("{name} is a function of the shell");
             notes.sign(Severity::Medium, Excuse::Owned, Some(line), what);
         }
     }
+}
+
+/// The function that a line begins: `name() …` or `function name …`.
+fn function(line: &str) -> Option<&str> {
+    let named = line.strip_prefix("function").filter(|rest| rest.starts_with([' ', '\t']));
+    let head = named.unwrap_or(line).trim_start();
+    let end =
+        head.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))).unwrap_or(head.len());
+    let (name, rest) = head.split_at(end);
+    let behind = rest.trim_start().strip_prefix('(').map(str::trim_start);
+    (named.is_some() || behind.is_some_and(|rest| rest.starts_with(')'))).then_some(name)
 }
 
 /// The command that a word sets to be run before or with every prompt: `PROMPT_COMMAND=…`, or one in `$(…)` of a prompt.

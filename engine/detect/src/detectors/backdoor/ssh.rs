@@ -24,13 +24,17 @@ pub(super) const PLACES: &[&str] = &[
     "etc/ssh/ssh_config",
     "etc/ssh/ssh_config.d/*.conf",
     "**/.ssh/config",
+    "etc/hosts.equiv",
+    "etc/ssh/shosts.equiv",
+    "**/.rhosts",
+    "**/.shosts",
 ];
 
 pub(super) const RULE: Rule = Rule {
     id: "ssh-access",
     severity: "Low to Critical",
     reference: "ATT&CK T1098.004",
-    what: "public keys that are let in, settings of sshd that let in without a password or as root, run a command for whoever connects (ForceCommand, AuthorizedKeysCommand, Subsystem) or trust certificates (TrustedUserCAKeys), keys and settings that it reads from where nobody looks (AuthorizedKeysFile, Include); commands that the client runs (ProxyCommand, LocalCommand), by what they do",
+    what: "public keys that are let in, settings of sshd that let in without a password or as root, run a command for whoever connects (ForceCommand, AuthorizedKeysCommand, Subsystem) or trust certificates or hosts (TrustedUserCAKeys, HostbasedAuthentication, hosts.equiv, .rhosts), keys and settings that it reads from where nobody looks (AuthorizedKeysFile, Include); commands that the client runs (ProxyCommand, LocalCommand), by what they do",
     why: "whoever has the private half of such a key, or knows such a setting, is in",
     remedy: "take keys out of the image and mount them where they are needed; set PermitRootLogin no, PermitEmptyPasswords no",
 };
@@ -58,6 +62,8 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         client(&text, notes);
     } else if path.ends_with("/rc") || path.ends_with("sshrc") {
         notes.script(&text, 1, "a script that sshd runs for whoever logs in", Some(Severity::Medium));
+    } else if path.ends_with("hosts.equiv") || path.ends_with("hosts") {
+        trusted(&text, notes);
     } else {
         keys(path, &text, notes);
     }
@@ -76,6 +82,21 @@ fn client(text: &str, notes: &mut Notes) {
                 None,
             );
         }
+    }
+}
+
+/// Hosts whose word on who somebody is counts: lines of `host user`, a plus for any, behind a minus who is not believed.
+fn trusted(text: &str, notes: &mut Notes) {
+    for (line, content) in notes.lines(text) {
+        let mut words = content.split_whitespace();
+        let Some(host) = words.next().filter(|host| !host.starts_with(['#', '-'])) else { continue };
+        let (severity, from) = match host {
+            "+" => (Severity::High, "anywhere".to_owned()),
+            _ => (Severity::Low, word(host)),
+        };
+        let any = if words.next() == Some("+") { ", whoever they are there" } else { "" };
+        let what = format!("who comes from {from} is let in without a password{any}");
+        notes.sign(severity, Excuse::Owned, Some(line), what);
     }
 }
 
@@ -162,6 +183,9 @@ fn settings(text: &str, notes: &mut Notes) {
                 Some((Severity::High, "accounts without a password are let in".to_owned()))
             }
             ("permitrootlogin", "yes") => Some((Severity::Medium, "root is let in by password".to_owned())),
+            ("hostbasedauthentication", "yes") => {
+                Some((Severity::Low, "hosts are believed who comes from them".to_owned()))
+            }
             ("permituserenvironment", "yes") => {
                 Some((Severity::Low, "whoever logs in may set LD_PRELOAD for their own session".to_owned()))
             }

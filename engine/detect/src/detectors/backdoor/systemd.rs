@@ -3,7 +3,8 @@
 use pratique_core::Severity;
 
 use super::preload::loads;
-use crate::shell::hidden_place;
+use super::tmpfiles;
+use crate::shell::{hidden_place, is_shell};
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
 
@@ -44,6 +45,11 @@ pub(super) const PLACES: &[&str] = &[
     "usr/lib/systemd/*-generators/*",
     "lib/systemd/*-generators/*",
     "usr/local/lib/systemd/*-generators/*",
+    // What is made and written at start.
+    "etc/tmpfiles.d/*.conf",
+    "usr/lib/tmpfiles.d/*.conf",
+    "run/tmpfiles.d/*.conf",
+    "**/.config/user-tmpfiles.d/*.conf",
     // What is run before the system sleeps, and when it stops.
     "usr/lib/systemd/system-sleep/*",
     "usr/lib/systemd/system-shutdown/*",
@@ -55,7 +61,7 @@ pub(super) const RULE: Rule = Rule {
     id: "systemd-unit",
     severity: "Low to Critical",
     reference: "ATT&CK T1543.002, T1053.006",
-    what: "commands of units, drop-ins and generators of systemd that no package brought, libraries and code that variables of units and of system.conf load, and variables that units take from a hidden or open folder; worse if what they run fetches or decodes code, opens a shell to the network or lies in a hidden or open folder",
+    what: "commands of units, drop-ins and generators of systemd that no package brought, libraries and code that variables of units and of system.conf load, and variables that units take from a hidden or open folder; worse if what they run fetches or decodes code, opens a shell to the network or lies in a hidden or open folder; a shell for whoever connects to a socket; files that tmpfiles.d writes where they decide what is run or who gets in, takes from such a folder or makes setuid",
     why: "a unit starts with the system, as root, and again whenever it dies",
     remedy: "take the unit out of the image: a container needs no service manager",
 };
@@ -77,11 +83,15 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
         }
         return;
     }
+    if path.contains("tmpfiles.d/") {
+        return tmpfiles::read(&text, notes);
+    }
     let known = [".service", ".timer", ".socket", ".path", ".conf", ".mount", ".swap"];
     if !known.iter().any(|ending| path.ends_with(ending)) {
         return;
     }
     let mut section = String::new();
+    let (mut shell, mut is_handed_socket) = (None, false);
     for (line, content) in notes.joined_lines(&text) {
         let content = content.trim();
         if content.starts_with(['#', ';']) {
@@ -99,6 +109,9 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             if !command.is_empty() {
                 notes.script(command, line, "a unit of systemd", Some(Severity::Low));
             }
+            shell = shell.or(is_shell_alone(command).then_some(line));
+        } else if name == "StandardInput" {
+            is_handed_socket = value == "socket";
         } else if matches!(name, "Environment" | "DefaultEnvironment" | "ManagerEnvironment") {
             let set =
                 value.split_whitespace().filter_map(|one| one.trim_matches(['"', '\'']).split_once('='));
@@ -114,4 +127,15 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             }
         }
     }
+    if let Some(line) = shell.filter(|_| is_handed_socket) {
+        let what = "whoever connects to its socket is handed a shell";
+        notes.sign(Severity::Critical, Excuse::Genuine, Some(line), what);
+    }
+}
+
+/// Whether a command is a shell that reads its input.
+fn is_shell_alone(command: &str) -> bool {
+    let mut words = command.split_whitespace();
+    let program = words.next().and_then(|program| program.rsplit('/').next()).unwrap_or_default();
+    is_shell(program) && words.all(|word| word.starts_with('-') && word != "-c")
 }
