@@ -9,6 +9,7 @@ mod base64;
 mod bcrypt;
 mod des;
 mod digest;
+mod ed25519;
 mod md5;
 mod mysql;
 mod pbkdf2;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub use des::decrypt_block;
 pub use digest::{Algorithm, SaltedDigest};
+pub use ed25519::Ed25519;
 pub use mysql::CachingSha2;
 pub use pbkdf2::Pbkdf2;
 pub use stored::{Stored, base64, hex};
@@ -86,6 +88,8 @@ pub enum Scheme {
     ScramSha1,
     /// `$A$`, MySQL's caching_sha2_password.
     CachingSha2,
+    /// A public key, MariaDB's ed25519.
+    Ed25519,
     /// None: the password is stored as it is typed.
     Plain,
     /// One of several that look alike.
@@ -117,6 +121,7 @@ impl Scheme {
             Self::Scram => "scram-sha-256",
             Self::ScramSha1 => "scram-sha-1",
             Self::CachingSha2 => "caching-sha2",
+            Self::Ed25519 => "ed25519",
             Self::Plain => "plain",
             Self::Unclear => "unclear",
         }

@@ -6,6 +6,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 
 use super::digest::{Algorithm, SaltedDigest};
+use super::ed25519::Ed25519;
 use super::mysql::CachingSha2;
 use super::pbkdf2::{MAX_DIGEST, Pbkdf2};
 use super::{Cost, HashError, PasswordHash, Scheme};
@@ -23,6 +24,8 @@ pub enum Stored {
     Pbkdf2(Pbkdf2),
     /// MySQL's default since 8.0.
     CachingSha2(CachingSha2),
+    /// MariaDB's ed25519.
+    Ed25519(Ed25519),
     /// MongoDB's SCRAM-SHA-1: the key is derived from a digest of name and password.
     MongoScram {
         /// Whose password it is.
@@ -133,6 +136,7 @@ impl Stored {
             Self::Digest(digest) => Box::new(digest.clone()),
             Self::Pbkdf2(key) => Box::new(key.clone()),
             Self::CachingSha2(hash) => Box::new(hash.clone()),
+            Self::Ed25519(key) => Box::new(key.clone()),
             Self::MongoScram { user, key } => Box::new(MongoScram { user: user.clone(), key: key.clone() }),
             Self::OneOf(all) => Box::new(OneOf(all.iter().map(Self::open).collect::<Result<_, _>>()?)),
         })

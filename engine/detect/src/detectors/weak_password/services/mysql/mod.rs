@@ -8,7 +8,7 @@ mod myisam;
 use super::text::{ini, text, unquoted};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, CachingSha2, SaltedDigest, Stored, hex};
+use crate::crypt::{Algorithm, CachingSha2, Ed25519, SaltedDigest, Stored, hex};
 use pratique_core::GapKind;
 
 /// The product.
@@ -52,7 +52,7 @@ fn account(row: &Row<'_>, reading: &mut Reading) {
     // Its own machine is its own container.
     let rank = Rank::of(*user == "root");
     match *plugin {
-        "" | "mysql_native_password" | "mysql_old_password" | "caching_sha2_password" => {}
+        "" | "mysql_native_password" | "mysql_old_password" | "caching_sha2_password" | "ed25519" => {}
         // Those ask the system, or let nobody in.
         "unix_socket" | "auth_socket" | "pam" | "auth_pam" | "gssapi" | "named_pipe" | "mysql_no_login" => {
             return;
@@ -64,6 +64,15 @@ fn account(row: &Row<'_>, reading: &mut Reading) {
     }
     if stored.is_empty() {
         return reading.open(name, format!("its user {name}@{host} needs no password"), rank, None);
+    }
+    if *plugin == "ed25519" {
+        return match std::str::from_utf8(stored).ok().and_then(Ed25519::parse) {
+            Some(key) => reading.stored(name, Stored::Ed25519(key), rank, None),
+            None => {
+                let reason = format!("the password of user {name}@{host} is no key of ed25519");
+                reading.problem(GapKind::Malformed, reason);
+            }
+        };
     }
     let digits = stored.strip_prefix(b"*").and_then(|digits| std::str::from_utf8(digits).ok());
     if let Some(digest) = digits.and_then(hex).filter(|digest| digest.len() == Algorithm::Sha1.length()) {
