@@ -63,7 +63,7 @@ pub fn all() -> impl Iterator<Item = &'static DetectorInfo> {
 pub const DETECTORS: &[DetectorInfo] = &[
     DetectorInfo {
         id: "weak-password",
-        version: 4,
+        version: 5,
         category: Category::WeakPassword,
         rules: &["linux-account", "linux-group", "service-account", "service-open", "environment", "ssh-key"],
         summary: "passwords of Linux accounts and of services that are empty or can be guessed",

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use pratique_detect::{FileInput, FileMode, detectors::DETECTORS};
 
-const PATHS: [&str; 13] = [
+const PATHS: [&str; 15] = [
     "var/lib/mysql/mysql/user.MYD",
     "var/lib/mysql/mysql.ibd",
     "var/lib/mysql/mysql/global_priv.MAD",
@@ -18,6 +18,8 @@ const PATHS: [&str; 13] = [
     "var/lib/rabbitmq/mnesia/rabbit@broker/rabbit_user.DCD",
     "var/lib/rabbitmq/mnesia/rabbit@broker/coordination/rabbit@broker/00000001.segment",
     "var/lib/mongodb/collection-2-1.wt",
+    "var/lib/gitea/gitea.db",
+    "srv/app/db.sqlite3",
     "root/.ssh/id_rsa",
 ];
 

@@ -34,6 +34,19 @@ pub fn rows(
     columns: &[&str],
     each: &mut dyn FnMut(&Row<'_>),
 ) -> Result<(), Problem> {
+    if rows_if_any(file, name, columns, each)? { Ok(()) } else { malformed(format!("has no table {name}")) }
+}
+
+/// As [`rows`]; whether there is such a table.
+///
+/// # Errors
+/// The first problem, if the file is no such database, or if a part of it cannot be read; the other parts are.
+pub fn rows_if_any(
+    file: &FileInput<'_>,
+    name: &str,
+    columns: &[&str],
+    each: &mut dyn FnMut(&Row<'_>),
+) -> Result<bool, Problem> {
     let Header { size, usable, .. } = header(file)?;
     let mut tree = Tree { pages: Pages::new(file, size)?, usable };
     let (mut root, mut places) = (None, Vec::new());
@@ -49,7 +62,7 @@ pub fn rows(
             }
         }),
     )?;
-    let Some(root) = root else { return malformed(format!("has no table {name}")) };
+    let Some(root) = root else { return Ok(false) };
     tree.walk(
         root,
         &mut whole(&mut |row| {
@@ -57,7 +70,8 @@ pub fn rows(
                 places.iter().map(|place| place.and_then(|place| value(row, place))).collect();
             each(&values);
         }),
-    )
+    )?;
+    Ok(true)
 }
 
 /// Hands on records that are whole.

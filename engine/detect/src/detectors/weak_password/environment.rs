@@ -10,23 +10,30 @@ use crate::crypt::{Scheme, Stored};
 const MAX_VARIABLES: usize = 1000;
 /// What the name of a variable with a password ends in.
 const ENDINGS: [&str; 5] = ["PASSWORD", "PASSWD", "PASS", "_PW", "_PWD"];
-/// Words in the name of a variable that make it no password: whether one is to be made or changed, and other words that
-/// end alike.
-const NO_PASSWORDS: [&str; 5] = ["RANDOM", "ONETIME", "GENERATE", "BYPASS", "COMPASS"];
-/// Variables that mean no password when they are set to `1`, `true`, `yes` or `trust`.
-const OPEN: [&str; 5] = [
-    "MYSQL_ALLOW_EMPTY_PASSWORD",
-    "MARIADB_ALLOW_EMPTY_ROOT_PASSWORD",
-    "ALLOW_EMPTY_PASSWORD",
-    "POSTGRES_HOST_AUTH_METHOD",
-    "ALLOW_ANONYMOUS_LOGIN",
+/// Words in the name of a variable that make it no password: whether one is to be made, changed or left out, and other words
+/// that end alike.
+const NO_PASSWORDS: [&str; 6] = ["RANDOM", "ONETIME", "GENERATE", "ALLOW_EMPTY", "BYPASS", "COMPASS"];
+/// Variables with a password whose names do not say so, and those beside them that say whose it is.
+const OTHERS: [(&str, &str); 1] = [("MINIO_SECRET_KEY", "MINIO_ACCESS_KEY")];
+/// Variables that mean no password when they are set to one of these.
+const OPEN: [(&str, &[&str]); 9] = [
+    ("MYSQL_ALLOW_EMPTY_PASSWORD", ON),
+    ("MARIADB_ALLOW_EMPTY_ROOT_PASSWORD", ON),
+    ("ALLOW_EMPTY_PASSWORD", ON),
+    ("ALLOW_ANONYMOUS_LOGIN", ON),
+    ("POSTGRES_HOST_AUTH_METHOD", &["trust"]),
+    ("NEO4J_AUTH", &["none"]),
+    ("XPACK.SECURITY.ENABLED", &["false"]),
+    ("PLUGINS.SECURITY.DISABLED", &["true"]),
+    ("DISABLE_SECURITY_PLUGIN", &["true"]),
 ];
+const ON: &[&str] = &["1", "true", "yes"];
 
 /// A product whose image makes an account from its environment: how its variables begin, who the account is if no
 /// variable says so, and what is tried.
 struct Product(&'static str, &'static str, &'static [&'static str]);
 
-const PRODUCTS: [Product; 14] = [
+const PRODUCTS: [Product; 30] = [
     Product("MYSQL_ROOT_", "root", &["mysql", "root", "my-secret-pw"]),
     Product("MARIADB_ROOT_", "root", &["mariadb", "mysql", "root", "my-secret-pw"]),
     Product("MYSQL_", "", &["mysql"]),
@@ -41,6 +48,22 @@ const PRODUCTS: [Product; 14] = [
     Product("VNC_", "", &["vnc", "vncpassword", "headless"]),
     Product("LDAP_ADMIN_", "admin", &["ldap", "openldap", "admin"]),
     Product("JUPYTER_", "", &["jupyter", "jupyterlab"]),
+    Product("MINIO_", "minioadmin", &["minioadmin", "minio", "minio123"]),
+    Product("KEYCLOAK_", "admin", &["keycloak", "admin"]),
+    Product("KC_", "admin", &["keycloak", "admin", "change_me"]),
+    Product("NEO4J_", "neo4j", &["neo4j", "password"]),
+    Product("PGADMIN_", "", &["pgadmin", "pgadmin4", "admin", "SuperSecret"]),
+    Product("DOCKER_INFLUXDB_INIT_", "", &["influxdb", "influx", "my-password"]),
+    Product("INFLUXDB_", "admin", &["influxdb", "influx", "admin"]),
+    Product("COUCHDB_", "admin", &["couchdb", "admin"]),
+    Product("CLICKHOUSE_", "default", &["clickhouse", "default"]),
+    Product("CASSANDRA_", "cassandra", &["cassandra"]),
+    Product("ARTEMIS_", "artemis", &["artemis", "simetraehcapa"]),
+    Product("ACTIVEMQ_", "admin", &["activemq", "admin"]),
+    Product("OPENSEARCH_", "admin", &["opensearch", "admin", "myStrongPassword123!"]),
+    Product("GITLAB_", "root", &["gitlab", "5iveL!fe"]),
+    Product("MSSQL_SA_", "sa", &["sa", "mssql", "yourStrong(!)Password", "YourStrong@Passw0rd", "Passw0rd!"]),
+    Product("ORACLE_", "system", &["oracle", "manager", "system", "Oradoc_db1"]),
 ];
 
 /// A variable.
@@ -68,9 +91,10 @@ pub(super) fn suspects<'a>(config: Option<&ImageConfig>) -> Vec<Box<dyn Suspect 
 
 fn variable(name: &str, value: &str, all: &[(&str, &str)]) -> Option<Variable> {
     let upper = name.to_ascii_uppercase();
-    if OPEN.contains(&upper.as_str()) {
-        let open = matches!(value.to_ascii_lowercase().as_str(), "1" | "true" | "yes" | "trust");
-        return open.then(|| Variable {
+    if let Some((_, values)) = OPEN.iter().find(|(open, _)| *open == upper)
+        && values.contains(&value.to_ascii_lowercase().as_str())
+    {
+        return Some(Variable {
             name: name.to_owned(),
             owner: String::new(),
             product: &[],
@@ -78,7 +102,19 @@ fn variable(name: &str, value: &str, all: &[(&str, &str)]) -> Option<Variable> {
             severity: Severity::High,
         });
     }
-    let stem = ENDINGS.iter().find_map(|ending| upper.strip_suffix(ending))?;
+    let valued = |wanted: &str| {
+        all.iter().find(|(other, _)| other.eq_ignore_ascii_case(wanted)).map(|(_, user)| *user)
+    };
+    let other = OTHERS.iter().find(|(other, _)| *other == upper);
+    let (stem, value, told) =
+        if let ("NEO4J_AUTH", Some((user, password))) = (upper.as_str(), value.split_once('/')) {
+            ("", password, Some(user))
+        } else if let Some((_, user)) = other {
+            ("", value, valued(user))
+        } else {
+            let stem = ENDINGS.iter().find_map(|ending| upper.strip_suffix(ending))?;
+            (stem, value, ["USER", "USERNAME"].iter().find_map(|ending| valued(&format!("{stem}{ending}"))))
+        };
     // What other programs put there, and nothing at all.
     if value.is_empty()
         || is_placeholder(value)
@@ -88,10 +124,6 @@ fn variable(name: &str, value: &str, all: &[(&str, &str)]) -> Option<Variable> {
         return None;
     }
     let product = PRODUCTS.iter().find(|Product(prefix, ..)| upper.starts_with(prefix));
-    let told = ["USER", "USERNAME"].iter().find_map(|ending| {
-        let wanted = format!("{stem}{ending}");
-        all.iter().find(|(other, _)| other.eq_ignore_ascii_case(&wanted)).map(|(_, user)| *user)
-    });
     // `DEPLOY_PASSWORD` is of whoever is called deploy, as far as anybody knows.
     let from_name = || stem.trim_matches('_').to_ascii_lowercase();
     let known = product.map_or("", |Product(_, owner, _)| *owner);

@@ -1,6 +1,6 @@
 //! What an older scanner of weak passwords is known to miss: a test for each.
 
-use super::tests::{parse, render, scan};
+use super::golden::{parse, render, scan};
 use super::*;
 
 /// What is found in an image of these lines, as golden cases have it.

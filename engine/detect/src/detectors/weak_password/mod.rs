@@ -20,6 +20,8 @@ mod severity;
 mod suspect;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod missed;
 #[cfg(test)]
 mod tests;

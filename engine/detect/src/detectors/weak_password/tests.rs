@@ -1,144 +1,11 @@
-//! Golden cases: `testdata/weak_password/NAME.in` is an image, `NAME.out` what is found in it. A new case is these two
-//! files. With `UPDATE_GOLDEN=1` the `.out` files are written anew, to be read before they are committed.
-//!
-//! An image is a list of lines `names: …`, `dictionary: …`, `env: NAME=VALUE` and `budget: SECONDS`, each optional, then
-//! files: a line `==> etc/shadow` and its content, or `==> etc/store < NAME` for the bytes of `stores/NAME`. Lines that begin
-//! with `//` are comments.
+//! How the detector as a whole behaves; what it finds is in the golden cases.
 
-use std::{fmt::Write as _, path::Path, time::Duration};
-
+use pratique_core::Gap;
 use pratique_core::attempts::{Attempt, Attempts, Guessing};
-use pratique_core::{Gap, ImageConfig};
 
+use super::golden::{Case, parse, scan};
 use super::*;
 use crate::FileMode;
-
-pub(super) struct Case {
-    names: Vec<String>,
-    dictionary: Vec<String>,
-    budget: Duration,
-    attempts: Attempts,
-    config: ImageConfig,
-    files: Vec<(String, Vec<u8>)>,
-}
-
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/weak_password");
-
-/// An image as it is written.
-pub(super) fn parse(text: &str) -> Case {
-    let mut case = Case {
-        names: vec![],
-        dictionary: vec![],
-        budget: Duration::from_secs(60),
-        attempts: Attempts::new(),
-        config: ImageConfig::default(),
-        files: vec![],
-    };
-    let words = |rest: &str| rest.split_whitespace().map(str::to_owned).collect();
-    for line in text.lines().filter(|line| !line.starts_with("//")) {
-        if let Some(path) = line.strip_prefix("==> ") {
-            let (path, content) = match path.split_once(" < ") {
-                Some((path, name)) => {
-                    (path, std::fs::read(Path::new(FOLDER).join("stores").join(name)).unwrap())
-                }
-                None => (path, Vec::new()),
-            };
-            case.files.push((path.to_owned(), content));
-        } else if let Some((_, content)) = case.files.last_mut() {
-            content.extend(line.as_bytes());
-            content.push(b'\n');
-        } else if let Some(rest) = line.strip_prefix("names: ") {
-            case.names = words(rest);
-        } else if let Some(rest) = line.strip_prefix("dictionary: ") {
-            case.dictionary = words(rest);
-        } else if let Some(rest) = line.strip_prefix("env: ") {
-            case.config.env.push(rest.to_owned());
-        } else if let Some(rest) = line.strip_prefix("budget: ") {
-            case.budget = Duration::from_secs(rest.parse().unwrap());
-        } else {
-            assert!(line.is_empty(), "what is `{line}`?");
-        }
-    }
-    case
-}
-
-/// What is found in it, and the gaps.
-pub(super) fn scan(case: &Case) -> Outcome {
-    let (mut facts, mut problems) = (Vec::new(), Vec::new());
-    for (path, content) in &case.files {
-        let mode = FileMode { permissions: 0o640, uid: 0, gid: 42 };
-        let report = DETECTOR.inspect(&FileInput::in_memory(path.as_bytes(), mode, content));
-        let gap = |(kind, reason)| Gap {
-            kind,
-            detector: Some(INFO.id.to_owned()),
-            path: Some(format!("/{path}")),
-            layer: None,
-            reason,
-        };
-        problems.extend(report.problems.into_iter().map(gap));
-        let located = |fact| LocatedFact { path: format!("/{path}"), layer: None, removed_by: None, fact };
-        facts.extend(report.facts.into_iter().map(located));
-    }
-    let mut outcome = DETECTOR.judge(
-        &ImageInput {
-            names: &case.names,
-            config: Some(&case.config),
-            dictionary: &case.dictionary,
-            hash_budget: case.budget,
-            attempts: &case.attempts,
-            ..ImageInput::default()
-        },
-        &facts,
-    );
-    outcome.gaps.extend(problems);
-    outcome
-}
-
-/// That as text.
-pub(super) fn render(outcome: &Outcome) -> String {
-    let mut text = String::new();
-    for finding in &outcome.findings {
-        assert_eq!(finding.detector, INFO.id);
-        assert!(INFO.rules.contains(&finding.rule.as_str()), "{} is no rule of {}", finding.rule, INFO.id);
-        let path = finding.path.as_deref().unwrap_or_default();
-        writeln!(text, "{} {} {path}: {}", finding.severity, finding.rule, finding.message).unwrap();
-        let attributes: Vec<_> =
-            finding.attributes.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        writeln!(text, "  {}", attributes.join(" ")).unwrap();
-    }
-    for gap in &outcome.gaps {
-        assert_eq!(gap.detector.as_deref(), Some(INFO.id));
-        writeln!(text, "gap {} {}: {}", gap.kind, gap.path.as_deref().unwrap_or("-"), gap.reason).unwrap();
-    }
-    if text.is_empty() { "nothing\n".into() } else { text }
-}
-
-#[test]
-fn golden_cases() {
-    let folder = Path::new(FOLDER);
-    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    let mut cases = 0;
-    let mut wrong = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_none_or(|extension| extension != "in") {
-            continue;
-        }
-        cases += 1;
-        let case = parse(&std::fs::read_to_string(&path).unwrap());
-        let (actual, golden) = (render(&scan(&case)), path.with_extension("out"));
-        if update {
-            std::fs::write(&golden, actual).unwrap();
-        } else {
-            let expected = std::fs::read_to_string(&golden).unwrap_or_default();
-            if actual != expected {
-                wrong.push(format!("{}\nexpected\n{expected}\nactual\n{actual}", path.display()));
-            }
-        }
-    }
-    assert!(cases >= 8, "only {cases} cases in {}", folder.display());
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
 
 #[test]
 fn the_order_of_facts_does_not_matter() {
@@ -342,4 +209,24 @@ fn accounts_and_findings_of_an_image_are_bounded_and_the_rest_is_told() {
     assert_eq!(outcome.findings.len(), crate::bounded::MAX_FINDINGS);
     let told = |text: &str| outcome.gaps.iter().filter(|gap| gap.reason.contains(text)).count();
     assert_eq!((told("this file's were not judged"), told("more findings are not listed")), (2, 1));
+}
+
+#[test]
+fn a_hash_that_more_accounts_have_than_names_are_tried_withstands_nothing() {
+    // One hash is of the word `keel`, the other of nothing that anybody typed.
+    let of = |hash: &str, names: std::ops::Range<u32>| {
+        let lines: Vec<String> = names.map(|n| format!("u{n:03}:{{SHA}}{hash}")).collect();
+        scan(&parse(&format!("dictionary: keel\n==> srv/.htpasswd\n{}", lines.join("\n"))))
+    };
+    let (unknown, keel) = ("AAAAAAAAAAAAAAAAAAAAAAAAAAA=", "gC9EQNxHwiaykw07KjmoGXcDANg=");
+    let withstood = of(unknown, 0..256);
+    assert_eq!((withstood.findings.len(), withstood.gaps.len()), (0, 0));
+    let gaps = of(unknown, 0..257).gaps;
+    assert_eq!(gaps.len(), 257);
+    let told =
+        |gap: &Gap| gap.kind == GapKind::Limit && gap.reason.contains("more than 256 accounts have it");
+    assert!(gaps.iter().all(told), "{:?}", gaps[0]);
+    // What is found needs no more names.
+    let found = of(keel, 0..257);
+    assert_eq!((found.findings.len(), found.gaps.len()), (257, 0));
 }

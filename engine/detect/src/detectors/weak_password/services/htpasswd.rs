@@ -1,4 +1,4 @@
-//! Password files of web servers: htpasswd (<https://httpd.apache.org/docs/2.4/misc/password_encryptions.html>; nginx knows
+//! Password files of web servers and proxies: htpasswd (<https://httpd.apache.org/docs/2.4/misc/password_encryptions.html>; nginx knows
 //! `{SHA}`, `{SSHA}` and `{PLAIN}` beside) and htdigest.
 
 use pratique_core::GapKind;
@@ -21,8 +21,17 @@ pub(super) static SERVICE: Service = Service {
         "**/.htdigest",
         "**/htdigest",
         "**/*.htdigest",
+        "**/nginx/*passwd",
+        "**/nginx/*passwords",
+        "**/apache2/*passwd",
+        "**/apache2/*passwords",
+        "**/httpd/*passwd",
+        "**/httpd/*passwords",
+        "**/squid/*passwd",
+        "**/squid/*passwords",
+        "**/squid/users",
     ],
-    words: &["htpasswd", "nginx", "apache", "httpd"],
+    words: &["htpasswd", "nginx", "apache", "httpd", "squid", "proxy"],
     read,
     ..Service::NEW
 };

@@ -3,6 +3,7 @@
 mod login;
 mod store;
 mod text;
+mod xml;
 
 use pratique_core::inspect::{FileInput, Interest};
 
@@ -13,6 +14,9 @@ pub(super) use login::{Logins, suspects};
 pub(super) use text::is_placeholder;
 
 use login::{Rank, Reading};
+
+#[cfg(test)]
+pub(super) use ssh_key::made_key;
 
 /// Bytes read of a file of text.
 const TEXT: usize = 4 << 20;
@@ -42,6 +46,12 @@ impl Service {
     const NEW: Self =
         Self { id: "", name: "", globs: &[], stores: &[], words: &[], open: "service-open", read: |_, _| () };
 
+    /// As findings have it.
+    #[cfg(test)]
+    pub(super) fn id(&self) -> &'static str {
+        self.id
+    }
+
     /// The files it wants to see.
     pub(super) fn interests(&self) -> impl Iterator<Item = Interest> {
         let interests = [Interest::head(self.globs, TEXT), Interest::whole(self.stores, STORE)];
@@ -63,24 +73,46 @@ macro_rules! services {
 }
 
 services! {
+    cassandra,
+    clickhouse,
+    code_server,
+    couchdb,
+    django,
+    dovecot,
     elasticsearch,
+    gitea,
+    gitlab,
     grafana,
+    haproxy,
     htpasswd,
+    jaas,
+    jenkins,
+    jetty,
     jupyter,
+    keycloak,
     ldap,
     mongodb,
+    mosquitto,
     mysql,
+    neo4j,
+    nexus,
+    opensearch,
     pgbouncer,
+    phpmyadmin,
     postgresql,
     proftpd,
+    prometheus,
     rabbitmq,
     redis,
     samba,
     snmp,
+    solr,
     ssh_key,
+    supervisor,
     tomcat,
     vnc,
     vsftpd,
+    wildfly,
 }
 
 /// See [`crate::Detector::inspect`].
@@ -130,7 +162,7 @@ mod tests {
         let mut found: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-            .filter(|name| !["mod", "login", "store", "text"].contains(&name.as_str()))
+            .filter(|name| !["mod", "login", "store", "text", "xml"].contains(&name.as_str()))
             .collect();
         found.sort();
         assert_eq!(found, MODULES, "services/ and its list differ, or the list is not in order");

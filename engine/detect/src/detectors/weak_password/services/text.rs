@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use pratique_core::GapKind;
 use pratique_core::inspect::FileInput;
+use serde_json::Value;
 
 use super::Reading;
 
@@ -49,6 +50,31 @@ pub(super) fn ini<'a>(
         let (key, value) = line.split_once('=').unwrap_or((line, ""));
         Some((section, key.trim(), value.trim(), number))
     })
+}
+
+/// A file of YAML, within bounds; none if it is none, which is told.
+pub(super) fn yaml(text: &str, reading: &mut Reading) -> Option<Value> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_events: 200_000,
+            max_nodes: 100_000,
+            max_anchors: 100,
+            max_aliases: 100,
+            max_recorded_anchor_events: 10_000,
+        },
+        with_snippet: false,
+    };
+    match serde_saphyr::from_str_with_options(text, options) {
+        Ok(value) => Some(value),
+        // Of comments alone.
+        Err(_) if text.lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#')) => None,
+        Err(error) => {
+            // The words of a file that is none could be anything.
+            let place = error.location().map_or_else(String::new, |at| format!(" (line {})", at.line()));
+            reading.problem(GapKind::Malformed, format!("not the YAML that was expected{place}"));
+            None
+        }
+    }
 }
 
 /// The arguments of a line: words, and texts in quotes of either kind. In double quotes a backslash makes the next

@@ -3,10 +3,9 @@
 //! value that may be either is tried as both.
 
 use pratique_core::GapKind;
-use quick_xml::Reader;
-use quick_xml::events::{BytesStart, Event};
 
 use super::text::text;
+use super::xml::elements;
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::crypt::{Algorithm, Pbkdf2, SaltedDigest, Stored, hex};
@@ -24,39 +23,24 @@ pub(super) static SERVICE: Service = Service {
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
-    let mut reader = Reader::from_str(&text);
-    loop {
-        match reader.read_event() {
-            Ok(Event::Start(start) | Event::Empty(start)) if start.local_name().as_ref() == "user" => {
-                user(&start, reading);
-            }
-            Ok(Event::Eof) => return,
-            Ok(_) => {}
-            Err(error) => {
-                reading.problem(GapKind::Malformed, format!("not the XML that was expected: {error}"));
-                return;
-            }
+    let mut users = Vec::new();
+    elements(&text, reading, &mut |path, element| {
+        let attribute = |name: &str| element.attribute(name).map(str::to_owned);
+        if let ([.., "user"], Some(password)) = (path, attribute("password")) {
+            let name = attribute("username").or_else(|| attribute("name")).unwrap_or_default();
+            users.push((name, password, attribute("roles").unwrap_or_default()));
         }
-    }
-}
-
-fn user(start: &BytesStart<'_>, reading: &mut Reading) {
-    let attribute = |name: &str| {
-        let found = start.try_get_attribute(name).ok().flatten()?;
-        let value = found.value.into_owned();
-        Some(quick_xml::escape::unescape(&value).map_or(value.clone(), std::borrow::Cow::into_owned))
-    };
-    let name = attribute("username").or_else(|| attribute("name")).unwrap_or_default();
-    let Some(password) = attribute("password") else { return };
-    let roles = attribute("roles").unwrap_or_default();
-    let administers = roles.split(',').any(|role| role.contains("manager") || role.contains("admin"));
-    if super::is_placeholder(&password) {
-        return;
-    }
-    match stored(&password) {
-        Ok(stored) => reading.stored(&name, stored, Rank::of(administers), None),
-        Err(error) => {
-            reading.problem(GapKind::Unsupported, format!("the password of {}: {error}", word(&name)))
+    });
+    for (name, password, roles) in users {
+        let administers = roles.split(',').any(|role| role.contains("manager") || role.contains("admin"));
+        if super::is_placeholder(&password) {
+            continue;
+        }
+        match stored(&password) {
+            Ok(stored) => reading.stored(&name, stored, Rank::of(administers), None),
+            Err(error) => {
+                reading.problem(GapKind::Unsupported, format!("the password of {}: {error}", word(&name)))
+            }
         }
     }
 }

@@ -1,0 +1,68 @@
+//! Gitea and Forgejo: users in gitea.db, by PBKDF2 with SHA-256 or bcrypt
+//! (<https://docs.gitea.com/administration/config-cheat-sheet#security-security>, `PASSWORD_HASH_ALGO`).
+
+use pratique_core::GapKind;
+use pratique_core::database::sqlite;
+
+use super::{Rank, Reading, Service};
+use crate::FileInput;
+use crate::crypt::{Algorithm, Pbkdf2, Stored, hex};
+use crate::signs::word;
+
+/// The product.
+pub(super) static SERVICE: Service = Service {
+    id: "gitea",
+    name: "Gitea",
+    stores: &["**/gitea.db", "**/forgejo.db"],
+    words: &["gitea", "forgejo", "git", "gitea_admin"],
+    read,
+    ..Service::NEW
+};
+
+fn read(file: &FileInput<'_>, reading: &mut Reading) {
+    let columns = ["name", "passwd", "salt", "passwd_hash_algo", "is_admin", "prohibit_login"];
+    let read = sqlite::rows(file, "user", &columns, &mut |row| {
+        let text = |at: usize| row[at].and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+        let is = |at: usize| row[at].is_some_and(|bytes| bytes.ends_with(&[1]));
+        let (name, password) = (text(0), text(1));
+        // Without a password it is an organisation, or another program vouches for it.
+        if password.is_empty() || is(5) {
+            return;
+        }
+        match stored(password, text(2), text(3)) {
+            Some(stored) => reading.stored(name, stored, Rank::of(is(4)), None),
+            None => {
+                let reason = format!(
+                    "the password of user {}: hashes by {} cannot be verified",
+                    word(name),
+                    word(text(3))
+                );
+                reading.problem(GapKind::Unsupported, reason);
+            }
+        }
+    });
+    if let Err((kind, reason)) = read {
+        reading.problem(kind, reason);
+    }
+}
+
+/// A key by `pbkdf2$rounds$bytes` or, without those, as its first versions have it; or bcrypt's own form.
+fn stored(password: &str, salt: &str, algorithm: &str) -> Option<Stored> {
+    let fields: Vec<&str> = algorithm.split('$').collect();
+    let (iterations, length) = match fields.as_slice() {
+        ["bcrypt", ..] => return Some(Stored::Crypt(password.to_owned())),
+        ["" | "pbkdf2"] => (10_000, 50),
+        ["pbkdf2", rounds, length] => (rounds.parse().ok()?, length.parse().ok()?),
+        _ => return None,
+    };
+    // Salts are hexadecimal digits, but for the oldest, which are ten characters as they stand.
+    let salt = if salt.len() == 10 { salt.as_bytes().to_vec() } else { hex(salt)? };
+    let digest = hex(password).filter(|digest| digest.len() == length)?;
+    (iterations > 0).then_some(Stored::Pbkdf2(Pbkdf2 {
+        algorithm: Algorithm::Sha256,
+        salt,
+        iterations,
+        scram: false,
+        digest,
+    }))
+}
