@@ -146,7 +146,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "webshell",
-        version: 6,
+        version: 7,
         category: Category::Webshell,
         rules: &[
             "request-to-code",

@@ -73,7 +73,10 @@ pub(super) fn node(source: &[u8]) -> bool {
             !ends_name(before) && !starts_name(after) && !is_plain_call(after)
         })
         || any(source, b"Function(", |before, after| !ends_name(before) && !is_plain_text(after))
-        || any(source, b"require(", |_, after| !matches!(after.first(), Some(b'"' | b'\'' | b'`')))
+        || any(source, b"require(", |_, after| !is_plain_text(after))
+        || any(source, b"global[", |_, after| !is_plain_key(after))
+        || any(source, b"globalThis[", |_, after| !is_plain_key(after))
+        || any(source, b"[", |_, after| is_joined_key(after))
         || any(source, b".constructor", |before, after| {
             !starts_name(after) && is_maker_of_functions(before, after)
         })
@@ -114,13 +117,30 @@ fn is_plain_call(after: &[u8]) -> bool {
 
 /// Whether a text without escapes is all that stands before the next parenthesis. What it would run stands in the program, too.
 fn is_plain_text(arguments: &[u8]) -> bool {
-    let arguments = arguments.trim_ascii_start();
-    let Some(quote) = arguments.first().filter(|first| matches!(first, b'"' | b'\'')) else { return false };
-    let text = &arguments[1..];
-    let Some(end) = memchr::memchr3(*quote, b'\\', b'\n', text).filter(|end| text[*end] == *quote) else {
-        return false;
-    };
-    text[end + 1..].trim_ascii_start().starts_with(b")")
+    behind_text(arguments).is_some_and(|behind| behind.starts_with(b")"))
+}
+
+/// Whether what is looked up is a text without escapes, or a number.
+fn is_plain_key(key: &[u8]) -> bool {
+    let key = key.trim_ascii_start();
+    key.first().is_some_and(u8::is_ascii_digit)
+        || behind_text(key).is_some_and(|behind| behind.starts_with(b"]"))
+}
+
+/// Whether what is looked up begins with two texts that are put together.
+fn is_joined_key(key: &[u8]) -> bool {
+    let other = behind_text(key).and_then(|behind| behind.strip_prefix(b"+"));
+    other.and_then(behind_text).is_some()
+}
+
+/// What stands behind the text without escapes that stands first.
+fn behind_text(source: &[u8]) -> Option<&[u8]> {
+    let (quote, text) = source.trim_ascii_start().split_first()?;
+    if !matches!(quote, b'"' | b'\'') {
+        return None;
+    }
+    let end = memchr::memchr3(*quote, b'\\', b'\n', text).filter(|end| text[*end] == *quote)?;
+    Some(text[end + 1..].trim_ascii_start())
 }
 
 /// Whether `.constructor` is that of a function by all that can be told from beside it: not an object's own (`this`, a
@@ -164,6 +184,10 @@ mod tests {
             "new Function('a', b)",
             "require(a)",
             "require('child_process')",
+            "require('child_' + 'process')",
+            "a['ev' + 'al'](b)",
+            "global[a](b)",
+            "globalThis['\\145val'](b)",
             "''.constructor.constructor(a)",
             "[].map.constructor(a)()",
             "(() => {}).constructor(a)",
@@ -185,6 +209,9 @@ mod tests {
             "Function(\"return this\")()",
             "isFunction(a)",
             "require('http')",
+            "a['x' + b]",
+            "global['process'].env",
+            "['a', 'b'].map(c)",
             "new this.constructor(a)",
             "new a.b.constructor(c)",
             "this.constructor.name",
