@@ -131,7 +131,11 @@ impl<'a> Archive<'a> {
             other => return Err((GapKind::Unsupported, format!("{}: compressed as {other}", entry.name))),
         };
         budget.inflated = budget.inflated.saturating_sub(bytes.len() as u64);
-        read.map_err(|error| (GapKind::Malformed, format!("{}: {error}", entry.name)))?;
+        read.map_err(|error| {
+            let is_memory = error.kind() == io::ErrorKind::OutOfMemory;
+            let kind = if is_memory { GapKind::Limit } else { GapKind::Malformed };
+            (kind, format!("{}: {error}", entry.name))
+        })?;
         if bytes.len() as u64 > limit {
             return Err((GapKind::Limit, format!("{}: inflates to more than {limit} bytes", entry.name)));
         }
