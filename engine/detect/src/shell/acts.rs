@@ -194,7 +194,9 @@ impl Found {
                 self.add(kind, line, &plain.name);
             }
         }
-        if let Some(file) = plain.file() {
+        // A shell or interpreter may be another program that is called so.
+        let program = Some(plain.program).filter(|program| plain.runs_code() && program.contains('/'));
+        for file in program.into_iter().chain(plain.file()) {
             if self.fetched.contains(file.strip_prefix("./").unwrap_or(file)) || self.fetched.contains(file) {
                 self.add(ActKind::FetchAndRun, line, file);
             } else if hidden_place(file).is_some() {
@@ -465,6 +467,8 @@ mod tests {
             ("python3 -c \"exec(__import__('base64').b64decode('aWQ='))\"", DecodeAndRun),
             ("/tmp/.x/miner -q", HiddenProgram),
             ("nice -n 19 /dev/shm/k", HiddenProgram),
+            ("/dev/shm/sh /etc/x.conf", HiddenProgram),
+            ("/tmp/python3 -m http.server", HiddenProgram),
             ("sh /var/tmp/a.sh", HiddenProgram),
             ("/usr/lib/.cache/d", HiddenProgram),
             ("echo 'ssh-ed25519 AAAA' >> /root/.ssh/authorized_keys", OpensAccess),

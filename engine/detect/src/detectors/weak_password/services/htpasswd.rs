@@ -38,7 +38,10 @@ pub(super) static SERVICE: Service = Service {
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
-    for (number, line) in lines(&text, &['#'], reading) {
+    let lines: Vec<(u32, &str)> = lines(&text, &['#'], reading).collect();
+    // Programs are called htpasswd as well: what is empty counts where all else is an account.
+    let are_accounts = lines.iter().all(|(_, line)| is_account(line));
+    for (number, line) in lines {
         let fields: Vec<&str> = line.split(':').collect();
         let [name, second, rest @ ..] = fields.as_slice() else { continue };
         if let [digest] = rest
@@ -47,10 +50,14 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
             let before = format!("{name}:{second}:").into_bytes();
             let stored = SaltedDigest { before, ..SaltedDigest::plain(Algorithm::Md5, digest) };
             reading.stored(name, Stored::Digest(stored), Rank::User, Some(number));
-        } else {
+        } else if are_accounts || !second.is_empty() {
             account(name, second, number, reading);
         }
     }
+}
+
+fn is_account(line: &str) -> bool {
+    line.split_once(':').is_some_and(|(name, _)| !name.is_empty() && !name.contains(char::is_whitespace))
 }
 
 /// Notes a user by what htpasswd writes; a word that is no hash locks the account.
