@@ -1,6 +1,7 @@
 //! Assignments: a bounded queue, a few at a time, each ending in a result or handed back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,9 @@ const ATTEMPTS: usize = 3;
 /// How long an assignment waits for a runtime or a scanner that is not there.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Rules that were replaced, and are remembered.
+const REPLACED: usize = 16;
+
 /// Messages that belong together.
 pub type Batch = Vec<FromAgent>;
 
@@ -45,9 +49,17 @@ struct Inner {
     tools: Tools,
     permits: Semaphore,
     said: mpsc::Sender<Batch>,
-    /// The user's rules that came last.
-    rules: watch::Sender<SealedRules>,
+    rules: watch::Sender<Came>,
     state: Mutex<State>,
+}
+
+/// The user's rules that came.
+#[derive(Default)]
+struct Came {
+    /// The last ones.
+    rules: SealedRules,
+    /// Digests of those before, the latest [`REPLACED`] of them.
+    replaced: VecDeque<String>,
 }
 
 /// What scans need.
@@ -98,7 +110,14 @@ impl Scans {
             Ok(None) => {}
             Ok(Some(rules)) => {
                 tracing::info!(rules = rules.digest(), "the user's rules are here");
-                self.0.rules.send_replace(rules);
+                self.0.rules.send_modify(|came| {
+                    let old = mem::replace(&mut came.rules, rules).digest().to_owned();
+                    came.replaced.push_back(old);
+                    came.replaced.retain(|digest| digest != came.rules.digest());
+                    if came.replaced.len() > REPLACED {
+                        came.replaced.pop_front();
+                    }
+                });
             }
             Err(error) => tracing::warn!(%error, "the user's rules are not taken"),
         }
@@ -173,8 +192,8 @@ impl Inner {
         .await;
         let started = Instant::now();
         let ending = match self.rules(&rules, PATIENCE).await {
-            Some(rules) => self.scan(&image, &detectors, &rules, &attempts).await,
-            None => back(format!("the user's rules {rules} have not come within {PATIENCE:?}")),
+            Ok(rules) => self.scan(&image, &detectors, &rules, &attempts).await,
+            Err(reason) => back(reason),
         };
         // Withdrawn or handed back meanwhile: the operator wants no answer.
         if self.state().claims.remove(&claim).is_none() {
@@ -213,14 +232,19 @@ impl Inner {
     }
 
     /// The user's rules with this digest, which may still be on their way: without them nothing is scanned as if there were
-    /// none.
-    async fn rules(&self, digest: &str, patience: Duration) -> Option<SealedRules> {
+    /// none. Whoever asked for what was replaced meanwhile wants something else by now.
+    async fn rules(&self, digest: &str, patience: Duration) -> Result<SealedRules, String> {
         if digest.is_empty() {
-            return Some(SealedRules::default());
+            return Ok(SealedRules::default());
         }
         let mut rules = self.rules.subscribe();
-        let came = rules.wait_for(|rules| rules.digest() == digest);
-        tokio::time::timeout(patience, came).await.ok()?.ok().map(|rules| rules.clone())
+        let is_decided =
+            |came: &Came| came.rules.digest() == digest || came.replaced.iter().any(|old| old == digest);
+        match tokio::time::timeout(patience, rules.wait_for(is_decided)).await {
+            Ok(Ok(came)) if came.rules.digest() == digest => Ok(came.rules.clone()),
+            Ok(_) => Err(format!("the user's rules {digest} have been replaced")),
+            Err(_) => Err(format!("the user's rules {digest} have not come within {patience:?}")),
+        }
     }
 
     /// Scans an image, and begins anew if it was deleted and came back, or if the scanner died over it.
@@ -458,15 +482,20 @@ mod tests {
         };
         let (old, new) = (file("rules: []"), file("allow: []"));
         old.messages().for_each(|message| scans.take_rules(&message));
-        assert_eq!(scans.0.rules(new.digest(), Duration::ZERO).await, None);
-        assert_eq!(scans.0.rules(old.digest(), Duration::ZERO).await, Some(old));
-        assert_eq!(scans.0.rules("", Duration::ZERO).await, Some(SealedRules::default()));
+        assert!(scans.0.rules(new.digest(), Duration::ZERO).await.unwrap_err().contains("not come within"));
+        assert_eq!(scans.0.rules(old.digest(), Duration::ZERO).await, Ok(old.clone()));
+        assert_eq!(scans.0.rules("", Duration::ZERO).await, Ok(SealedRules::default()));
         // The scan begins when they have come.
         assert_eq!(scans.assign(Assignment { rules: new.digest().to_owned(), ..assignment("a") }), None);
         assert!(matches!(saying.recv().await.unwrap()[0].message, Some(from_agent::Message::Claimed(_))));
         assert!(saying.try_recv().is_err());
         new.messages().for_each(|message| scans.take_rules(&message));
         assert!(back_of(&saying.recv().await.unwrap()[0]).image_gone);
+        // What waited for rules that were replaced waits no longer, unless they come back.
+        let replaced = scans.0.rules(old.digest(), Duration::from_secs(60)).await;
+        assert!(replaced.unwrap_err().contains("replaced"));
+        old.messages().for_each(|message| scans.take_rules(&message));
+        assert_eq!(scans.0.rules(old.digest(), Duration::ZERO).await, Ok(old));
     }
 
     #[tokio::test]

@@ -155,9 +155,14 @@ pub(super) enum Step {
     },
 }
 
+/// Detectors with their versions, and the user's files that they go by.
+type Rules = Arc<(BTreeMap<String, u32>, Revisions)>;
+
 #[derive(Debug)]
 struct Open {
     claim: Claim,
+    /// The rules when it was given.
+    rules: Rules,
     assigned: Instant,
     heard: Instant,
 }
@@ -181,7 +186,7 @@ pub(super) struct Planner {
     claimed: HashMap<Digest, String>,
     history: HashMap<Digest, History>,
     rule_sets: HashSet<String>,
-    rules: (BTreeMap<String, u32>, Revisions),
+    rules: Rules,
     next: u64,
     epoch: u64,
 }
@@ -243,17 +248,20 @@ impl Planner {
 
     /// A scan ended with usable facts, and an inventory if `listed`. `wanted` is what they should have said.
     pub(super) fn succeeded(&mut self, id: &str, facts: &ImageFacts, listed: bool, wanted: &Wanted) {
-        let Some(claim) = self.release(id) else { return };
+        let Some(Open { claim, rules, .. }) = self.release(id) else { return };
         if wanted.satisfied_by(facts, listed, facts.judged_at) {
             self.history.remove(&claim.image);
-        } else if let Some(rule_set) = self.agents.get(&claim.node) {
+        } else if (&rules.0, &rules.1) == (&wanted.detectors, &wanted.revisions)
+            && let Some(rule_set) = self.agents.get(&claim.node)
+        {
+            // What was asked for before the rules changed says nothing of what the agent can do.
             self.history.entry(claim.image).or_default().insufficient.insert(rule_set.clone());
         }
     }
 
     /// A scan ended without usable facts. Returns how often the image has failed by now.
     pub(super) fn failed(&mut self, id: &str, now: Instant) -> u32 {
-        let Some(claim) = self.release(id) else { return 0 };
+        let Some(Open { claim, .. }) = self.release(id) else { return 0 };
         let history = self.history.entry(claim.image).or_default();
         let doubled = 1u32.checked_shl(history.failures).unwrap_or(u32::MAX);
         let wait = self.limits.first_retry.saturating_mul(doubled).min(self.limits.last_retry);
@@ -262,10 +270,11 @@ impl Planner {
         history.failures
     }
 
-    /// A node will not do a claim; it is passed over for this image for a while.
+    /// A node will not do a claim; it is passed over for this image for a while, unless the rules have changed meanwhile.
     pub(super) fn handed_back(&mut self, id: &str, node: &str, now: Instant) {
         if self.claim(id, node).is_some()
-            && let Some(claim) = self.release(id)
+            && let Some(Open { claim, rules, .. }) = self.release(id)
+            && rules == self.rules
         {
             let until = now + self.limits.first_retry;
             self.history.entry(claim.image).or_default().avoid.insert(node.to_owned(), until);
@@ -292,9 +301,9 @@ impl Planner {
     ) -> (Vec<Step>, usize) {
         let mut steps = self.expire(now);
         self.history.retain(|image, _| index.nodes().holds(image));
-        let (detectors, revisions) = &self.rules;
+        let (detectors, revisions) = &*self.rules;
         if (detectors, revisions) != (&wanted.detectors, &wanted.revisions) {
-            self.rules = (wanted.detectors.clone(), wanted.revisions.clone());
+            self.rules = Arc::new((wanted.detectors.clone(), wanted.revisions.clone()));
             for history in self.history.values_mut() {
                 history.insufficient.clear();
             }
@@ -366,7 +375,8 @@ impl Planner {
         let id = format!("{:x}-{:x}", self.epoch, self.next);
         self.next += 1;
         self.claimed.insert(claim.image.clone(), id.clone());
-        self.claims.insert(id.clone(), Open { claim: claim.clone(), assigned: now, heard: now });
+        let rules = self.rules.clone();
+        self.claims.insert(id.clone(), Open { claim: claim.clone(), rules, assigned: now, heard: now });
         Step::Assign { id, claim }
     }
 
@@ -384,7 +394,7 @@ impl Planner {
             .collect();
         let mut steps = Vec::new();
         for id in lost {
-            if let Some(claim) = self.release(&id) {
+            if let Some(Open { claim, .. }) = self.release(&id) {
                 let until = now + quiet;
                 self.history.entry(claim.image).or_default().avoid.insert(claim.node.clone(), until);
                 steps.push(Step::Withdraw { id, node: claim.node });
@@ -393,10 +403,10 @@ impl Planner {
         steps
     }
 
-    fn release(&mut self, id: &str) -> Option<Claim> {
+    fn release(&mut self, id: &str) -> Option<Open> {
         let open = self.claims.remove(id)?;
         self.claimed.remove(&open.claim.image);
-        Some(open.claim)
+        Some(open)
     }
 }
 

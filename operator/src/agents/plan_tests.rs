@@ -269,6 +269,25 @@ fn an_agent_with_older_rules_is_asked_once_and_a_newer_one_again() {
 }
 
 #[test]
+fn what_was_under_way_when_the_rules_changed_is_given_again_at_once() {
+    let files = |revision: &str| [("weak-password".to_owned(), revision.to_owned())].into();
+    let mut scene = Scene::new(&[&["a"], &["a"]]);
+    scene.wanted.revisions = files("aa");
+    let (under_way, _) = scene.plan();
+    scene.wanted.revisions = files("bb");
+    scene.plan_none();
+    let mut old = facts(1, "amd64", false);
+    old.detectors.insert("weak-password".into(), "1+aa".into());
+    scene.planner.succeeded(&under_way[0].0, &old, false, &scene.wanted);
+    scene.index.apply_facts(old.into());
+    scene.planner.handed_back(&under_way[1].0, "a", scene.now);
+    let (again, _) = scene.plan();
+    let images =
+        |assigned: &[Assigned]| assigned.iter().map(|(_, image, _)| image.clone()).collect::<Vec<_>>();
+    assert_eq!(images(&again), images(&under_way));
+}
+
+#[test]
 fn without_policies_nothing_is_scanned() {
     let mut scene = Scene::new(&[&["a"]]);
     scene.wanted = Wanted::of(&[], &Revisions::new());
