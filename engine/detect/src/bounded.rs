@@ -50,6 +50,21 @@ impl Extend<Finding> for Findings {
     }
 }
 
+/// Judges this fact in a hundred thousand files of `folder`, and last in the worst place: that one is told, and how many are
+/// not.
+#[cfg(test)]
+pub(crate) fn assert_bounded(detector: &dyn crate::Detector, fact: &crate::Fact, folder: &str, worst: &str) {
+    let located =
+        |path: String| crate::LocatedFact { path, layer: None, removed_by: None, fact: fact.clone() };
+    let paths = (0..100_000).map(|n| format!("{folder}/{n}")).chain([worst.to_owned()]);
+    let facts: Vec<_> = paths.map(located).collect();
+    let outcome = detector.judge(&crate::ImageInput::default(), &facts);
+    assert_eq!(outcome.findings.len(), MAX_FINDINGS);
+    assert!(outcome.findings.iter().any(|finding| finding.path.as_deref() == Some(worst)));
+    let [gap] = outcome.gaps.as_slice() else { panic!("{:?}", outcome.gaps) };
+    assert!(gap.kind == GapKind::Limit && gap.reason.starts_with("90001 more findings"), "{gap:?}");
+}
+
 #[cfg(test)]
 mod tests {
     use pratique_core::Severity;

@@ -28,6 +28,7 @@ mod shell;
 mod signs;
 mod sums;
 mod user_rules;
+mod yaml;
 mod yara;
 
 pub use api::{Detector, Fact, FileReport, ImageInput, Links, LocatedFact, Outcome, Stream};

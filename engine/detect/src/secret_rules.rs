@@ -257,23 +257,15 @@ impl Allowed {
 }
 
 fn parse(text: &str) -> Result<File, SecretRulesError> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_events: 200_000,
-            max_nodes: 100_000,
-            max_anchors: 100,
-            max_aliases: 100,
-            max_recorded_anchor_events: 10_000,
-        },
-        with_snippet: false,
-    };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| match error.location() {
-        Some(location) => {
-            let place = format!(" at line {}, column {}", location.line(), location.column());
-            let reason = error.to_string().replace(&place, "");
-            SecretRulesError::Line { line: location.line(), reason }
+    serde_saphyr::from_str_with_options(text, crate::yaml::options()).map_err(|error| {
+        match error.location() {
+            Some(location) => {
+                let place = format!(" at line {}, column {}", location.line(), location.column());
+                let reason = error.to_string().replace(&place, "");
+                SecretRulesError::Line { line: location.line(), reason }
+            }
+            None => SecretRulesError::File(error.to_string()),
         }
-        None => SecretRulesError::File(error.to_string()),
     })
 }
 

@@ -297,8 +297,6 @@ fn diversions(text: &[u8]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use pratique_core::attempts::Attempts;
-    use pratique_core::package::Ownership;
 
     use super::*;
     use crate::FileMode;
@@ -323,29 +321,12 @@ mod tests {
         assert!(report.facts.is_empty());
         assert_eq!(report.problems[0].0, GapKind::Unreadable);
     }
+
     #[test]
     fn a_hundred_thousand_programs_out_of_place_are_bounded_and_told() {
         let (mode, program) = (FileMode { permissions: 0o755, uid: 0, gid: 0 }, b"\x7fELF".to_vec());
         let fact = DETECTOR.inspect(&FileInput::in_memory(b"tmp/x", mode, &program)).facts.remove(0);
-        let located = |path: String| LocatedFact { path, layer: None, removed_by: None, fact: fact.clone() };
-        // The worst comes last.
-        let paths = (0..100_000).map(|n| format!("/tmp/{n}")).chain(["/usr/lib/.x/y".to_owned()]);
-        let facts: Vec<LocatedFact> = paths.map(located).collect();
-        let image = ImageInput {
-            names: &[],
-            config: None,
-            layers: &[],
-            bases: &[],
-            ownership: &Ownership::default(),
-            dictionary: &[],
-            hash_budget: std::time::Duration::ZERO,
-            attempts: &Attempts::new(),
-        };
-        let outcome = DETECTOR.judge(&image, &facts);
-        assert_eq!(outcome.findings.len(), crate::bounded::MAX_FINDINGS);
-        assert!(outcome.findings.iter().any(|finding| finding.path.as_deref() == Some("/usr/lib/.x/y")));
-        let [gap] = outcome.gaps.as_slice() else { panic!("{:?}", outcome.gaps) };
-        assert!(gap.kind == GapKind::Limit && gap.reason.starts_with("90001 more findings"), "{gap:?}");
+        crate::bounded::assert_bounded(&DETECTOR, &fact, "/tmp", "/usr/lib/.x/y");
     }
 
     /// Three lines a diversion, as far as they are handed over.

@@ -101,8 +101,6 @@ impl Detector for Escalation {
 #[cfg(test)]
 mod tests {
     use pratique_core::GapKind;
-    use pratique_core::attempts::Attempts;
-    use pratique_core::package::Ownership;
 
     use super::*;
     use crate::FileMode;
@@ -149,28 +147,11 @@ mod tests {
             }
         }
     }
+
     #[test]
     fn a_hundred_thousand_setuid_programs_are_bounded_and_told() {
         let (mode, nothing) = (FileMode { permissions: 0o4755, uid: 0, gid: 0 }, Vec::new());
         let fact = DETECTOR.inspect(&FileInput::in_memory(b"opt/x", mode, &nothing)).facts.remove(0);
-        let located = |path: String| LocatedFact { path, layer: None, removed_by: None, fact: fact.clone() };
-        // The worst comes last.
-        let paths = (0..100_000).map(|n| format!("/opt/{n}")).chain(["/tmp/x".to_owned()]);
-        let facts: Vec<LocatedFact> = paths.map(located).collect();
-        let image = ImageInput {
-            names: &[],
-            config: None,
-            layers: &[],
-            bases: &[],
-            ownership: &Ownership::default(),
-            dictionary: &[],
-            hash_budget: std::time::Duration::ZERO,
-            attempts: &Attempts::new(),
-        };
-        let outcome = DETECTOR.judge(&image, &facts);
-        assert_eq!(outcome.findings.len(), crate::bounded::MAX_FINDINGS);
-        assert!(outcome.findings.iter().any(|finding| finding.path.as_deref() == Some("/tmp/x")));
-        let [gap] = outcome.gaps.as_slice() else { panic!("{:?}", outcome.gaps) };
-        assert!(gap.kind == GapKind::Limit && gap.reason.starts_with("90001 more findings"), "{gap:?}");
+        crate::bounded::assert_bounded(&DETECTOR, &fact, "/opt", "/tmp/x");
     }
 }

@@ -54,17 +54,7 @@ pub(super) fn ini<'a>(
 
 /// A file of YAML, within bounds; none if it is none, which is told.
 pub(super) fn yaml(text: &str, reading: &mut Reading) -> Option<Value> {
-    let options = serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_events: 200_000,
-            max_nodes: 100_000,
-            max_anchors: 100,
-            max_aliases: 100,
-            max_recorded_anchor_events: 10_000,
-        },
-        with_snippet: false,
-    };
-    match serde_saphyr::from_str_with_options(text, options) {
+    match serde_saphyr::from_str_with_options(text, crate::yaml::options()) {
         Ok(value) => Some(value),
         // Of comments alone.
         Err(_) if text.lines().all(|line| line.trim().is_empty() || line.trim().starts_with('#')) => None,
