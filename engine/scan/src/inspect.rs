@@ -14,7 +14,7 @@ use pratique_fs::{Content, EntryKind, FsPath, Metadata};
 
 use crate::archive::Unpacking;
 use crate::aside::{Loaded, Looked, MAX_FILE, Rest};
-use crate::matcher::{Candidate, Want, settle};
+use crate::matcher::{Candidate, Want, settle, want_metadata};
 use crate::stream::{From, Handout, Takers, crashed};
 use crate::timings::Work;
 use crate::{DetectorFacts, Engine, FileFacts};
@@ -71,7 +71,6 @@ impl<'e> Inspector<'e> {
         candidates: &[Candidate],
         content: &mut dyn Content,
     ) -> Inspected {
-        let by_metadata = candidates.iter().any(|candidate| candidate.interest.extent == Extent::Metadata);
         self.buffer.clear();
         let by_content = candidates.iter().any(|candidate| !candidate.interest.heads.is_empty());
         let reads = |candidate: &Candidate| candidate.interest.extent != Extent::Metadata;
@@ -101,7 +100,7 @@ impl<'e> Inspector<'e> {
                     wants: std::mem::take(&mut self.wants),
                     bytes: std::mem::take(&mut self.buffer),
                     rest: Rest(read.err()),
-                    by_metadata,
+                    by_metadata: want_metadata(candidates),
                 });
             }
         }

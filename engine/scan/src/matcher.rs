@@ -19,6 +19,11 @@ pub(crate) struct Candidate {
     pub(crate) interest: &'static Interest,
 }
 
+/// Whether somebody wants a file's metadata alone.
+pub(crate) fn want_metadata(candidates: &[Candidate]) -> bool {
+    candidates.iter().any(|candidate| candidate.interest.extent == Extent::Metadata)
+}
+
 /// A file that somebody wants, and how much of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Want {

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use pratique_core::inspect::ReadAt;
 use pratique_core::{Digest, Gap, GapKind};
-use pratique_fs::{Content, EntryKind, Error, File, FileSystem, FsPath, Metadata, WalkEntry};
+use pratique_fs::{Content, EntryKind, Error, File, FileSystem, FsPath, WalkEntry};
 use rayon::Scope;
 
 use crate::ahead::each_ahead;
@@ -93,8 +93,8 @@ impl<'s, 'a> RootReader<'s, 'a> {
         met: Option<&FsPath>,
     ) -> ControlFlow<()> {
         match self.inspect(path, known, met) {
-            Ok(Some((metadata, inspected))) => match inspected {
-                Inspected::Done(facts) => return self.take(path, metadata.layer, facts),
+            Ok(Some((layer, inspected))) => match inspected {
+                Inspected::Done(facts) => return self.take(path, layer, facts),
                 Inspected::Loaded(file) => {
                     self.aside.push(file);
                     return self.collect(false);
@@ -142,7 +142,7 @@ impl<'s, 'a> RootReader<'s, 'a> {
         path: &FsPath,
         known: Option<&WalkEntry<'_>>,
         met: Option<&FsPath>,
-    ) -> Result<Option<(Metadata, Inspected)>, Error> {
+    ) -> Result<Option<(Option<Digest>, Inspected)>, Error> {
         // Most links lead to what is met there: then not even metadata are needed.
         let most = known.map_or(u64::MAX, |entry| entry.metadata.size);
         if !self.find_candidates(path, most, met) {
@@ -166,7 +166,7 @@ impl<'s, 'a> RootReader<'s, 'a> {
         };
         let mut file = OpenFile { file: RefCell::new(file), seeks: self.seeks };
         let inspected = self.inspector.inspect(path, metadata, &self.candidates, &mut file);
-        Ok(Some((metadata.clone(), inspected)))
+        Ok(Some((metadata.layer.clone(), inspected)))
     }
 
     /// Puts those who want a file of at most `size` bytes into `candidates`; whether there are any.

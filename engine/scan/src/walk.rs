@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::ops::ControlFlow;
 
-use pratique_core::inspect::Extent;
 use pratique_core::{Gap, GapKind};
 use pratique_fs::{Change, Content, EntryKind, FsPath, Layer, LayerEntry, Metadata, Result};
 
 use crate::aside::{Aside, Looked, with_threads};
 use crate::bounds::GapList;
 use crate::inspect::{Inspected, Inspector};
-use crate::matcher::Candidate;
+use crate::matcher::{Candidate, want_metadata};
 use crate::timings::Work;
 use crate::ways::Recorder;
 use crate::{Engine, FileFacts, LayerFacts, Limits, Link, PathHash, Statistics};
@@ -166,12 +165,11 @@ impl<'s, 'e> Walk<'s, 'e> {
             ))),
         };
         match inspected {
-            Inspected::Done(facts) => {
-                let metadata = metadata.clone();
-                let by_metadata =
-                    self.candidates.iter().any(|candidate| candidate.interest.extent == Extent::Metadata);
-                self.note(Looked { path: path.clone(), metadata, by_metadata, facts });
+            Inspected::Done(Some(facts)) => {
+                let by_metadata = want_metadata(&self.candidates);
+                self.note(path, metadata, by_metadata, facts);
             }
+            Inspected::Done(None) => {}
             Inspected::Loaded(file) => {
                 self.aside.push(file);
                 self.collect(false);
@@ -182,18 +180,19 @@ impl<'s, 'e> Walk<'s, 'e> {
     /// Takes in what others have looked into, if more waits than may, or `all` of it.
     fn collect(&mut self, all: bool) {
         while let Some(looked) = self.aside.next(all) {
-            looked.into_iter().for_each(|file| self.note(file));
+            for Looked { path, metadata, by_metadata, facts } in looked {
+                if let Some(facts) = facts {
+                    self.note(&path, &metadata, by_metadata, facts);
+                }
+            }
         }
     }
 
-    fn note(&mut self, file: Looked) {
-        let Looked { path, metadata, by_metadata, facts } = file;
-        if let Some(facts) = facts {
-            if by_metadata && self.has_room(&path, path.as_bytes().len() + 100) {
-                self.noted.insert(path.clone(), metadata);
-            }
-            self.keep(&path, facts);
+    fn note(&mut self, path: &FsPath, metadata: &Metadata, by_metadata: bool, facts: FileFacts) {
+        if by_metadata && self.has_room(path, path.as_bytes().len() + 100) {
+            self.noted.insert(path.clone(), metadata.clone());
         }
+        self.keep(path, facts);
     }
 
     /// An entry whose metadata may be wanted.
