@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or is async: time is an argument. `clippy.toml` beside this crate bans the
 //! standard library's file, network, clock and environment functions, so the rule is checked and not only stated.
 
+pub mod archive;
 pub mod attempts;
 pub mod config;
 pub mod database;
@@ -27,6 +28,7 @@ pub mod stored;
 pub mod verdict;
 pub mod version;
 
+pub use archive::ArchiveFormat;
 pub use config::ImageConfig;
 pub use detector::DetectorInfo;
 pub use digest::Digest;

@@ -12,8 +12,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
-use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, FileMode, Kind};
+use pratique_core::{ArchiveFormat, GapKind};
 use pratique_detect::FileReport;
 use pratique_fs::{FsPath, TarMembers};
 
@@ -54,28 +54,6 @@ pub(crate) struct Unpacking<'e> {
     weight: usize,
     /// Why some of it was not looked at.
     problems: Vec<(GapKind, String)>,
-}
-
-/// What an archive is.
-enum Format {
-    Zip,
-    Gzip,
-    Xz,
-    Zstd,
-    Tar,
-}
-
-impl Format {
-    fn of(head: &[u8]) -> Option<Self> {
-        const SIGNS: [(&[u8], Format); 4] = [
-            (b"PK\x03\x04", Format::Zip),
-            (b"\x1f\x8b\x08", Format::Gzip),
-            (b"\xfd7zXZ\0", Format::Xz),
-            (b"\x28\xb5\x2f\xfd", Format::Zstd),
-        ];
-        let by_sign = SIGNS.into_iter().find(|(sign, _)| head.starts_with(sign)).map(|(_, format)| format);
-        by_sign.or_else(|| (head.get(257..262)? == b"ustar").then_some(Format::Tar))
-    }
 }
 
 /// Why an archive is not read on.
@@ -156,7 +134,7 @@ impl<'e> Unpacking<'e> {
     fn unpack(&mut self, file: &mut dyn Read, name: &[u8], depth: usize) -> Flow {
         let mut head = Vec::with_capacity(HEAD);
         (&mut *file).take(HEAD as u64).read_to_end(&mut head)?;
-        let Some(format) = Format::of(&head) else { return Ok(()) };
+        let Some(format) = ArchiveFormat::of(&head) else { return Ok(()) };
         if depth == MAX_DEPTH {
             let reason =
                 format!("archives that lie deeper than {MAX_DEPTH} in one another are not looked into");
@@ -167,15 +145,15 @@ impl<'e> Unpacking<'e> {
         // What only compresses has one file in it, without a name of its own.
         let mut one = |content: &mut dyn Read| self.member(content, name, u64::MAX, depth + 1);
         match format {
-            Format::Zip => return zip::read(self, &mut file, name, depth),
-            Format::Gzip => return one(&mut MultiGzDecoder::new(file)),
-            Format::Xz => return one(&mut XzReader::new_mem_limit(file, true, XZ_MEMORY)),
-            Format::Zstd => {
+            ArchiveFormat::Zip => return zip::read(self, &mut file, name, depth),
+            ArchiveFormat::Gzip => return one(&mut MultiGzDecoder::new(file)),
+            ArchiveFormat::Xz => return one(&mut XzReader::new_mem_limit(file, true, XZ_MEMORY)),
+            ArchiveFormat::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(file)?;
                 decoder.window_log_max(WINDOW_LOG)?;
                 return one(&mut decoder);
             }
-            Format::Tar => {}
+            ArchiveFormat::Tar => {}
         }
         let mut tar = TarMembers::new(file, "the archive".to_owned(), pratique_fs::Limits::default());
         let broken = |error: pratique_fs::Error| Stop::Broken(io::Error::other(error.to_string()));

@@ -14,12 +14,6 @@ pub(super) fn is_member(file: &FileInput<'_>) -> bool {
     file.size == u64::MAX || file.path.windows(2).any(|two| two == b"!/")
 }
 
-/// Whether a file that begins so may be an archive that the walk looks into: zip, gzip, xz, Zstandard, tar.
-pub(super) fn is_archive(head: &[u8]) -> bool {
-    const SIGNS: [&[u8]; 4] = [b"PK\x03\x04", b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd"];
-    SIGNS.iter().any(|sign| head.starts_with(sign)) || head.get(257..262) == Some(b"ustar")
-}
-
 type File<'a> = (&'a str, Option<&'a Digest>);
 
 /// The archives of an image.

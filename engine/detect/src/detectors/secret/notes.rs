@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use memchr::memchr_iter;
-use pratique_core::GapKind;
 use pratique_core::inspect::{OVERLAP, Piece};
 use pratique_core::mask::mask;
+use pratique_core::{ArchiveFormat, GapKind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::archive;
 use super::assigned;
 use super::commands;
 use super::custom::CustomFinder;
@@ -274,7 +273,7 @@ impl Stream for Search {
     fn take(&mut self, piece: &Piece<'_>) {
         let bytes = piece.bytes;
         let is_value = self.within.is_some();
-        if piece.offset == 0 && !self.is_member && !is_value && archive::is_archive(bytes) {
+        if piece.offset == 0 && !self.is_member && !is_value && ArchiveFormat::of(bytes).is_some() {
             self.hasher = Some(Hasher::default());
         }
         if let Some(hasher) = &mut self.hasher {
