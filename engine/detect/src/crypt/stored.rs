@@ -49,6 +49,12 @@ impl Stored {
         Some(Self::Digest(SaltedDigest::plain(algorithm, digest)))
     }
 
+    /// A key that PBKDF2 derives; none if it is derived no times.
+    pub fn pbkdf2(algorithm: Algorithm, salt: Vec<u8>, iterations: u32, digest: Vec<u8>) -> Option<Self> {
+        let key = Pbkdf2 { algorithm, salt, iterations, scram: false, digest };
+        (iterations > 0).then_some(Self::Pbkdf2(key))
+    }
+
     /// `SCRAM-SHA-256$iterations:salt$stored key:server key`, as PostgreSQL and PgBouncer write it; none if it is not of
     /// this form (<https://www.postgresql.org/docs/current/catalog-pg-authid.html>).
     pub fn scram(text: &str) -> Option<Self> {
@@ -114,10 +120,10 @@ impl Stored {
         let bytes = |text: &str| base64(&text.replace('.', "+"));
         if let [iterations, salt, key] = fields.as_slice()
             && let (Ok(iterations), Some(salt), Some(digest)) = (iterations.parse(), bytes(salt), bytes(key))
-            && iterations > 0
             && (1..=MAX_DIGEST).contains(&digest.len())
+            && let Some(stored) = Self::pbkdf2(algorithm, salt, iterations, digest)
         {
-            return Ok(Self::Pbkdf2(Pbkdf2 { algorithm, salt, iterations, scram: false, digest }));
+            return Ok(stored);
         }
         Err(HashError::Malformed {
             scheme: Scheme::Pbkdf2,

@@ -6,7 +6,7 @@ use pratique_core::GapKind;
 use super::text::{ini, text, unquoted};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, Pbkdf2, SaltedDigest, Stored, hex};
+use crate::crypt::{Algorithm, SaltedDigest, Stored, hex};
 use crate::signs::word;
 
 /// The product.
@@ -63,9 +63,7 @@ fn stored(value: &str) -> Option<Stored> {
             Some(Stored::Digest(SaltedDigest { after, ..SaltedDigest::plain(algorithm, digest) }))
         }
         (_, [_, salt, rounds]) if scheme != "hashed" => {
-            let iterations = rounds.parse().ok().filter(|rounds| *rounds > 0)?;
-            let salt = salt.as_bytes().to_vec();
-            Some(Stored::Pbkdf2(Pbkdf2 { algorithm, salt, iterations, scram: false, digest }))
+            Stored::pbkdf2(algorithm, salt.as_bytes().to_vec(), rounds.parse().ok()?, digest)
         }
         _ => None,
     }

@@ -4,9 +4,10 @@
 use pratique_core::GapKind;
 use pratique_core::database::sqlite;
 
+use super::store::{column, is_set};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, Pbkdf2, SaltedDigest, Stored, base64, hex};
+use crate::crypt::{Algorithm, SaltedDigest, Stored, base64, hex};
 use crate::signs::word;
 
 /// The product.
@@ -23,15 +24,13 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
     // Other programs call their databases so, too.
     let columns = ["username", "password", "is_superuser", "is_active"];
     let read = sqlite::rows_if_any(file, "auth_user", &columns, &mut |row| {
-        let text = |at: usize| row[at].and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
-        let is = |at: usize| row[at].is_some_and(|bytes| bytes.ends_with(&[1]));
-        let (name, password) = (text(0), text(1));
+        let [name, password] = [0, 1].map(|at| column(row, at).unwrap_or_default());
         // `!` and something random: nobody logs in by a password.
-        if password.is_empty() || password.starts_with('!') || !is(3) {
+        if password.is_empty() || password.starts_with('!') || !is_set(row, 3) {
             return;
         }
         match stored(password) {
-            Some(stored) => reading.stored(name, stored, Rank::of(is(2)), None),
+            Some(stored) => reading.stored(name, stored, Rank::of(is_set(row, 2)), None),
             None => {
                 let scheme = password.split('$').next().unwrap_or_default();
                 let reason = format!(
@@ -68,10 +67,8 @@ fn stored(text: &str) -> Option<Stored> {
             Some(Stored::Digest(SaltedDigest { before, ..SaltedDigest::plain(algorithm, digest) }))
         }
         [rounds, salt, key] => {
-            let iterations = rounds.parse().ok().filter(|rounds| *rounds > 0)?;
             let digest = base64(key).filter(|digest| digest.len() == algorithm.length())?;
-            let salt = salt.as_bytes().to_vec();
-            Some(Stored::Pbkdf2(Pbkdf2 { algorithm, salt, iterations, scram: false, digest }))
+            Stored::pbkdf2(algorithm, salt.as_bytes().to_vec(), rounds.parse().ok()?, digest)
         }
         _ => None,
     }

@@ -6,7 +6,7 @@ use pratique_core::GapKind;
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{self, Algorithm, HashError, Pbkdf2, SaltedDigest, Stored, base64, hex};
+use crate::crypt::{self, Algorithm, HashError, SaltedDigest, Stored, base64, hex};
 use crate::signs::word;
 
 /// The product.
@@ -79,8 +79,6 @@ fn stored(field: &str) -> Result<Stored, String> {
 fn pbkdf2(text: &str) -> Option<Stored> {
     let fields: Vec<&str> = text.split('$').collect();
     let ["", "1", salt, rounds, key] = fields.as_slice() else { return None };
-    let iterations = rounds.parse().ok().filter(|rounds| *rounds > 0)?;
     let digest = hex(key).filter(|key| key.len() == Algorithm::Sha1.length())?;
-    let (algorithm, salt) = (Algorithm::Sha1, salt.as_bytes().to_vec());
-    Some(Stored::Pbkdf2(Pbkdf2 { algorithm, salt, iterations, scram: false, digest }))
+    Stored::pbkdf2(Algorithm::Sha1, salt.as_bytes().to_vec(), rounds.parse().ok()?, digest)
 }

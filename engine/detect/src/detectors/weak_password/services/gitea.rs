@@ -4,9 +4,10 @@
 use pratique_core::GapKind;
 use pratique_core::database::sqlite;
 
+use super::store::{column, is_set};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, Pbkdf2, Stored, hex};
+use crate::crypt::{Algorithm, Stored, hex};
 use crate::signs::word;
 
 /// The product.
@@ -22,20 +23,18 @@ pub(super) static SERVICE: Service = Service {
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
     let columns = ["name", "passwd", "salt", "passwd_hash_algo", "is_admin", "prohibit_login"];
     let read = sqlite::rows(file, "user", &columns, &mut |row| {
-        let text = |at: usize| row[at].and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
-        let is = |at: usize| row[at].is_some_and(|bytes| bytes.ends_with(&[1]));
-        let (name, password) = (text(0), text(1));
+        let [name, password, salt, algorithm] = [0, 1, 2, 3].map(|at| column(row, at).unwrap_or_default());
         // Without a password it is an organisation, or another program vouches for it.
-        if password.is_empty() || is(5) {
+        if password.is_empty() || is_set(row, 5) {
             return;
         }
-        match stored(password, text(2), text(3)) {
-            Some(stored) => reading.stored(name, stored, Rank::of(is(4)), None),
+        match stored(password, salt, algorithm) {
+            Some(stored) => reading.stored(name, stored, Rank::of(is_set(row, 4)), None),
             None => {
                 let reason = format!(
                     "the password of user {}: hashes by {} cannot be verified",
                     word(name),
-                    word(text(3))
+                    word(algorithm)
                 );
                 reading.problem(GapKind::Unsupported, reason);
             }
@@ -58,11 +57,5 @@ fn stored(password: &str, salt: &str, algorithm: &str) -> Option<Stored> {
     // Salts are hexadecimal digits, but for the oldest, which are ten characters as they stand.
     let salt = if salt.len() == 10 { salt.as_bytes().to_vec() } else { hex(salt)? };
     let digest = hex(password).filter(|digest| digest.len() == length)?;
-    (iterations > 0).then_some(Stored::Pbkdf2(Pbkdf2 {
-        algorithm: Algorithm::Sha256,
-        salt,
-        iterations,
-        scram: false,
-        digest,
-    }))
+    Stored::pbkdf2(Algorithm::Sha256, salt, iterations, digest)
 }

@@ -5,6 +5,7 @@
 use pratique_core::GapKind;
 use pratique_core::database::sqlite;
 
+use super::store::{column, is_set};
 use super::text::{ini, text, unquoted};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
@@ -34,18 +35,19 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
 fn database(file: &FileInput<'_>, reading: &mut Reading) {
     let columns = ["login", "password", "salt", "is_admin", "is_disabled"];
     let read = sqlite::rows(file, "user", &columns, &mut |row| {
-        let text = |at: usize| row[at].and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let is = |at: usize| row[at].is_some_and(|bytes| bytes.ends_with(&[1]));
         // Without a password it is an account of a service, or one that another program vouches for.
-        let (Some(login), Some(password), Some(salt)) = (text(0), text(1), text(2)) else { return };
-        if is(4) {
+        let (Some(login), Some(password), Some(salt)) = (column(row, 0), column(row, 1), column(row, 2))
+        else {
+            return;
+        };
+        if is_set(row, 4) {
             return;
         }
         match hex(password).filter(|digest| digest.len() == KEY) {
             Some(digest) => {
                 let (algorithm, salt) = (Algorithm::Sha256, salt.as_bytes().to_vec());
                 let key = Pbkdf2 { algorithm, salt, iterations: ITERATIONS, scram: false, digest };
-                reading.stored(login, Stored::Pbkdf2(key), Rank::of(is(3)), None);
+                reading.stored(login, Stored::Pbkdf2(key), Rank::of(is_set(row, 3)), None);
             }
             None => reading.problem(
                 GapKind::Malformed,

@@ -7,7 +7,7 @@ use pratique_core::GapKind;
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, Pbkdf2, Stored, hex};
+use crate::crypt::{Algorithm, Stored, hex};
 use crate::signs::word;
 
 /// The product.
@@ -67,15 +67,8 @@ fn stored(password: &str) -> Option<Stored> {
 fn artemis(text: &str) -> Option<Stored> {
     let fields: Vec<&str> = text.split(':').collect();
     let [rounds, salt, key] = fields.as_slice() else { return None };
-    let iterations = rounds.parse().ok().filter(|rounds| *rounds > 0)?;
-    let (algorithm, salt, digest) = (Algorithm::Sha1, hex(salt)?, hex(key)?);
-    (digest.len() == ARTEMIS_KEY).then_some(Stored::Pbkdf2(Pbkdf2 {
-        algorithm,
-        salt,
-        iterations,
-        scram: false,
-        digest,
-    }))
+    let (salt, digest) = (hex(salt)?, hex(key).filter(|key| key.len() == ARTEMIS_KEY)?);
+    Stored::pbkdf2(Algorithm::Sha1, salt, rounds.parse().ok()?, digest)
 }
 
 /// Bytes of Artemis' keys.

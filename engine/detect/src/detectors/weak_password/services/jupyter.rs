@@ -1,11 +1,9 @@
 //! Jupyter's configuration, as JSON or Python: a digested password or an access token
 //! (<https://jupyter-server.readthedocs.io/en/latest/operators/public-server.html>).
 
-use serde_json::Value;
-
 use pratique_core::GapKind;
 
-use super::text::{lines, text};
+use super::text::{json, lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::crypt::{Algorithm, SaltedDigest, Stored, hex};
@@ -52,15 +50,11 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
             }
         }
     } else {
-        match serde_json::from_str::<Value>(&text) {
-            Ok(root) => {
-                let sections = root.as_object().into_iter().flatten();
-                let applications = sections.filter(|(name, _)| is_application(name));
-                for (key, value) in applications.filter_map(|(_, section)| section.as_object()).flatten() {
-                    settings.set(key, value.as_str().unwrap_or_default(), None);
-                }
-            }
-            Err(error) => reading.problem(GapKind::Malformed, format!("no JSON: {error}")),
+        let root = json(&text, reading).unwrap_or_default();
+        let sections = root.as_object().into_iter().flatten();
+        let applications = sections.filter(|(name, _)| is_application(name));
+        for (key, value) in applications.filter_map(|(_, section)| section.as_object()).flatten() {
+            settings.set(key, value.as_str().unwrap_or_default(), None);
         }
     }
     finish(&settings, reading);

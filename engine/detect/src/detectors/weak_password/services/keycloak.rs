@@ -4,7 +4,7 @@
 use pratique_core::GapKind;
 use serde_json::Value;
 
-use super::text::text;
+use super::text::{has_administrator, json, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::signs::word;
@@ -25,19 +25,14 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
     if !text.contains("\"credentials\"") {
         return;
     }
-    let root: Value = match serde_json::from_str(&text) {
-        Ok(root) => root,
-        Err(error) => return reading.problem(GapKind::Malformed, format!("no JSON: {error}")),
-    };
+    let Some(root) = json(&text, reading) else { return };
     let realms = root.as_array().map_or(std::slice::from_ref(&root), Vec::as_slice);
     for user in realms.iter().filter_map(|realm| realm["users"].as_array()).flatten() {
         let name = user["username"].as_str().unwrap_or_default();
         if user["enabled"] == false {
             continue;
         }
-        let is_administrator = |role: &Value| role.as_str().is_some_and(|role| role.contains("admin"));
-        let administers =
-            user["realmRoles"].as_array().is_some_and(|roles| roles.iter().any(is_administrator));
+        let administers = has_administrator(&user["realmRoles"]);
         let passwords = user["credentials"].as_array().into_iter().flatten();
         for credential in passwords.filter(|credential| credential["type"] == "password") {
             match (&credential["value"], &credential["secretData"]) {

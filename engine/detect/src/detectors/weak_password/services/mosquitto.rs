@@ -6,7 +6,7 @@ use pratique_core::GapKind;
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, Pbkdf2, SaltedDigest, Stored, base64};
+use crate::crypt::{Algorithm, SaltedDigest, Stored, base64};
 use crate::signs::word;
 
 /// The product.
@@ -61,9 +61,7 @@ fn stored(hash: &str) -> Option<Stored> {
             Some(Stored::Digest(SaltedDigest { after, ..SaltedDigest::plain(Algorithm::Sha512, digest) }))
         }
         ["", "7", rounds, salt, _] => {
-            let iterations = rounds.parse().ok().filter(|rounds| *rounds > 0)?;
-            let (algorithm, salt) = (Algorithm::Sha512, base64(salt)?);
-            Some(Stored::Pbkdf2(Pbkdf2 { algorithm, salt, iterations, scram: false, digest }))
+            Stored::pbkdf2(Algorithm::Sha512, base64(salt)?, rounds.parse().ok()?, digest)
         }
         _ => None,
     }

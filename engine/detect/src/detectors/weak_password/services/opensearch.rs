@@ -1,9 +1,7 @@
 //! OpenSearch: the users of its security plugin, by bcrypt, with those of the demonstration that it comes with
 //! (<https://docs.opensearch.org/latest/security/configuration/yaml/#internal_usersyml>), and whether it asks for any.
 
-use serde_json::Value;
-
-use super::text::{text, yaml};
+use super::text::{has_administrator, text, yaml};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::crypt::Stored;
@@ -31,9 +29,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
     for (name, user) in root.as_object().into_iter().flatten() {
         // `_meta` is no user, and one without a hash cannot log in.
         let Some(hash) = user["hash"].as_str().filter(|hash| hash.starts_with('$')) else { continue };
-        let is_administrator = |role: &Value| role.as_str().is_some_and(|role| role.contains("admin"));
-        let administers =
-            user["backend_roles"].as_array().is_some_and(|roles| roles.iter().any(is_administrator));
+        let administers = has_administrator(&user["backend_roles"]);
         reading.stored(name, Stored::Crypt(hash.to_owned()), Rank::of(administers), None);
     }
 }

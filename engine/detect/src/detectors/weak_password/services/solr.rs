@@ -2,9 +2,8 @@
 //! (<https://solr.apache.org/guide/solr/latest/deployment-guide/basic-authentication-plugin.html>).
 
 use pratique_core::GapKind;
-use serde_json::Value;
 
-use super::text::text;
+use super::text::{json, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
 use crate::crypt::{Algorithm, SaltedDigest, Stored, base64};
@@ -22,10 +21,7 @@ pub(super) static SERVICE: Service = Service {
 
 fn read(file: &FileInput<'_>, reading: &mut Reading) {
     let text = text(file);
-    let root: Value = match serde_json::from_str(&text) {
-        Ok(root) => root,
-        Err(error) => return reading.problem(GapKind::Malformed, format!("no JSON: {error}")),
-    };
+    let Some(root) = json(&text, reading) else { return };
     // Of several plugins each has its own.
     let one = &root["authentication"];
     let several = one["schemes"].as_array().into_iter().flatten();

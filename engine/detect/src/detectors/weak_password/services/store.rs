@@ -1,6 +1,7 @@
 //! What binary stores have in common.
 
 use pratique_core::GapKind;
+use pratique_core::database::sqlite::Row;
 use pratique_core::inspect::FileInput;
 
 use super::Reading;
@@ -25,6 +26,16 @@ pub(super) fn piece(file: &FileInput<'_>, offset: u64, length: usize, reading: &
         }
     }
     bytes
+}
+
+/// The text in a column of a row of SQLite; none if there is none in UTF-8.
+pub(super) fn column<'r>(row: &Row<'r>, at: usize) -> Option<&'r str> {
+    row[at].and_then(|bytes| std::str::from_utf8(bytes).ok())
+}
+
+/// Whether a column of a row of SQLite is true.
+pub(super) fn is_set(row: &Row<'_>, at: usize) -> bool {
+    row[at].is_some_and(|bytes| bytes.ends_with(&[1]))
 }
 
 /// Where `wanted` begins in `bytes`.

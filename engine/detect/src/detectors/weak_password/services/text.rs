@@ -52,6 +52,18 @@ pub(super) fn ini<'a>(
     })
 }
 
+/// A file of JSON; none if it is none, which is told.
+pub(super) fn json(text: &str, reading: &mut Reading) -> Option<Value> {
+    let read = serde_json::from_str(text);
+    read.map_err(|error| reading.problem(GapKind::Malformed, format!("no JSON: {error}"))).ok()
+}
+
+/// Whether one of these roles is an administrator's, by its name.
+pub(super) fn has_administrator(roles: &Value) -> bool {
+    let is_administrators = |role: &Value| role.as_str().is_some_and(|role| role.contains("admin"));
+    roles.as_array().is_some_and(|roles| roles.iter().any(is_administrators))
+}
+
 /// A file of YAML, within bounds; none if it is none, which is told.
 pub(super) fn yaml(text: &str, reading: &mut Reading) -> Option<Value> {
     match serde_saphyr::from_str_with_options(text, crate::yaml::options()) {
