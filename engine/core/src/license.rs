@@ -70,8 +70,9 @@ fn said(text: &str) -> String {
 }
 
 /// The SPDX expression that a text is (<https://spdx.github.io/spdx-spec/v2.3/SPDX-license-expressions/>), Debian's short names
-/// (<https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/#license-short-name>) read as the list's. An exception
-/// that the list does not have is left out: it only ever allows more. None: the text is none.
+/// (<https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/#license-short-name>) read as the list's. What stands
+/// behind a `WITH` and is no exception of the list becomes an `AdditionRef-…`, since it may as well take rights away (Commons
+/// Clause), and in an expression of several licences one that the list does not have a `LicenseRef-…`. None: the text is none.
 pub fn expression(text: &str) -> Option<spdx::Expression> {
     if text.len() > MAX_TEXT || matches!(text.trim(), "" | "NONE" | "NOASSERTION") {
         return None;
@@ -82,11 +83,11 @@ pub fn expression(text: &str) -> Option<spdx::Expression> {
         let text = words.join(" ").replace("( ", "(").replace(" )", ")");
         spdx::Expression::parse_mode(&text, MODE).ok()
     };
-    parse(&words).or_else(|| parse(&without_exceptions(&words)))
+    parse(&words).or_else(|| parse(&referring(&words)))
 }
 
 /// A word as SPDX writes it.
-fn word(word: &str) -> String {
+pub(crate) fn word(word: &str) -> String {
     if ["and", "or", "with"].iter().any(|operator| operator.eq_ignore_ascii_case(word)) {
         return word.to_ascii_uppercase();
     }
@@ -117,25 +118,43 @@ fn gnu(word: &str) -> Option<String> {
         None => (word, "only"),
     };
     let (family, version) = bare.split_once('-')?;
-    let is_gnu = ["GPL", "LGPL", "AGPL", "GFDL"].contains(&family);
+    let family = family.to_ascii_uppercase();
+    let is_gnu = ["GPL", "LGPL", "AGPL", "GFDL"].contains(&family.as_str());
     let is_version = !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let version = if version.contains('.') { version.to_owned() } else { format!("{version}.0") };
     let name = format!("{family}-{version}-{end}");
     (is_gnu && is_version && spdx::license_id(&name).is_some()).then_some(name)
 }
 
-/// What stands behind a `WITH` goes, up to the next operator.
-fn without_exceptions(words: &[String]) -> Vec<String> {
+/// Words that the list does not have as references to a text that is elsewhere: what stands behind a `WITH` as one, and licences
+/// where there are several. A licence that stands alone stays what it is.
+fn referring(words: &[String]) -> Vec<String> {
+    let is_operator = |word: &str| matches!(word, "AND" | "OR" | "WITH" | "(" | ")");
+    let are_several = words.iter().any(|word| matches!(word.as_str(), "AND" | "OR"));
+    let reference = |kind: &str, words: &[String]| {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' };
+        format!("{kind}{}", words.join("-").chars().map(plain).collect::<String>())
+    };
     let mut kept = Vec::new();
-    let mut skipping = false;
-    for word in words {
-        match word.as_str() {
-            "WITH" => skipping = true,
-            "AND" | "OR" | ")" => skipping = false,
-            _ => {}
-        }
-        if !skipping {
-            kept.push(word.clone());
+    let mut rest = words;
+    while let Some((first, behind)) = rest.split_first() {
+        rest = behind;
+        let is_listed = first.contains("Ref-") || spdx::license_id(first.trim_end_matches('+')).is_some();
+        if first == "WITH" {
+            let end = behind.iter().position(|word| is_operator(word)).unwrap_or(behind.len());
+            let (addition, after) = behind.split_at(end);
+            let is_listed =
+                matches!(addition, [one] if one.contains("Ref-") || spdx::exception_id(one).is_some());
+            kept.push(first.clone());
+            kept.push(match is_listed || addition.is_empty() {
+                true => addition.concat(),
+                false => reference("AdditionRef-", addition),
+            });
+            rest = after;
+        } else if are_several && !is_listed && !is_operator(first) && !first.contains(' ') {
+            kept.push(reference("LicenseRef-", std::slice::from_ref(first)));
+        } else {
+            kept.push(first.clone());
         }
     }
     kept
@@ -155,7 +174,19 @@ mod tests {
             ("GPL-2", Some("GPL-2.0-only")),
             ("GPL-2+", Some("GPL-2.0-or-later")),
             ("LGPL-2.1+ or MPL-2.0", Some("LGPL-2.1-or-later OR MPL-2.0")),
-            ("GPL-2+ with OpenSSL exception", Some("GPL-2.0-or-later")),
+            ("gpl-3.0 OR lgpl-2.1+", Some("GPL-3.0-only OR LGPL-2.1-or-later")),
+            ("GPL-2+ with OpenSSL exception", Some("GPL-2.0-or-later WITH AdditionRef-OpenSSL-exception")),
+            (
+                "(Apache-2.0 with Commons Clause v1.0) or MIT",
+                Some("(Apache-2.0 WITH AdditionRef-Commons-Clause-v1.0) OR MIT"),
+            ),
+            ("public-domain and GPL-3+", Some("LicenseRef-public-domain AND GPL-3.0-or-later")),
+            (
+                "BSD-3-clause~x or perl",
+                Some("LicenseRef-BSD-3-clause-x OR Artistic-1.0-Perl OR GPL-1.0-or-later"),
+            ),
+            ("as is and MIT", None),
+            ("MIT WITH", None),
             ("GPL-2.0-only WITH Classpath-exception-2.0", Some("GPL-2.0-only WITH Classpath-exception-2.0")),
             ("(BSD-3-clause and Expat) or Apache-2.0", Some("(BSD-3-Clause AND MIT) OR Apache-2.0")),
             ("GFDL-1.3+", Some("GFDL-1.3-or-later")),
