@@ -3,17 +3,32 @@
 /// Whether a path relative to the root matches a glob as in [`crate::Interest::globs`], of which this knows `*`, `**`
 /// as a whole part, and `?`.
 pub(crate) fn matches(glob: &str, path: &[u8]) -> bool {
-    parts(&glob.split('/').collect::<Vec<_>>(), &path.split(|byte| *byte == b'/').collect::<Vec<_>>())
+    parts(Some(glob.as_bytes()), Some(path))
 }
 
-fn parts(globs: &[&str], names: &[&[u8]]) -> bool {
-    match globs {
-        [] => names.is_empty(),
+/// The same of what is left of a glob and a path, if any of them is.
+fn parts(glob: Option<&[u8]>, path: Option<&[u8]>) -> bool {
+    let Some(glob) = glob else { return path.is_none() };
+    let (part, globs) = split(glob);
+    if part == b"**" {
+        let mut left = path;
         // Two of these in one glob would make this slow; ours have one.
-        ["**", rest @ ..] => (0..=names.len()).any(|skipped| parts(rest, &names[skipped..])),
-        [glob, rest @ ..] => {
-            names.split_first().is_some_and(|(name, names)| one(glob.as_bytes(), name) && parts(rest, names))
+        while !parts(globs, left) {
+            let Some(path) = left else { return false };
+            left = split(path).1;
         }
+        return true;
+    }
+    let Some(path) = path else { return false };
+    let (name, names) = split(path);
+    one(part, name) && parts(globs, names)
+}
+
+/// The first part, and what is behind its slash.
+fn split(path: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match memchr::memchr(b'/', path) {
+        Some(slash) => (&path[..slash], Some(&path[slash + 1..])),
+        None => (path, None),
     }
 }
 
@@ -54,6 +69,7 @@ mod tests {
             "lib/**/pam_*.so",
             "home/*/.?ashrc",
             "**/*.pth",
+            "opt/**",
         ];
         let paths = [
             "etc/x",
@@ -72,6 +88,9 @@ mod tests {
             "home/a/b/.bashrc",
             "a.pth",
             "x/a.pth",
+            "opt/a",
+            "opt/a/b",
+            "opt//b",
         ];
         for glob in globs {
             let reference =

@@ -50,6 +50,8 @@ pub(crate) struct Unpacking<'e> {
     subjects: Vec<usize>,
     members: usize,
     bytes: u64,
+    /// Room for pieces of files within archives, used again.
+    rooms: Vec<Vec<u8>>,
     noted: Vec<DetectorFacts>,
     weight: usize,
     /// Why some of it was not looked at.
@@ -88,6 +90,7 @@ impl<'e> Unpacking<'e> {
             subjects,
             members: 0,
             bytes: 0,
+            rooms: Vec::new(),
             noted: Vec::new(),
             weight: 0,
             problems: Vec::new(),
@@ -196,10 +199,11 @@ impl<'e> Unpacking<'e> {
         }
         let room = MAX_BYTES.saturating_sub(self.bytes);
         let mut bounded = content.take(room);
-        let mut window = Vec::new();
+        let mut window = self.rooms.pop().unwrap_or_default();
         let mut handout = Handout::new(&mut takers, &mut bounded, &mut window);
         let inner = self.unpack(&mut handout, name, depth);
         let (_, read) = handout.finish();
+        self.rooms.push(window);
         // To its end, so that the next one is found.
         let rest = io::copy(&mut bounded, &mut io::sink());
         self.bytes += room - bounded.limit();

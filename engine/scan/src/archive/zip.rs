@@ -30,9 +30,12 @@ pub(super) fn read(
     archive: &[u8],
     depth: usize,
 ) -> Flow {
+    // One for all files: its tables are larger than most of them.
+    let mut inflated = DeflateDecoder::new(file);
     let mut signature = [0; 4];
-    fill(file, &mut signature)?;
+    fill(inflated.get_mut(), &mut signature)?;
     while signature == FILE {
+        let file = inflated.get_mut();
         let header = header(file)?;
         let name = joined(archive, &header.name);
         match (header.method, header.encrypted) {
@@ -46,7 +49,7 @@ pub(super) fn read(
             }
             (8, false) => {
                 let size = if header.has_descriptor { u64::MAX } else { header.size };
-                let mut inflated = DeflateDecoder::new(&mut *file);
+                inflated.reset_data();
                 unpacking.member(&mut inflated, &name, size, depth + 1)?;
             }
             (_, encrypted) => {
@@ -62,6 +65,7 @@ pub(super) fn read(
                 }
             }
         }
+        let file = inflated.get_mut();
         signature = [0; 4];
         let read = fill(file, &mut signature)?;
         if header.has_descriptor && read == signature.len() {

@@ -4,6 +4,8 @@
 //! Most bytes are not even looked at: a run has a least length, so one foreign byte rules out as many before it. Of a run
 //! that is long enough a few bytes are decoded, and the rest only if they are text.
 
+use std::ops::Range;
+
 use memchr::memchr_iter;
 
 /// How something is encoded.
@@ -65,8 +67,7 @@ impl Decoded {
 
 /// Hands every run that says a text to `found`.
 pub(super) fn each(bytes: &[u8], mut found: impl FnMut(Decoded)) {
-    base64(bytes, &mut found);
-    hexadecimal(bytes, &mut found);
+    digits(bytes, &mut found);
     percent(bytes, &mut found);
     utf16(bytes, &mut found);
 }
@@ -148,34 +149,46 @@ fn text_begins(run: &[u8], values: &'static [u8; 256], bits: u32) -> Option<usiz
     })
 }
 
-fn base64(bytes: &[u8], found: &mut impl FnMut(Decoded)) {
-    let mut from = 0;
+/// Base64 and hexadecimal, of which all digits are digits of base64, too.
+fn digits(bytes: &[u8], found: &mut impl FnMut(Decoded)) {
+    let (mut from, mut taken) = (0, 0);
     while let Some((start, end)) = next_run(bytes, from, BASE64_RUN, &BASE64) {
         from = end;
-        let line = &bytes[start..end];
-        if line.iter().all(|byte| HEX[usize::from(*byte)] != NONE) {
-            continue;
+        hexadecimal(bytes, start..end, found);
+        // Lines that belong to the text before are none of their own.
+        if start >= taken {
+            taken = base64(bytes, start..end, found);
         }
-        let Some(skipped) = text_begins(line, &BASE64, 6) else { continue };
-        let mut decoded = Decoded::new(Encoding::Base64, start + skipped, (4, 3));
-        let mut digits = bytes[start + skipped..end].to_vec();
-        if line.len() >= BASE64_LINE {
-            while let Some((start, end)) = next_line(bytes, from, line.len()) {
-                decoded.places.push((digits.len() * 3 / 4, start));
-                digits.extend(&bytes[start..end]);
-                from = end;
-                if end - start < line.len() {
-                    break;
-                }
-            }
-        }
-        decoded.bytes.extend(decode(&digits, &BASE64, 6));
-        found(decoded);
     }
 }
 
+/// Where what was read of the run, and of the lines behind it, ends.
+fn base64(bytes: &[u8], run: Range<usize>, found: &mut impl FnMut(Decoded)) -> usize {
+    let (start, mut end) = (run.start, run.end);
+    let line = &bytes[run];
+    if line.iter().all(|byte| HEX[usize::from(*byte)] != NONE) {
+        return end;
+    }
+    let Some(skipped) = text_begins(line, &BASE64, 6) else { return end };
+    let mut decoded = Decoded::new(Encoding::Base64, start + skipped, (4, 3));
+    let mut digits = bytes[start + skipped..end].to_vec();
+    if line.len() >= BASE64_LINE {
+        while let Some(next) = next_line(bytes, end, line.len()) {
+            decoded.places.push((digits.len() * 3 / 4, next.start));
+            digits.extend(&bytes[next.clone()]);
+            end = next.end;
+            if next.len() < line.len() {
+                break;
+            }
+        }
+    }
+    decoded.bytes.extend(decode(&digits, &BASE64, 6));
+    found(decoded);
+    end
+}
+
 /// The line behind one of base64 that ends at `end`, if it is not longer than `length`. A line's end may be escaped.
-fn next_line(bytes: &[u8], end: usize, length: usize) -> Option<(usize, usize)> {
+fn next_line(bytes: &[u8], end: usize, length: usize) -> Option<Range<usize>> {
     let rest = &bytes[end..];
     let rest =
         [b"\r\n".as_slice(), b"\n", b"\\r\\n", b"\\n"].iter().find_map(|end| rest.strip_prefix(*end))?;
@@ -184,11 +197,11 @@ fn next_line(bytes: &[u8], end: usize, length: usize) -> Option<(usize, usize)> 
     let digits = |byte: &&u8| BASE64[usize::from(**byte)] != NONE;
     let digits = rest.iter().take(length + 1).take_while(digits).count();
     let start = bytes.len() - rest.len();
-    (1..=length).contains(&digits).then_some((start, start + digits))
+    (1..=length).contains(&digits).then_some(start..start + digits)
 }
 
-fn hexadecimal(bytes: &[u8], found: &mut impl FnMut(Decoded)) {
-    let mut from = 0;
+fn hexadecimal(bytes: &[u8], within: Range<usize>, found: &mut impl FnMut(Decoded)) {
+    let (bytes, mut from) = (&bytes[..within.end], within.start);
     while let Some((start, end)) = next_run(bytes, from, HEX_RUN, &HEX) {
         from = end;
         let Some(skipped) = text_begins(&bytes[start..end], &HEX, 4) else { continue };
