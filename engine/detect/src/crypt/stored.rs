@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,7 @@ use super::digest::{Algorithm, SaltedDigest};
 use super::ed25519::Ed25519;
 use super::mysql::CachingSha2;
 use super::pbkdf2::{MAX_DIGEST, Pbkdf2};
+use super::scrypt::Scrypt;
 use super::{Cost, HashError, PasswordHash, Scheme};
 
 /// What a program compares a password with.
@@ -22,6 +24,8 @@ pub enum Stored {
     Digest(SaltedDigest),
     /// A derived key.
     Pbkdf2(Pbkdf2),
+    /// A key derived by scrypt.
+    Scrypt(Scrypt),
     /// MySQL's default since 8.0.
     CachingSha2(CachingSha2),
     /// MariaDB's ed25519.
@@ -53,6 +57,18 @@ impl Stored {
     pub fn pbkdf2(algorithm: Algorithm, salt: Vec<u8>, iterations: u32, digest: Vec<u8>) -> Option<Self> {
         let key = Pbkdf2 { algorithm, salt, iterations, scram: false, digest };
         (iterations > 0).then_some(Self::Pbkdf2(key))
+    }
+
+    /// A key that argon2 derives, for those that keep its parts apart; `setting` is as `argon2id$v=19$m=7168,t=5,p=1`.
+    pub fn argon2(setting: &str, salt: &[u8], digest: &[u8]) -> Self {
+        let (salt, digest) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(digest));
+        Self::Crypt(format!("${setting}${salt}${digest}"))
+    }
+
+    /// A key that scrypt derives in `rounds` rounds, a power of two; none if [`Scrypt::new`] has none.
+    pub fn scrypt(rounds: u64, r: u32, p: u32, salt: Vec<u8>, digest: Vec<u8>) -> Option<Self> {
+        let log_n = rounds.is_power_of_two().then(|| rounds.ilog2())?;
+        Scrypt::new(log_n, r, p, salt, digest).map(Self::Scrypt)
     }
 
     /// `SCRAM-SHA-256$iterations:salt$stored key:server key`, as PostgreSQL and PgBouncer write it; none if it is not of
@@ -141,6 +157,7 @@ impl Stored {
             Self::Plain(sha256) => Box::new(Plain(sha256.clone())),
             Self::Digest(digest) => Box::new(digest.clone()),
             Self::Pbkdf2(key) => Box::new(key.clone()),
+            Self::Scrypt(key) => Box::new(key.clone()),
             Self::CachingSha2(hash) => Box::new(hash.clone()),
             Self::Ed25519(key) => Box::new(key.clone()),
             Self::MongoScram { user, key } => Box::new(MongoScram { user: user.clone(), key: key.clone() }),

@@ -55,6 +55,7 @@ fn stored(text: &str) -> Option<Stored> {
         // Their own forms.
         "argon2" => return Some(Stored::Crypt(format!("${rest}"))),
         "bcrypt" => return Some(Stored::Crypt(rest.to_owned())),
+        "scrypt" => return scrypt(&fields),
         "md5" => Algorithm::Md5,
         "sha1" | "pbkdf2_sha1" => Algorithm::Sha1,
         "pbkdf2_sha256" => Algorithm::Sha256,
@@ -72,4 +73,11 @@ fn stored(text: &str) -> Option<Stored> {
         }
         _ => None,
     }
+}
+
+/// `rounds$salt$r$p$key`.
+fn scrypt(fields: &[&str]) -> Option<Stored> {
+    let [rounds, salt, r, p, key] = fields else { return None };
+    let (salt, key) = (salt.as_bytes().to_vec(), base64(key)?);
+    Stored::scrypt(rounds.parse().ok()?, r.parse().ok()?, p.parse().ok()?, salt, key)
 }

@@ -1,4 +1,4 @@
-//! Gitea and Forgejo: users in gitea.db, by PBKDF2 with SHA-256 or bcrypt
+//! Gitea and Forgejo: users in gitea.db, by PBKDF2 with SHA-256, argon2, scrypt or bcrypt
 //! (<https://docs.gitea.com/administration/config-cheat-sheet#security-security>, `PASSWORD_HASH_ALGO`).
 
 use pratique_core::GapKind;
@@ -45,17 +45,29 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
     }
 }
 
-/// A key by `pbkdf2$rounds$bytes` or, without those, as its first versions have it; or bcrypt's own form.
+/// A key by `pbkdf2$rounds$bytes`, `argon2$passes$memory$lanes$bytes` or `scrypt$rounds$r$p$bytes`, or, without those numbers,
+/// as its first versions have it; or bcrypt's own form.
 fn stored(password: &str, salt: &str, algorithm: &str) -> Option<Stored> {
-    let fields: Vec<&str> = algorithm.split('$').collect();
-    let (iterations, length) = match fields.as_slice() {
-        ["bcrypt", ..] => return Some(Stored::Crypt(password.to_owned())),
-        ["" | "pbkdf2"] => (10_000, 50),
-        ["pbkdf2", rounds, length] => (rounds.parse().ok()?, length.parse().ok()?),
-        _ => return None,
+    let (scheme, numbers) = algorithm.split_once('$').unwrap_or((algorithm, ""));
+    let numbers = match (scheme, numbers) {
+        ("bcrypt", _) => return Some(Stored::Crypt(password.to_owned())),
+        ("" | "pbkdf2", "") => "10000$50",
+        ("argon2", "") => "2$65536$8$50",
+        ("scrypt", "") => "65536$16$2$50",
+        (_, numbers) => numbers,
     };
+    let numbers: Vec<u32> = numbers.split('$').map(str::parse).collect::<Result<_, _>>().ok()?;
     // Salts are hexadecimal digits, but for the oldest, which are ten characters as they stand.
     let salt = if salt.len() == 10 { salt.as_bytes().to_vec() } else { hex(salt)? };
+    let length = usize::try_from(*numbers.last()?).ok()?;
     let digest = hex(password).filter(|digest| digest.len() == length)?;
-    Stored::pbkdf2(Algorithm::Sha256, salt, iterations, digest)
+    match (scheme, numbers.as_slice()) {
+        ("" | "pbkdf2", [iterations, _]) => Stored::pbkdf2(Algorithm::Sha256, salt, *iterations, digest),
+        ("argon2", [passes, memory, lanes, _]) => {
+            let setting = format!("argon2id$v=19$m={memory},t={passes},p={lanes}");
+            Some(Stored::argon2(&setting, &salt, &digest))
+        }
+        ("scrypt", [rounds, r, p, _]) => Stored::scrypt(u64::from(*rounds), *r, *p, salt, digest),
+        _ => None,
+    }
 }
