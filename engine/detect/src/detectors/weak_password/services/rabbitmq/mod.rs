@@ -2,7 +2,6 @@
 //! (<https://www.rabbitmq.com/docs/passwords>), and the broker's own store of them.
 
 mod store;
-mod term;
 
 use pratique_core::GapKind;
 use serde_json::Value;

@@ -13,10 +13,10 @@ use memchr::memmem;
 use pratique_core::GapKind;
 use pratique_core::inspect::FileInput;
 
+use super::super::erlang::Term;
 use super::super::store::beginning;
 use super::super::{Rank, Reading};
 use super::hashed;
-use super::term::Term;
 
 /// Bytes read.
 const LIMIT: usize = 16 << 20;

@@ -1,5 +1,5 @@
 //! Terms of Erlang in its external format (<https://www.erlang.org/doc/apps/erts/erl_ext_dist.html>), as much of it as
-//! records of users need.
+//! records of users need: RabbitMQ's and CouchDB's.
 
 /// Tuples within lists within tuples… are read to this depth.
 const MAX_DEPTH: usize = 32;
@@ -13,9 +13,11 @@ const VERSION: u8 = 131;
 pub(super) enum Term<'a> {
     Atom(&'a [u8]),
     Binary(&'a [u8]),
+    /// An integer of at most 32 bits that is not negative.
+    Number(u32),
     Tuple(Vec<Self>),
     List(Vec<Self>),
-    /// Numbers, maps, processes: nothing of a user.
+    /// Other numbers, maps, processes: nothing of a user.
     Other,
 }
 
@@ -40,7 +42,7 @@ impl<'a> Term<'a> {
             Self::Tuple(members) | Self::List(members) => {
                 members.iter().for_each(|member| member.walk(visit))
             }
-            Self::Atom(_) | Self::Binary(_) | Self::Other => {}
+            Self::Atom(_) | Self::Binary(_) | Self::Number(_) | Self::Other => {}
         }
     }
 
@@ -102,9 +104,13 @@ impl<'a> Reader<'a> {
                 let count = self.number(4)?.checked_mul(2)?;
                 return self.terms(count, depth).map(|_| Term::Other);
             }
-            // A small integer, an integer, a float, one as text, a list of small integers.
-            97 => self.bytes(1),
-            98 => self.bytes(4),
+            // A small integer, an integer.
+            97 => return u32::try_from(self.number(1)?).ok().map(Term::Number),
+            98 => {
+                let number = u32::try_from(self.number(4)?).ok()?;
+                return Some(i32::try_from(number).map_or(Term::Other, |_| Term::Number(number)));
+            }
+            // A float, one as text, a list of small integers.
             70 => self.bytes(8),
             99 => self.bytes(31),
             107 => self.counted(2),
@@ -146,7 +152,7 @@ mod tests {
             Xw\x01n\0\0\0\x01\0\0\0\0\0\0\0\0n\x09\0\0\0\0\0\0\0\0\0\x40w\x03end";
         let Some(Term::Tuple(members)) = Term::alone(bytes) else { panic!() };
         assert_eq!(members[..2], [Term::Atom(b"a"), Term::Binary(b"b")]);
-        assert_eq!(members[2], Term::List(vec![Term::Atom(b"c"), Term::Other]));
+        assert_eq!(members[2], Term::List(vec![Term::Atom(b"c"), Term::Number(7)]));
         assert!(members[3..6].iter().all(|member| *member == Term::Other));
         assert!(members[6].is_atom("end"));
         for length in 0..bytes.len() {
