@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use pratique_detect::{FileInput, FileMode, detectors::DETECTORS};
 
-const PATHS: [&str; 15] = [
+const PATHS: [&str; 16] = [
     "var/lib/mysql/mysql/user.MYD",
     "var/lib/mysql/mysql.ibd",
     "var/lib/mysql/mysql/global_priv.MAD",
@@ -20,11 +20,18 @@ const PATHS: [&str; 15] = [
     "var/lib/mongodb/collection-2-1.wt",
     "var/lib/gitea/gitea.db",
     "srv/app/db.sqlite3",
+    "srv/couchdb/_users.couch",
     "root/.ssh/id_rsa",
 ];
 
 /// Where browsers keep logins, and any database and its log.
-const DATABASES: [&str; 3] = ["root/.config/chromium/Default/Login Data", "srv/x.db-wal", "root/x/logins.json"];
+const DATABASES: [&str; 5] = [
+    "root/.config/chromium/Default/Login Data",
+    "srv/x.db-wal",
+    "root/x/logins.json",
+    "root/x/key4.db",
+    "root/.mylogin.cnf",
+];
 
 fuzz_target!(|bytes: Vec<u8>| {
     inspect("weak-password", &PATHS, &bytes);

@@ -2,16 +2,16 @@
 //!
 //! Chromium's `Login Data` is a database of SQLite. On Linux a password begins with what seals it (components/os_crypt): `v10` a
 //! password that is the same everywhere, `v11` one of the desktop's keyring. Firefox's `logins.json` names hosts; passwords and
-//! names of users are sealed by a key in `key4.db` beside it, which a primary password protects if there is one.
+//! names of users are sealed by a key in `key4.db` beside it, which a primary password protects if there is one (see [`firefox_key`]).
 
 use pratique_core::Severity;
 use pratique_core::database::{Problem, malformed, sqlite};
 use pratique_core::inspect::FileInput;
 use serde::Deserialize;
 
-use super::cookies;
 use super::notes::Search;
 use super::shapes::{LOGIN, Shape};
+use super::{cookies, firefox_key};
 use crate::signs::word;
 
 /// Where Firefox and its kin keep logins.
@@ -36,6 +36,21 @@ pub(super) const PRIMARY: Shape = Shape {
     severity: Severity::Medium,
     ..LOGIN
 };
+pub(super) const PROTECTED: Shape = Shape {
+    id: "browser-login-protected",
+    what: "login that Firefox stores, protected by a primary password",
+    severity: Severity::Low,
+    ..LOGIN
+};
+
+/// What is told of a login of this kind, once it is known whether the empty password opens the key beside it.
+pub(super) fn with_key(shape: &str, is_open: Option<bool>) -> &str {
+    match is_open.filter(|_| shape == PRIMARY.id) {
+        Some(true) => OPEN.id,
+        Some(false) => PROTECTED.id,
+        None => shape,
+    }
+}
 
 fn name(path: &[u8]) -> &[u8] {
     path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
@@ -55,6 +70,7 @@ pub(super) fn note(file: &FileInput<'_>, search: &mut Search) -> Result<(), Prob
         b"Login Data" | b"Login Data For Account" => chromium(file, search),
         b"Cookies" => cookies::chromium(file, search),
         b"cookies.sqlite" => cookies::firefox(file, search),
+        b"key4.db" => key(file, search),
         _ if is_firefox(file.path) => firefox(file, search),
         _ => Ok(()),
     };
@@ -99,6 +115,19 @@ fn firefox(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
         search.note_login(&PRIMARY, opens("", &login.hostname), login.encrypted_password.as_bytes());
     }
     Ok(())
+}
+
+/// Notes whether the empty password opens Firefox's key. Other programs of NSS have such databases, too: it tells only where
+/// there are logins.
+fn key(file: &FileInput<'_>, search: &mut Search) -> Result<(), Problem> {
+    let read = sqlite::rows_if_any(file, "metaData", &["id", "item1", "item2"], &mut |row| {
+        if let (Some(b"password"), Some(salt), Some(sealed)) = (row[0], row[1], row[2])
+            && let Some(is_open) = firefox_key::is_open(salt, sealed)
+        {
+            search.note_key(is_open);
+        }
+    });
+    read.map(|_| ())
 }
 
 /// Whom a login is for, and where: nothing behind the host, which may be secret itself.

@@ -118,10 +118,11 @@ pub(super) fn is_protected_key(pem: &[u8]) -> bool {
 }
 
 /// What examples have in the place of a password, without digits and signs at its end.
-const COMMON: [&str; 16] = [
+const COMMON: [&str; 17] = [
     "changeit",
     "changeme",
     "password",
+    "pass",
     "passwd",
     "passphrase",
     "secret",
@@ -150,6 +151,17 @@ pub(super) fn is_common_password(password: &[u8]) -> bool {
 /// A password that no example has.
 pub(super) fn is_own_password(password: &[u8]) -> bool {
     varied(password) && !is_common_password(password)
+}
+
+/// What says whether there is a password, where one could stand.
+const SETTINGS: [&str; 9] = ["true", "false", "yes", "no", "on", "off", "none", "null", "nil"];
+
+/// A password of any length, where a program or a person keeps one: not one character alone or over and over, no example's,
+/// and no setting.
+pub(super) fn is_kept_password(password: &[u8]) -> bool {
+    password.iter().any(|byte| *byte != password[0])
+        && is_own_password(password)
+        && !SETTINGS.iter().any(|word| password.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 /// A login as HTTP's basic authentication has it (RFC 7617): base64 of a name and a password.

@@ -11,7 +11,7 @@ use super::database::Place;
 use super::notes::{Noted, Secret};
 use super::published::publisher;
 use super::shapes::SHAPES;
-use super::{INFO, assigned, config};
+use super::{INFO, assigned, browser, config};
 use crate::sums::Standing;
 use crate::{ImageInput, LocatedFact, Outcome, SecretRules};
 
@@ -70,6 +70,10 @@ pub(super) fn judge(
         .filter(|(located, _)| located.removed_by.is_none())
         .flat_map(|(located, noted)| noted.secrets.iter().map(|s| (located.path.as_str(), s.digest.as_str())))
         .collect();
+    let mut keys = BTreeMap::new();
+    for (located, key) in noted.iter().filter_map(|(located, noted)| Some((located, noted.key?))) {
+        *keys.entry(folder(&located.path)).or_insert(key) |= key;
+    }
     let archives = Archives::of(&noted);
     let genuine: BTreeSet<(&str, &str)> = noted
         .iter()
@@ -85,7 +89,8 @@ pub(super) fn judge(
         let is_removed = located.removed_by.is_some();
         let source = python_source(file).filter(|_| standing == Standing::Unowned);
         for secret in &noted.secrets {
-            let Some(kind) = Kind::of(&secret.shape, rules.map(AsRef::as_ref)) else { continue };
+            let shape = browser::with_key(&secret.shape, keys.get(folder(&located.path)).copied());
+            let Some(kind) = Kind::of(shape, rules.map(AsRef::as_ref)) else { continue };
             // What a database has taken in, its log may have still.
             let database = located.path.strip_suffix("-wal").filter(|_| secret.place.is_some());
             if is_removed && visible.contains(&(&located.path, &secret.digest))
@@ -175,6 +180,11 @@ pub(super) fn judge(
     }));
     outcome.findings.sort();
     outcome
+}
+
+/// The folder of a file, with the slash at its end.
+fn folder(path: &str) -> &str {
+    path.rfind('/').map_or("", |slash| &path[..=slash])
 }
 
 /// The most severe that a secret in a package's file can be, and words that say whose file it is.

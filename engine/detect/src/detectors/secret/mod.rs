@@ -6,8 +6,9 @@
 //! - [`finder`]: looking for all of them at once
 //! - [`custom`]: looking for what a user's rules describe
 //! - [`assigned`]: what has no shape, but a name that tells
-//! - [`commands`]: what shells remember, and [`stores`]: where programs keep passwords
-//! - [`database`]: rows of SQLite; [`browser`]: logins that browsers store, and [`cookies`]: sessions
+//! - [`commands`]: what shells remember, [`stores`]: where programs keep passwords, and [`manifest`]: Secrets of Kubernetes
+//! - [`mylogin`]: what MySQL hides
+//! - [`database`]: rows of SQLite; [`browser`]: logins that browsers store, [`firefox_key`]: what protects them, and [`cookies`]: sessions
 //! - [`archive`]: files in archives, and whose they are; [`member`]: those that are read whole
 //! - [`notes`]: what is noted of a file, and [`config`] of the image's config
 //! - [`judge`]: from there to findings, with what packages say of their files
@@ -23,8 +24,11 @@ mod custom;
 mod database;
 mod encoded;
 mod finder;
+mod firefox_key;
 mod judge;
+mod manifest;
 mod member;
+mod mylogin;
 mod named;
 mod notes;
 mod pgp;
@@ -122,7 +126,7 @@ const RULES: &[Rule] = &[
         id: "stored-login",
         severity: "Low to High",
         reference: "CWE-522, ATT&CK T1552.001",
-        what: "passwords in URLs, logins that programs keep (of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig, Firefox, Chromium, WordPress and some twenty others), sessions that browsers keep, and passwords that commands were given, in the history of a shell or of the image's build",
+        what: "passwords in URLs, logins that programs keep (of registries (Docker, npm), .netrc, .pgpass, Maven, kubeconfig, Firefox, Chromium, WordPress and some twenty others), passwords and tokens in manifests of Kubernetes' Secrets, sessions that browsers keep, and passwords that commands were given, in the history of a shell or of the image's build",
         why: LEFT,
         remedy: REVOKE,
     },

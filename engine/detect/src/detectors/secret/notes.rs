@@ -17,6 +17,8 @@ use super::commands;
 use super::custom::CustomFinder;
 use super::database::{Place, Within};
 use super::finder::{Finder, Match};
+use super::manifest::{self, MANIFEST};
+use super::mylogin;
 use super::pgp;
 use super::shapes::{self, SHAPES, Shape};
 use super::stores::{STORED, Store};
@@ -40,6 +42,9 @@ pub(super) struct Noted {
     pub(super) sums: Option<Sums>,
     /// In the file's order.
     pub(super) secrets: Vec<Secret>,
+    /// Of Firefox's key: whether the empty password opens it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<bool>,
 }
 
 /// A secret, as far as it may be shown.
@@ -109,6 +114,12 @@ pub(super) struct Search {
     are_commands: bool,
     /// Which program keeps passwords in it.
     store: Option<&'static Store>,
+    /// Whether its lines are sealed as MySQL's are.
+    is_mylogin: bool,
+    /// See [`Noted::key`].
+    key: Option<bool>,
+    /// Bytes of manifests of Secrets that were read.
+    manifests: usize,
     /// Whether one of them was too long to be read as one.
     has_long_line: bool,
     /// Lines that end before the piece.
@@ -130,7 +141,8 @@ impl Search {
     pub(super) fn new(path: &[u8], is_member: bool, rules: Option<Arc<SecretRules>>) -> Self {
         let custom = rules.map(CustomFinder::new);
         let are_commands = commands::is_history(path);
-        Self { is_member, custom, are_commands, store: Store::of(path), ..Self::default() }
+        let (store, is_mylogin) = (Store::of(path), mylogin::is(path));
+        Self { is_member, custom, are_commands, store, is_mylogin, ..Self::default() }
     }
 
     /// The secrets of a text that is in memory, read as a file of this path is, and why not all of it was looked at, if so.
@@ -182,6 +194,11 @@ impl Search {
         });
     }
 
+    /// Notes whether the empty password opens Firefox's key.
+    pub(super) fn note_key(&mut self, is_open: bool) {
+        self.key = Some(is_open);
+    }
+
     fn secrets(self) -> (Vec<Secret>, Option<String>) {
         let mut secrets: Vec<Secret> = self.secrets.into_values().collect();
         secrets.sort_by_key(|secret| secret.offset);
@@ -198,7 +215,13 @@ impl Search {
         let long = self.has_long_line.then(|| {
             format!("it has lines of more than {} bytes, which were not read as commands", commands::MAX_LINE)
         });
-        (secrets, self.stopped.or(deep).or(more).or(long))
+        let manifests = (self.manifests > manifest::MAX_BYTES).then(|| {
+            format!(
+                "it has manifests of Secrets of more than {} bytes; the rest were read as any file",
+                manifest::MAX_BYTES
+            )
+        });
+        (secrets, self.stopped.or(deep).or(more).or(long).or(manifests))
     }
 
     fn stop(&mut self, reason: String) {
@@ -304,6 +327,11 @@ impl Stream for Search {
         {
             matches.extend(store.passwords(piece).map(|secret| Match { shape, secret }));
         }
+        let values = manifest::values(piece, &mut self.manifests);
+        if let Some(shape) = shapes::place(MANIFEST.id) {
+            let written = values.iter().filter(|value| value.decoded.is_none());
+            matches.extend(written.map(|value| Match { shape, secret: value.place.clone() }));
+        }
         if !self.finder.search(piece, |found| matches.push(found)) {
             self.stop(format!(
                 "it looks like secrets in too many places; from byte {} on it was not wholly looked at",
@@ -322,7 +350,7 @@ impl Stream for Search {
         let mut plain = best(matches);
         // What goes on behind the end would be told as another secret.
         plain.retain(|found| !is_cut || found.secret.end < bytes.len());
-        let mut hidden = self.hidden(piece);
+        let mut hidden = self.hidden(piece, values);
         // What a value says tells more than its name, and what it is for more than what else it says.
         plain.retain(|found| {
             let mut within = hidden.range(found.secret.clone());
@@ -352,12 +380,12 @@ impl Stream for Search {
         let is_member = self.is_member;
         let archive = self.hasher.take().map(Hasher::finish);
         let is_archive = archive.is_some();
-        let sums = archive.or(self.sums);
+        let (sums, key) = (archive.or(self.sums), self.key);
         let (secrets, stopped) = self.secrets();
         let mut report = FileReport::default();
         report.problems.extend(stopped.map(|reason| (GapKind::Limit, reason)));
-        if is_archive || !secrets.is_empty() {
-            match serde_json::to_vec(&Noted { is_member, sums, secrets }) {
+        if is_archive || !secrets.is_empty() || key.is_some() {
+            match serde_json::to_vec(&Noted { is_member, sums, secrets, key }) {
                 Ok(json) => report.facts.push(Fact(json)),
                 Err(error) => {
                     report

@@ -10,6 +10,7 @@ use super::checks::{
 };
 use super::commands::COMMAND;
 use super::cookies;
+use super::manifest::MANIFEST;
 use super::named::{
     AZURE_DEVOPS, CONNECTION, KUBECONFIG_KEY, KUBECONFIG_TOKEN, NETRC, NPM_LOGIN, NPM_TOKEN, PGPASS,
     WIREGUARD, XML_PASSWORD,
@@ -574,6 +575,7 @@ pub(super) const SHAPES: &[Shape] = &[
     browser::OPEN,
     browser::KEYRING,
     browser::PRIMARY,
+    browser::PROTECTED,
     cookies::OPEN,
     cookies::KEYRING,
     AZURE_DEVOPS,
@@ -609,6 +611,7 @@ pub(super) const SHAPES: &[Shape] = &[
         ..shape(LOGIN, "url-common-password", "password in a URL that stands in many examples", &["://"], URL)
     },
     STORED,
+    MANIFEST,
     ASSIGNED,
     ASSIGNED_CAMEL,
 ];

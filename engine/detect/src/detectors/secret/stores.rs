@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use pratique_core::inspect::Piece;
 use regex::bytes::Regex;
 
-use super::checks::is_own_password;
+use super::checks::is_kept_password;
 use super::finder::own_places;
 use super::shapes::{LOGIN, Shape};
 
@@ -28,13 +28,13 @@ const fn store(paths: &'static [&'static str], place: fn() -> Regex) -> Store {
     Store { paths, place: LazyLock::new(place) }
 }
 
-/// A pattern in which `SECRET` stands for one, which is no reference, path, tag or template.
+/// A pattern in which `SECRET` stands for one, of any length, which is no reference, path, tag or template.
 fn place(pattern: &str) -> Regex {
-    let pattern = pattern.replace("SECRET", r#"([^\s"'$<{%#@/\x00-\x1f-][^\s"'\x00-\x1f]{5,})"#);
+    let pattern = pattern.replace("SECRET", r#"([^\s"'$<{%#@/\x00-\x1f-][^\s"'\x00-\x1f]*)"#);
     Regex::new(&format!("(?m-u){pattern}")).expect("a test compiles every pattern")
 }
 
-static STORES: [Store; 11] = [
+static STORES: [Store; 14] = [
     // postgresql.org, the password file: host, port, database, user, password.
     store(&[".pgpass", "pgpass.conf"], || {
         place(r"^[^#:\s](?:\\.|[^:\\\n])*(?::(?:\\.|[^:\\\n])+){3}:SECRET\s*$")
@@ -74,7 +74,7 @@ static STORES: [Store; 11] = [
     }),
     // curl(1), a name before it.
     store(&[".curlrc"], || {
-        place(r#"^[ \t]*(?:-u|(?:--)?user)[ \t]*[=:]?[ \t]*["']?[^:\s"'#]+:SECRET["']?\s*$"#)
+        place(r#"^[ \t]*(?:-u[ \t]*|(?:--)?user(?:[ \t]*[=:][ \t]*|[ \t]+))["']?[^:\s"'#]+:SECRET["']?\s*$"#)
     }),
     // getcomposer.org, auth.json; Docker's tokens of registries; Terraform's of hosts.
     store(&["auth.json", ".docker/config.json", "credentials.tfrc.json"], || {
@@ -84,10 +84,15 @@ static STORES: [Store; 11] = [
     store(&["nuget.config"], || place(r#"(?i)key="ClearTextPassword"\s{1,9}value="SECRET""#)),
     // FileZilla's sites, as they are or in base64.
     store(&["sitemanager.xml", "recentservers.xml", "filezilla.xml"], || {
-        place(r#"<Pass(?: encoding="base64")?>([^<\s]{6,})</Pass>"#)
+        place(r#"<Pass(?: encoding="base64")?>([^<\s]+)</Pass>"#)
     }),
     // Subversion's cache.
     store(&["auth/svn.simple/"], || place(r"^K 8\npassword\nV [0-9]{1,3}\nSECRET$")),
+    // ftp(1), which curl and git read, too; and what git keeps itself.
+    store(&[".netrc", "_netrc"], || place(r"^[^#\n]*?\bpassword[ \t]+SECRET(?:\s|$)")),
+    store(&[".git-credentials", "git/credentials"], || place(r"^[a-z+]{3,9}://[^:@/\s]*:SECRET@[^@\s]+\s*$")),
+    // maven.apache.org, settings: what is not sealed by Maven.
+    store(&[".m2/settings.xml"], || place(r"<(?:password|passphrase)>([^\s$<{%#@/][^\s<]*)</")),
     // WordPress.
     store(&["wp-config.php"], || {
         place(r#"^[ \t]*define\([ \t]*["']DB_PASSWORD["'][ \t]*,[ \t]*["']SECRET["']"#)
@@ -114,6 +119,6 @@ impl Store {
     pub(super) fn passwords(&self, piece: &Piece<'_>) -> impl Iterator<Item = Range<usize>> {
         let (own, bytes) = (own_places(piece), piece.bytes);
         let all = self.place.captures_iter(bytes).filter_map(|groups| Some(groups.get(1)?.range()));
-        all.filter(move |found| own.contains(&found.start) && is_own_password(&bytes[found.clone()]))
+        all.filter(move |found| own.contains(&found.start) && is_kept_password(&bytes[found.clone()]))
     }
 }

@@ -6,6 +6,9 @@ use pratique_core::inspect::Piece;
 
 use super::super::encoded::{self, Encoding};
 use super::super::finder::own_places;
+use super::super::manifest::{MANIFEST, Value};
+use super::super::stores::{STORED, Store};
+use super::super::{mylogin, shapes};
 use super::{Search, best};
 
 /// Encodings within each other that are undone.
@@ -23,13 +26,42 @@ pub(super) struct Hidden {
 }
 
 impl Search {
-    /// The secrets that are encoded in the piece, by their places in it.
-    pub(super) fn hidden(&mut self, piece: &Piece<'_>) -> BTreeMap<usize, Hidden> {
+    /// The secrets that are encoded in the piece, those of manifests among them, by their places in it.
+    pub(super) fn hidden(&mut self, piece: &Piece<'_>, values: Vec<Value>) -> BTreeMap<usize, Hidden> {
         let mut all = BTreeMap::new();
         self.decode(piece.bytes, 0, "", &|place| place, &mut all);
         let own = own_places(piece);
         all.retain(|place, _| own.contains(place));
+        if self.is_mylogin && piece.offset == 0 {
+            self.unseal(piece.bytes, &mut all);
+        }
+        let encoding = Encoding::Base64.in_words();
+        for Value { place, decoded } in values {
+            // What a value says tells more than its name.
+            if let (Some(shape), Some(secret)) = (shapes::place(MANIFEST.id), decoded)
+                && all.range(place.clone()).next().is_none()
+            {
+                all.insert(place.start, Hidden { shape, secret, encoding: encoding.to_owned() });
+            }
+        }
         all
+    }
+
+    /// Adds the passwords in the lines that MySQL's clients sealed in these bytes.
+    fn unseal(&mut self, bytes: &[u8], all: &mut BTreeMap<usize, Hidden>) {
+        let (lines, is_whole) = mylogin::lines(bytes);
+        if !is_whole {
+            self.stop("not all of what MySQL's clients keep in it could be read".to_owned());
+        }
+        // The lines are those of their other files.
+        let (Some(shape), Some(store)) = (shapes::place(STORED.id), Store::of(b"my.cnf")) else { return };
+        for (place, line) in lines {
+            let piece = Piece { bytes: &line, offset: 0, seen: 0, last: true };
+            for found in store.passwords(&piece) {
+                let encoding = "what MySQL seals with a key beside it".to_owned();
+                all.insert(place, Hidden { shape, secret: line[found].to_vec(), encoding });
+            }
+        }
     }
 
     /// Adds the secrets that are encoded in these bytes to `all`, by their places in the piece, which `place` knows.

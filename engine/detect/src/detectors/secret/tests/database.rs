@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use pratique_core::GapKind;
 use pratique_core::inspect::{Extent, FileInput, FileMode, pieces};
+use pratique_core::{GapKind, Severity};
 use rusqlite::Connection;
 
 use super::{ALNUM, HEX, Noted, Secret, checked, judged, mixed, pem};
+use crate::detectors::secret::firefox_key::tests::{OPEN, PROTECTED};
 use crate::detectors::secret::{DETECTOR, INTERESTS};
 use crate::{Detector, FileReport, LocatedFact};
 
@@ -264,9 +265,34 @@ fn logins_that_browsers_store_are_told_with_host_and_user() {
             told("browser-login-open", "ann at https://shop.pinewood.net")
         ]
     );
-    let firefox = br#"{"nextId":2,"logins":[{"id":1,"hostname":"https://shop.pinewood.net","encryptedUsername":"MDIE","encryptedPassword":"MDoEEPgAAAAAAAAAAAAAAAAAAAEw"}],"version":3}"#.to_vec();
     let profile = "root/.mozilla/firefox/x.default/logins.json";
-    assert_eq!(logins(profile, &firefox), [told("browser-login", "https://shop.pinewood.net")]);
+    assert_eq!(logins(profile, &FIREFOX.to_vec()), [told("browser-login", "https://shop.pinewood.net")]);
+}
+
+const FIREFOX: &[u8] = br#"{"nextId":2,"logins":[{"id":1,"hostname":"https://shop.pinewood.net","encryptedUsername":"MDIE","encryptedPassword":"MDoEEPgAAAAAAAAAAAAAAAAAAAEw"}],"version":3}"#;
+
+#[test]
+fn logins_of_firefox_are_told_by_what_protects_the_key_beside_them() {
+    let key = |name: &str, [salt, sealed]: [&str; 2]| {
+        let row = format!("INSERT INTO metaData VALUES ('password', x'{salt}', x'{sealed}')");
+        made(name, &format!("CREATE TABLE metaData (id PRIMARY KEY UNIQUE, item1, item2); {row}"))
+    };
+    let kinds = |keys: &[(&str, Vec<u8>)]| {
+        let files = keys.iter().map(|(path, key)| (*path, key.clone()));
+        let facts = files.chain([("/root/a/logins.json", FIREFOX.to_vec())]).flat_map(|(path, content)| {
+            let located = |fact| LocatedFact { path: path.to_owned(), layer: None, removed_by: None, fact };
+            inspected(path, &content).facts.into_iter().map(located)
+        });
+        let findings = judged(&facts.collect::<Vec<_>>()).findings;
+        findings.into_iter().map(|one| (one.severity, one.attributes["type"].clone())).collect::<Vec<_>>()
+    };
+    let (open, protected) = (key("open", OPEN), key("protected", PROTECTED));
+    let told = |severity, kind: &str| vec![(severity, kind.to_owned())];
+    assert_eq!(kinds(&[("/root/a/key4.db", open.clone())]), told(Severity::High, "browser-login-open"));
+    assert_eq!(kinds(&[("/root/a/key4.db", protected)]), told(Severity::Low, "browser-login-protected"));
+    // Another's key, and what is no key.
+    let others = [("/root/b/key4.db", open), ("/root/a/key4.db", made("no-key", "CREATE TABLE t (a)"))];
+    assert_eq!(kinds(&others), told(Severity::Medium, "browser-login"));
 }
 
 #[test]
