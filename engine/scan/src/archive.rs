@@ -62,13 +62,37 @@ pub(crate) struct Unpacking<'e> {
 enum Stop {
     /// A limit of all archives in the file.
     Limit(String),
+    /// Unpacking it takes more memory than [`WINDOW_LOG`] allows.
+    Window(String),
     /// Its bytes, or those of the file it lies in, are not what they should be.
-    Broken(io::Error),
+    Broken(String),
 }
 
 impl From<io::Error> for Stop {
     fn from(error: io::Error) -> Self {
-        Self::Broken(error)
+        let text = error.to_string();
+        // Of Zstandard's errors only the text is handed on.
+        match error.kind() == io::ErrorKind::OutOfMemory || text.contains("requires too much memory") {
+            true => Self::Window(text),
+            false => Self::Broken(text),
+        }
+    }
+}
+
+impl Stop {
+    /// As a problem of `what`, the archive.
+    fn told(self, what: &str) -> (GapKind, String) {
+        match self {
+            Self::Limit(reason) => (GapKind::Limit, reason),
+            Self::Window(error) => {
+                let most = (1 << WINDOW_LOG) / (1 << 20);
+                let reason = format!(
+                    "{what} was packed with a window of more than {most} MiB and is not unpacked: {error}"
+                );
+                (GapKind::Limit, reason)
+            }
+            Self::Broken(error) => (GapKind::Malformed, format!("{what} cannot be read on: {error}")),
+        }
     }
 }
 
@@ -104,9 +128,9 @@ impl<'e> Unpacking<'e> {
         }
         match catch_unwind(AssertUnwindSafe(|| self.unpack(file, &[], 0))) {
             Ok(Ok(())) => {}
-            Ok(Err(Stop::Limit(reason))) => self.problem(GapKind::Limit, reason),
-            Ok(Err(Stop::Broken(error))) => {
-                self.problem(GapKind::Malformed, format!("the archive cannot be read on: {error}"));
+            Ok(Err(stop)) => {
+                let (kind, reason) = stop.told("the archive");
+                self.problem(kind, reason);
             }
             Err(_) => self.problems.extend(crashed().problems),
         }
@@ -159,7 +183,7 @@ impl<'e> Unpacking<'e> {
             ArchiveFormat::Tar => {}
         }
         let mut tar = TarMembers::new(file, "the archive".to_owned(), pratique_fs::Limits::default());
-        let broken = |error: pratique_fs::Error| Stop::Broken(io::Error::other(error.to_string()));
+        let broken = |error: pratique_fs::Error| Stop::from(io::Error::other(error.to_string()));
         while let Some((own, size)) = tar.next_file().map_err(broken)? {
             let own = joined(name, &own);
             self.member(&mut tar, &own, size, depth + 1)?;
@@ -218,9 +242,9 @@ impl<'e> Unpacking<'e> {
         read.and(rest.map(|_| ()))?;
         match inner {
             // The archive around it is read on.
-            Err(Stop::Broken(error)) => {
-                let reason = format!("an archive in it cannot be read on: {error}");
-                self.problem(GapKind::Malformed, reason);
+            Err(stop @ (Stop::Window(_) | Stop::Broken(_))) => {
+                let (kind, reason) = stop.told("an archive in it");
+                self.problem(kind, reason);
                 Ok(())
             }
             other => other,

@@ -73,15 +73,11 @@ pub(super) fn read(
         }
     }
     let is_end = signature[..2] == *b"PK";
-    if is_end {
-        Ok(())
-    } else {
-        Err(Stop::Broken(io::Error::other("no header of a zip where one should be")))
-    }
+    if is_end { Ok(()) } else { Err(Stop::Broken("no header of a zip where one should be".to_owned())) }
 }
 
 fn early() -> Stop {
-    Stop::Broken(io::ErrorKind::UnexpectedEof.into())
+    io::Error::from(io::ErrorKind::UnexpectedEof).into()
 }
 
 fn header(file: &mut dyn BufRead) -> Result<Header, Stop> {
