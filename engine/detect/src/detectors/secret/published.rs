@@ -16,6 +16,9 @@ const PUBLISHED: &[(&str, &str)] = &[
     ("e7b10d337a6ee0682cca7ff5f41a1ec8", "selfsigned of npm, in its description"),
     ("1448c6081673abe95874f29d405f01a6", "selfsigned of npm, in its description"),
     ("3256fb683a8e935c068b38bbd7498bd5", "selfsigned of npm, in its description"),
+    ("13fe7a38a57c46053ee3a4716358619f", "Kubernetes, in its documentation"),
+    ("28d296be3bf525f09d97eb59dee8b3fd", "Kubernetes, in its documentation"),
+    ("a95c3cc2e3e2c66c96e00ddc5a72590a", "Kubernetes, in its documentation"),
     #[cfg(test)]
     ("cb2439364903b6fadcedc904bbb8c83b", "Pratique, for its tests"),
 ];
