@@ -1,7 +1,7 @@
 //! Firefox's `key4.db`, the database of keys of NSS: whether a primary password protects what `logins.json` beside it holds.
 //!
 //! Its table `metaData` has a text that is sealed with the password, to try one: by PBES2 (RFC 8018) with PBKDF2, HMAC-SHA-256 and
-//! AES-256 (`sftkdb_passwordToKey` of NSS; since Firefox 72). The password is first digested with a salt of the database.
+//! AES-256 (`sftkdb_passwordToKey` of NSS; its older versions took triple DES). The password is first digested with a salt of the database.
 
 use aes::Aes256;
 use aes::cipher::{BlockCipherDecrypt, KeyInit};
