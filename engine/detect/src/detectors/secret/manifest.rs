@@ -18,7 +18,7 @@ pub(super) const MANIFEST: Shape =
     Shape { id: "kubernetes-secret", what: "password or token in a manifest of a Secret", ..LOGIN };
 
 /// Bytes of documents with Secrets that are read of one file.
-pub(super) const MAX_BYTES: usize = 64 << 20;
+pub(super) const MAX_BYTES: usize = 16 << 20;
 
 /// What says that a document is of a Secret.
 static KIND: LazyLock<Regex> = LazyLock::new(|| {
@@ -114,4 +114,47 @@ fn decoded(value: &[u8]) -> Option<Vec<u8>> {
 /// Whether a value that stands as it is is a password: no reference, template, or sign of YAML.
 fn is_written(value: &[u8]) -> bool {
     !value.first().is_some_and(|first| b"$<{%#@/|>!&*[".contains(first)) && is_kept_password(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::notes::Search;
+    use super::*;
+    use crate::Stream;
+
+    const SECRET: &str = "---\nkind: Secret\ndata:\n  password: cmVkLWtldHRsZTE=\n";
+
+    fn piece(bytes: &[u8], offset: u64) -> Piece<'_> {
+        Piece { bytes, offset, seen: 0, last: false }
+    }
+
+    #[test]
+    fn documents_of_others_are_not_read() {
+        let text = format!(
+            "{SECRET}---\nkind: ConfigMap\ndata:\n  password: cmVkLWtldHRsZTI=\n{}",
+            " ".repeat(4 << 10)
+        );
+        let mut read = 0;
+        let values = values(&piece(text.as_bytes(), 0), &mut read);
+        let said: Vec<_> = values.iter().filter_map(|value| value.decoded.as_deref()).collect();
+        assert_eq!(said, [b"red-kettle1"]);
+        assert_eq!(read, SECRET.len() - 1);
+    }
+
+    #[test]
+    fn manifests_without_end_are_a_gap() {
+        let filler = "  password: cmVkLWtldHRsZTE=\n  name: shop\n  note: a text of some words\n";
+        let text = format!("{SECRET}{}", filler.repeat((256 << 10) / filler.len()));
+        let mut search = Box::new(Search::new(b"x", false, None));
+        for number in 0..MAX_BYTES / text.len() {
+            search.take(&piece(text.as_bytes(), (number * text.len()) as u64));
+        }
+        assert!(search.finish().problems.is_empty());
+        let mut search = Box::new(Search::new(b"x", false, None));
+        for number in 0..MAX_BYTES / text.len() + 4 {
+            search.take(&piece(text.as_bytes(), (number * text.len()) as u64));
+        }
+        let problems = search.finish().problems;
+        assert!(problems.len() == 1 && problems[0].1.contains("manifests of Secrets"), "{problems:?}");
+    }
 }
