@@ -42,7 +42,8 @@ impl ImageConfig {
 /// Whether `User` of an image's config means uid 0: empty, `root` or a number that is 0, with or without a group.
 pub(crate) fn is_root(user: &str) -> bool {
     let user = user.split(':').next().unwrap_or_default();
-    matches!(user, "" | "root") || user.parse::<u64>() == Ok(0)
+    // As runtimes read a number: `00`, `+0` and `-0` are 0.
+    matches!(user, "" | "root") || user.parse::<i64>() == Ok(0)
 }
 
 /// A step of an image's build.

@@ -70,7 +70,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "backdoor",
-        version: 6,
+        version: 7,
         category: Category::Backdoor,
         rules: &[
             "boot-hook",
@@ -82,6 +82,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
             "init-script",
             "kernel-module",
             "name-service",
+            "library-module",
             "package-manager-hook",
             "pam",
             "linker-preload",
@@ -91,6 +92,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
             "ssh-access",
             "supervised-service",
             "systemd-unit",
+            "tool-startup",
             "udev-rule",
         ],
         summary: "ways back in, and ways to be started again, that no package brought",
@@ -125,14 +127,14 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "image-config",
-        version: 3,
+        version: 4,
         category: Category::ImageConfig,
         rules: &["remote-login-port", "start-command", "moving-base", "runs-as-root", "no-health-check"],
         summary: "risky settings of the image",
     },
     DetectorInfo {
         id: "build-history",
-        version: 2,
+        version: 3,
         category: Category::History,
         rules: &["remote-add", "code-from-network", "unchecked-packages", "secret-argument", "raised-file"],
         summary: "risky steps of the image's build",
@@ -176,7 +178,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "malware",
-        version: 8,
+        version: 9,
         category: Category::Malware,
         rules: &[
             "miner",

@@ -2,7 +2,7 @@
 //! it. A new case is these two files. With `UPDATE_GOLDEN=1` the `.out` files are written anew, to be read before they
 //! are committed.
 //!
-//! An image is lines of its config (`user: …`, `env: …`, `entrypoint: …`, `cmd: …`, `port: …`, `step: …`, `label: …`, `name: …`,
+//! An image is lines of its config (`user: …`, `env: …`, `entrypoint: …`, `cmd: …`, `port: …`, `step: …`, `remark: …` of the step before, `label: …`, `name: …`,
 //! `healthcheck`, `config`), its layers (`layers: WORD …`) and the bases that are known or vouched for (`base: NAME = WORD …`,
 //! `genuine: NAME = WORD … @WORD`; a word stands for a layer, with `@` for a manifest), each optional, then files: a line `==> etc/crontab mode=644 …` and its content. Behind a
 //! path may stand `mode=`, `uid=`, `gid=`, `folder`, `link=TARGET`, `capability=HEX`, and what the package database says:
@@ -103,6 +103,7 @@ fn parse(text: &str) -> Case {
                 "cmd" => config.cmd = words(),
                 "port" => config.exposed_ports.push(value),
                 "step" => config.history.push(HistoryEntry { created_by: value, ..HistoryEntry::default() }),
+                "remark" => config.history.last_mut().expect("a step").comment = value,
                 "label" => {
                     let (name, label) = value.split_once('=').expect("name=value");
                     config.labels.insert(name.to_owned(), label.to_owned());

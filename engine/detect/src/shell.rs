@@ -5,7 +5,10 @@
 //! is quoted as data (`echo "curl x | sh"`) is data; what is handed to a shell as a script (`sh -c "..."`) is a script.
 
 mod acts;
+mod fetched;
+mod node;
 mod plain;
+mod variables;
 mod words;
 
 pub(crate) use acts::{Act, ActKind, acts, foreign_code};
@@ -48,6 +51,23 @@ impl Commands {
             scripts.iter().for_each(|script| self.script(script, line, depth + 1));
         }
     }
+}
+
+/// The files that the commands of a script run: programs with a folder, and what interpreters are handed.
+pub(crate) fn programs(script: &str) -> Vec<String> {
+    let mut files = Vec::new();
+    for command in words::parse(script).0.iter().flatten() {
+        if let Some(plain) = plain::Plain::of(command) {
+            files.extend(plain.file().map(str::to_owned));
+        }
+    }
+    files
+}
+
+/// The words of a line that is quoted as a shell's, and nothing else: of settings of other programs. Cut at blanks where a
+/// quote does not end.
+pub(crate) fn split(line: &str) -> Vec<String> {
+    shlex::split(line).unwrap_or_else(|| line.split_whitespace().map(str::to_owned).collect())
 }
 
 /// Words as a shell reads them again one by one.

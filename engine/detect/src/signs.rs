@@ -80,11 +80,15 @@ impl Notes {
         line: Option<u32>,
         what: impl Into<String>,
     ) {
+        let sign = Sign { rule: Cow::Borrowed(self.rule), severity, excuse, line, what: what.into() };
+        if self.signs.contains(&sign) {
+            return;
+        }
         if self.signs.len() == MAX_SIGNS {
             self.more += 1;
             return;
         }
-        self.signs.push(Sign { rule: Cow::Borrowed(self.rule), severity, excuse, line, what: what.into() });
+        self.signs.push(sign);
     }
 
     /// The lines of a text with their numbers, without those that are too long or too many.

@@ -1,6 +1,9 @@
 //! How an image is to be run: what of its config is risky.
 
+use std::collections::BTreeSet;
+
 use pratique_core::detector::described;
+use pratique_core::lineage::BASE_NAME;
 use pratique_core::{DetectorInfo, Finding, Gap, GapKind, ImageConfig, Severity};
 
 use crate::signs::word;
@@ -19,7 +22,7 @@ const RULES: &[Rule] = &[
         id: "remote-login-port",
         severity: "Low to Medium",
         reference: "ATT&CK T1133, CIS Docker 5.6",
-        what: "exposed ports of sshd, telnet, Docker's API, kubelet, VNC, RDP and the r-services",
+        what: "exposed ports of sshd, telnet, Docker's API, kubelet, VNC, RDP and the r-services, and a command that starts sshd, telnet, the r-services, a terminal in the browser or Docker's API on the network, whatever its port",
         why: "they let people in, or hand out the node",
         remedy: "leave the service out: kubectl exec needs none",
     },
@@ -35,7 +38,7 @@ const RULES: &[Rule] = &[
         id: "moving-base",
         severity: "Negligible",
         reference: "CIS Docker 4.2",
-        what: "images that say that their base is tagged latest or not at all",
+        what: "images that say, or of which Buildah's history says, that their base is tagged latest or not at all",
         why: "the next build has another base, and nobody decided so",
         remedy: "name the base by a version and a digest",
     },
@@ -58,7 +61,7 @@ const RULES: &[Rule] = &[
 ];
 
 /// Ports that let people in, and what listens there.
-const PORTS: [(u16, &str, Severity); 12] = [
+const PORTS: [(u16, &str, Severity); 17] = [
     (22, "sshd", Severity::Medium),
     (23, "telnet", Severity::Medium),
     (512, "rexec", Severity::Medium),
@@ -66,11 +69,16 @@ const PORTS: [(u16, &str, Severity); 12] = [
     (514, "rsh", Severity::Low),
     (2375, "Docker's API without TLS", Severity::Medium),
     (2376, "Docker's API", Severity::Low),
+    (2377, "Docker's swarm", Severity::Low),
+    (4243, "Docker's API without TLS", Severity::Medium),
     (3389, "RDP", Severity::Low),
     (5900, "VNC", Severity::Low),
     (5901, "VNC", Severity::Low),
     (6000, "X11", Severity::Low),
+    (5985, "WinRM", Severity::Low),
+    (5986, "WinRM", Severity::Low),
     (10250, "the kubelet's API", Severity::Low),
+    (10255, "the kubelet's API", Severity::Low),
 ];
 
 impl Detector for Config {
@@ -95,6 +103,7 @@ impl Detector for Config {
         if let Some(config) = image.config {
             ports(config, &mut told);
             gaps.extend(start(config, &mut told));
+            service(config, &mut told);
             base(config, &mut told);
             user(config, &mut told);
             health(config, &mut told);
@@ -112,17 +121,90 @@ type Told = Vec<(&'static str, Severity, String)>;
 fn ports(config: &ImageConfig, told: &mut Told) {
     for exposed in &config.exposed_ports {
         let (number, protocol) = exposed.split_once('/').unwrap_or((exposed, "tcp"));
-        let Ok(number) = number.parse::<u16>() else { continue };
-        if let Some((_, service, severity)) =
-            PORTS.iter().find(|(port, ..)| *port == number && protocol == "tcp")
-        {
-            told.push((
-                "remote-login-port",
-                *severity,
-                format!("port {number} is exposed, that of {service}"),
-            ));
+        // Some builders leave a range as it was written.
+        let (first, last) = number.split_once('-').unwrap_or((number, number));
+        let (Ok(first), Ok(last)) = (first.parse::<u16>(), last.parse::<u16>()) else { continue };
+        if !protocol.eq_ignore_ascii_case("tcp") {
+            continue;
+        }
+        for (number, service, severity) in PORTS.iter().filter(|(port, ..)| (first..=last).contains(port)) {
+            let what = format!("port {number} is exposed, that of {service}");
+            told.push(("remote-login-port", *severity, what));
         }
     }
+}
+
+/// What lets people in by the image's command, whatever its port.
+fn service(config: &ImageConfig, told: &mut Told) {
+    let words: Vec<&String> = config.entrypoint.iter().chain(&config.cmd).collect();
+    for (_, words) in shell::commands(&shell::quoted(&words)).0 {
+        if let Some((service, severity)) = started(&words) {
+            let what = format!("the image's command starts {service}");
+            told.push(("remote-login-port", severity, what));
+        }
+    }
+}
+
+/// What a command starts that lets people in, behind what only starts it.
+fn started(words: &[String]) -> Option<(&'static str, Severity)> {
+    const STARTERS: [&str; 12] = [
+        "exec",
+        "sudo",
+        "env",
+        "nohup",
+        "setsid",
+        "tini",
+        "tini-static",
+        "dumb-init",
+        "catatonit",
+        "gosu",
+        "su-exec",
+        "init",
+    ];
+    let mut words = words.iter().map(String::as_str);
+    loop {
+        let program = words.next()?;
+        let name = program.rsplit('/').next().unwrap_or_default();
+        match name {
+            // The user that it is started as.
+            "gosu" | "su-exec" => _ = words.next(),
+            name if STARTERS.contains(&name) || program.starts_with('-') || program.contains('=') => {}
+            "sshd" | "dropbear" => return Some(("sshd", Severity::Medium)),
+            "telnetd" | "in.telnetd" | "utelnetd" => return Some(("telnet", Severity::Medium)),
+            "rshd" | "in.rshd" | "rlogind" | "in.rlogind" | "rexecd" | "in.rexecd" => {
+                return Some(("an r-service", Severity::Medium));
+            }
+            "ttyd" | "gotty" | "wetty" | "shellinaboxd" => {
+                return Some(("a terminal in the browser", Severity::Medium));
+            }
+            // `service ssh start`, and the script by itself.
+            "service" | "rc-service" => {
+                return words.next().filter(|name| is_sshd(name)).map(|_| ("sshd", Severity::Medium));
+            }
+            name if program.contains("/init.d/") && is_sshd(name) => return Some(("sshd", Severity::Medium)),
+            "dockerd" | "docker" | "podman" => {
+                let words: Vec<&str> = words.collect();
+                let is_open = |word: &&str| {
+                    let address = word.split_once('=').map_or(*word, |(_, address)| address);
+                    let host = address.strip_prefix("tcp://").or_else(|| address.strip_prefix("tcp:"));
+                    host.is_some_and(|host| !host.starts_with("127.") && !host.starts_with("localhost"))
+                };
+                let serves =
+                    name == "dockerd" || words.iter().any(|word| matches!(*word, "daemon" | "service"));
+                let severity = match words.iter().any(|word| word.starts_with("--tlsverify")) {
+                    true => Severity::Low,
+                    false => Severity::Medium,
+                };
+                return (serves && words.iter().any(is_open))
+                    .then_some(("Docker's API on the network", severity));
+            }
+            _ => return None,
+        }
+    }
+}
+
+fn is_sshd(name: &str) -> bool {
+    matches!(name, "ssh" | "sshd" | "dropbear")
 }
 
 /// The gap is that not all of the command was read.
@@ -138,10 +220,18 @@ fn start(config: &ImageConfig, told: &mut Told) -> Option<Gap> {
     (!whole).then(|| INFO.gap(GapKind::Limit, reason))
 }
 
+/// By the annotation, and by the remark that Buildah leaves at its first step.
 fn base(config: &ImageConfig, told: &mut Told) {
-    if let Some(base) = config.labels.get("org.opencontainers.image.base.name") {
+    let said = config.history.iter().filter_map(|step| step.comment.strip_prefix("FROM "));
+    let bases: BTreeSet<&str> =
+        config.labels.get(BASE_NAME).map(String::as_str).into_iter().chain(said).map(str::trim).collect();
+    for base in bases {
         let last = base.rsplit('/').next().unwrap_or_default();
-        if !last.contains('@') && (!last.contains(':') || last.ends_with(":latest")) {
+        // A digest names it, and Buildah has numbers for images without a name.
+        let is_digest =
+            last.contains('@') || (last.len() == 64 && last.bytes().all(|b| b.is_ascii_hexdigit()));
+        let is_moving = !last.contains(':') || last.ends_with(":latest");
+        if is_moving && !is_digest && !matches!(last, "" | "scratch") {
             told.push(("moving-base", Severity::Negligible, format!("its base is {}", word(base))));
         }
     }

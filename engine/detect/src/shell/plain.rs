@@ -6,9 +6,10 @@ pub(super) const SHELLS: [&str; 11] =
     ["sh", "bash", "dash", "zsh", "ash", "ksh", "mksh", "fish", "csh", "tcsh", "busybox"];
 const INTERPRETERS: [&str; 8] = ["python", "perl", "ruby", "node", "php", "lua", "pwsh", "deno"];
 /// Programs that run what follows their options.
-const WRAPPERS: [&str; 22] = [
-    "sudo", "doas", "env", "nohup", "setsid", "exec", "time", "nice", "ionice", "timeout", "stdbuf", "flock",
-    "command", "builtin", "then", "do", "else", "if", "while", "until", "!", "xargs",
+const WRAPPERS: [&str; 24] = [
+    "busybox", "toybox", "sudo", "doas", "env", "nohup", "setsid", "exec", "time", "nice", "ionice",
+    "timeout", "stdbuf", "flock", "command", "builtin", "then", "do", "else", "if", "while", "until", "!",
+    "xargs",
 ];
 /// Options of wrappers that take a word.
 const WITH_VALUE: [&str; 7] = ["-u", "-g", "-n", "-c", "-k", "-s", "-I"];
@@ -99,15 +100,8 @@ impl<'c> Plain<'c> {
     /// Of a shell the script that `-c` says it is handed, and else the file that it reads: what comes first behind its
     /// options, in whatever order these are.
     fn operands(&self) -> (Option<&'c Word>, Option<&'c Word>) {
-        let mut arguments = self.arguments;
-        if self.name == "busybox" {
-            match arguments.split_first() {
-                Some((applet, rest)) if is_shell(&applet.text) => arguments = rest,
-                applet => return (None, applet.map(|(applet, _)| applet)),
-            }
-        }
         let (mut is_script, mut reads_input) = (false, false);
-        let mut words = arguments.iter();
+        let mut words = self.arguments.iter();
         while let Some(word) = words.next().filter(|_| self.is_shell()) {
             let text = word.text.as_str();
             match text.strip_prefix(['-', '+']) {
@@ -172,7 +166,7 @@ pub(super) fn base(program: &str) -> String {
     if INTERPRETERS.contains(&bare) { bare.to_owned() } else { name.to_owned() }
 }
 
-fn is_assignment(word: &str) -> bool {
+pub(super) fn is_assignment(word: &str) -> bool {
     word.split_once('=').is_some_and(|(name, _)| {
         !name.is_empty()
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')

@@ -118,6 +118,8 @@ impl Reader<'_> {
                     } else if self.take("<<<") {
                         let word = self.after_blanks(depth);
                         command.input = Some(word.text);
+                        // What is substituted in it is read as well.
+                        command.redirections.push(Word { text: String::new(), inner: word.inner });
                     } else if self.take("<<") {
                         let tabs = self.take("-");
                         let word = self.after_blanks(depth);
@@ -194,7 +196,11 @@ impl Reader<'_> {
     }
 
     fn redirection(&mut self, command: &mut Command, depth: usize) {
-        let target = self.after_blanks(depth);
+        let mut target = self.after_blanks(depth);
+        // `< <(…)`.
+        if target.text.is_empty() && self.take("(") {
+            target.inner = vec![self.nested(depth)];
+        }
         command.redirections.push(target);
     }
 

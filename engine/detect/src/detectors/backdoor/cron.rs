@@ -3,7 +3,8 @@
 use pratique_core::Severity;
 use pratique_core::package::Ownership;
 
-use super::preload::loads;
+use super::fleeting;
+use super::variables::loads;
 use crate::signs::{Notes, text, word};
 use crate::{FileInput, Rule};
 
@@ -29,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
     id: "cron-job",
     severity: "Low to Critical",
     reference: "ATT&CK T1053.003, T1053.002",
-    what: "jobs of cron, anacron and at that no package brought; worse if what they run fetches or decodes code, opens a shell to the network or lies in a hidden or open folder",
+    what: "jobs of cron, anacron and at that no package brought; worse if what they run fetches or decodes code, opens a shell to the network, lies in a hidden or open folder or in /run, or starts a container that has the node in its hand",
     why: "a job brings malware back after it was removed, and runs as root unless it says otherwise",
     remedy: "take the job out of the image; run periodic work as a CronJob of the cluster",
 };
@@ -66,17 +67,15 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             };
             let plain = (!runs_known_parts(command)).then_some(Severity::Low);
             notes.script(command, line, &who, plain);
+            fleeting::note(command, line, &who, notes);
             // What stands behind a percent sign is handed to the command, which may be a shell.
             if let Some((_, input)) = command.split_once('%') {
                 notes.script(&input.replace('%', "\n"), line, &who, None);
             }
-        } else if let Some((name, value)) = content.split_once('=') {
-            if name.trim() == "SHELL" {
-                notes.script(value.trim().trim_matches(['"', '\'']), line, "each job of cron", None);
-            }
-            if let Some(loaded) = loads(name, value) {
-                loaded.note(" for jobs of cron", line, notes);
-            }
+        } else if let Some((name, value)) = content.split_once('=')
+            && let Some(loaded) = loads(name, value)
+        {
+            loaded.note(" for jobs of cron", line, notes);
         }
     }
 }

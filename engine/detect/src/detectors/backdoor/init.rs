@@ -4,7 +4,7 @@
 use pratique_core::Severity;
 
 use super::boot;
-use super::preload::loaded_by;
+use super::variables::loaded_by;
 use crate::signs::{Notes, text};
 use crate::{FileInput, Rule};
 

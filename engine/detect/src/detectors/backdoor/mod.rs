@@ -7,9 +7,11 @@ mod boot;
 mod cron;
 mod desktop;
 mod events;
+mod fleeting;
 mod git;
 mod inetd;
 mod init;
+mod library_modules;
 mod modules;
 mod nss;
 mod package_hooks;
@@ -22,7 +24,9 @@ mod ssh;
 mod supervised;
 mod systemd;
 mod tmpfiles;
+mod tools;
 mod udev;
+mod variables;
 
 #[cfg(test)]
 mod tests;
@@ -64,8 +68,8 @@ macro_rules! concerns {
 }
 
 concerns! {
-    boot, cron, desktop, events, git, inetd, init, modules, nss, package_hooks, pam, preload, python, servers,
-    shell_startup, ssh, supervised, systemd, udev,
+    boot, cron, desktop, events, git, inetd, init, modules, nss, library_modules, package_hooks, pam, preload, python,
+    servers, shell_startup, ssh, supervised, systemd, tools, udev,
 }
 
 impl Detector for Backdoor {
@@ -108,8 +112,10 @@ impl Detector for Backdoor {
     fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
         let runs = facts.iter().filter(|located| !cron::is_passed_over(&located.path, image.ownership));
         let mut outcome = signs::judge(INFO, image, runs);
-        outcome.findings.extend(image.config.map(preload::of_config).unwrap_or_default());
+        let (findings, gaps) = image.config.map(variables::of_config).unwrap_or_default();
+        outcome.findings.extend(findings);
         outcome.findings.sort();
+        outcome.gaps.extend(gaps);
         outcome
     }
 }

@@ -2,7 +2,7 @@
 
 use pratique_core::Severity;
 
-use super::preload::{loaded_by, loads};
+use super::variables::{loaded_by, loads};
 use crate::shell::hidden_place;
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Kind, Rule};

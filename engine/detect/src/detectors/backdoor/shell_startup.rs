@@ -2,7 +2,7 @@
 
 use pratique_core::Severity;
 
-use super::preload::loaded_by;
+use super::variables::loaded_by;
 use crate::shell::{commands, hidden_place};
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
@@ -103,6 +103,10 @@ fn function(line: &str) -> Option<&str> {
 /// The command that a word sets to be run before or with every prompt: `PROMPT_COMMAND=…`, or one in `$(…)` of a prompt.
 fn set_later(word: &str) -> Option<&str> {
     let (name, value) = word.split_once('=')?;
+    // That is told of every variable whose value is run.
+    if name == "PROMPT_COMMAND" {
+        return None;
+    }
     let name = name.trim_end_matches('+');
     let (name, _) = name.split_once('[').unwrap_or((name, ""));
     match name {

@@ -2,7 +2,7 @@
 
 use pratique_core::Severity;
 
-use super::preload::loads;
+use super::variables::loads;
 use crate::includes::Includes;
 use crate::shell::hidden_place;
 use crate::signs::{Excuse, Notes, text, word};

@@ -3,7 +3,7 @@
 
 use pratique_core::Severity;
 
-use super::preload::loads;
+use super::variables::loads;
 use crate::signs::{Notes, text};
 use crate::{FileInput, Rule};
 

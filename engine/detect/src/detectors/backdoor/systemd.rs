@@ -2,9 +2,9 @@
 
 use pratique_core::Severity;
 
-use super::preload::loads;
-use super::tmpfiles;
-use crate::shell::{hidden_place, is_shell};
+use super::variables::loads;
+use super::{fleeting, tmpfiles};
+use crate::shell::{hidden_place, is_shell, split};
 use crate::signs::{Excuse, Notes, text, word};
 use crate::{FileInput, Rule};
 
@@ -61,7 +61,7 @@ pub(super) const RULE: Rule = Rule {
     id: "systemd-unit",
     severity: "Low to Critical",
     reference: "ATT&CK T1543.002, T1053.006",
-    what: "commands of units, drop-ins and generators of systemd that no package brought, libraries and code that variables of units and of system.conf load, and variables that units take from a hidden or open folder; worse if what they run fetches or decodes code, opens a shell to the network or lies in a hidden or open folder; a shell for whoever connects to a socket; files that tmpfiles.d writes where they decide what is run or who gets in, takes from such a folder or makes setuid",
+    what: "commands of units, drop-ins and generators of systemd that no package brought, libraries and code that variables of units and of system.conf load, and variables that units take from a hidden or open folder; worse if what they run fetches or decodes code, opens a shell to the network, lies in a hidden or open folder or in /run, or starts a container that has the node in its hand; a shell for whoever connects to a socket; files that tmpfiles.d writes where they decide what is run or who gets in, takes from such a folder or makes setuid",
     why: "a unit starts with the system, as root, and again whenever it dies",
     remedy: "take the unit out of the image: a container needs no service manager",
 };
@@ -108,13 +108,14 @@ pub(super) fn read(path: &str, file: &FileInput<'_>, notes: &mut Notes) {
             // Its quotes are near enough to a shell's, its specifiers begin with a percent sign.
             if !command.is_empty() {
                 notes.script(command, line, "a unit of systemd", Some(Severity::Low));
+                fleeting::note(command, line, "a unit of systemd", notes);
             }
             shell = shell.or(is_shell_alone(command).then_some(line));
         } else if name == "StandardInput" {
             is_handed_socket = value == "socket";
         } else if matches!(name, "Environment" | "DefaultEnvironment" | "ManagerEnvironment") {
-            let set =
-                value.split_whitespace().filter_map(|one| one.trim_matches(['"', '\'']).split_once('='));
+            let words = split(value);
+            let set = words.iter().filter_map(|one| one.split_once('='));
             for loaded in set.filter_map(|(name, value)| loads(name, value)) {
                 loaded.note(" for what systemd starts", line, notes);
             }

@@ -21,7 +21,8 @@ pub(super) enum Step<'s> {
 }
 
 impl<'s> Step<'s> {
-    /// From the forms that Docker's builder, BuildKit, Buildah and Kaniko write.
+    /// From the forms that Docker's builder, BuildKit, Buildah and Kaniko write. Buildpacks, Bazel, ko, apko, Jib and Nix write
+    /// what they are, or nothing: of their steps nothing is known.
     pub(super) fn of(step: &'s str) -> Self {
         let step = step.trim().strip_suffix("# buildkit").unwrap_or(step.trim()).trim();
         if let Some(at) = step.find("#(nop)") {
@@ -75,26 +76,78 @@ impl<'s> Step<'s> {
                     unchecked::variable(&name, &value, told);
                 }
             }
-            Self::Other { instruction: "ADD", rest } => {
-                let checked = rest.split_whitespace().any(|word| word.starts_with("--checksum="));
-                let address = rest.split_whitespace().find(|word| {
-                    ["http://", "https://", "ftp://", "git://", "ssh://", "git@"]
-                        .iter()
-                        .any(|scheme| word.starts_with(scheme))
-                });
-                if let Some(address) = address.filter(|_| !checked) {
-                    // Without a password, or what is asked for.
-                    let host = address.split_once("://").map_or(address, |(_, rest)| rest);
-                    // Behind a colon a port, or of git's short form the path.
-                    let host = host.split(['/', '?']).next().unwrap_or_default();
-                    let host = host.rsplit('@').next().unwrap_or_default();
-                    told.push(("remote-add", Severity::Low, format!("adds what {} answers", word(host))));
-                }
+            Self::Other { instruction: "ADD", rest } => add(rest, told),
+            // Run by the build of whoever builds on it.
+            Self::Other { instruction: "ONBUILD", rest } if !rest.starts_with("ONBUILD") => {
+                return Step::of(rest).judge(told);
             }
+            Self::Other { instruction: "HEALTHCHECK", rest } => return health_check(rest, told),
             Self::Other { .. } => {}
         }
         true
     }
+}
+
+/// What ADD takes from the network without saying what it should be. Passwords in an address, and what is asked for, are left out.
+fn add(rest: &str, told: &mut Told) {
+    if rest.split_whitespace().any(|word| word.starts_with("--checksum=")) {
+        return;
+    }
+    // A list of words has quotes around each.
+    for address in rest.split_whitespace().map(|word| word.trim_matches(['[', ']', '"', ','])) {
+        let is_address = |scheme: &&str| {
+            address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        let schemes = ["http://", "https://", "ftp://", "git://", "ssh://", "git@"];
+        if !schemes.iter().any(is_address) || names_commit(address) {
+            continue;
+        }
+        let host = address.split_once("://").map_or(address, |(_, rest)| rest);
+        // Behind a colon a port, or of git's short form the path.
+        let host = host.split(['/', '?']).next().unwrap_or_default();
+        let host = host.rsplit('@').next().unwrap_or_default();
+        told.push(("remote-add", Severity::Low, format!("adds what {} answers", word(host))));
+    }
+}
+
+/// Whether the address of a git repository names a commit by its whole digest: `…git#DIGEST:folder`, `…git?commit=DIGEST`.
+fn names_commit(address: &str) -> bool {
+    let is_digest =
+        |text: &str| matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let by_fragment = address.split_once('#').and_then(|(_, name)| name.split(':').next());
+    let asked = address.split_once('?').map_or("", |(_, asked)| asked.split('#').next().unwrap_or_default());
+    let mut by_query = asked.split('&').filter_map(|one| one.split_once('='));
+    by_fragment.is_some_and(is_digest)
+        || by_query.any(|(name, value)| matches!(name, "commit" | "checksum" | "ref") && is_digest(value))
+}
+
+/// What a health check runs, over and over, as Docker's builders write it (`&{["CMD-SHELL" "curl …"] "30s" …}`) and as a Dockerfile
+/// has it; false if not all of it was read.
+fn health_check(rest: &str, told: &mut Told) -> bool {
+    let written = rest.strip_prefix("&{").and_then(|rest| rest.split_once("] ")).map(|(words, _)| words);
+    let script = match written {
+        Some(words) => {
+            let words = format!("{}]", words.replace("\" \"", "\",\""));
+            match serde_json::from_str::<Vec<String>>(&words).unwrap_or_default().as_slice() {
+                [how, script] if how == "CMD-SHELL" => script.clone(),
+                [_, words @ ..] => shell::quoted(words),
+                [] => return true,
+            }
+        }
+        None => match rest.split_once("CMD ").map(|(_, command)| command.trim()) {
+            Some(command) => match serde_json::from_str::<Vec<String>>(command) {
+                Ok(words) => shell::quoted(&words),
+                Err(_) => command.to_owned(),
+            },
+            None => return true,
+        },
+    };
+    let (acts, whole) = shell::acts(&script);
+    for act in acts {
+        let what = format!("sets a health check that {} ({})", act.kind.in_words(), word(&act.subject));
+        told.push(("code-from-network", act.kind.severity(), what));
+    }
+    whole
 }
 
 /// Build arguments before a command, `|2 A=1 B=2 /bin/sh -c script`, and the command. A value may hold blanks; the shell ends
@@ -143,7 +196,9 @@ fn run(script: &str, told: &mut Told) -> bool {
             ActKind::DecodeAndRun | ActKind::OpensConnection => ("code-from-network", Severity::Medium),
             ActKind::RaisesPrivilege => ("raised-file", Severity::Low),
             // What a step leaves in the image is judged where it lies.
-            ActKind::HiddenProgram | ActKind::OpensAccess | ActKind::LoadsModule => continue,
+            ActKind::HiddenProgram | ActKind::OpensAccess | ActKind::LoadsModule | ActKind::TakesNode => {
+                continue;
+            }
         };
         told.push((rule, severity, format!("{} ({})", act.kind.in_words(), word(&act.subject))));
     }
@@ -164,10 +219,20 @@ fn secret(name: &str, value: &str, told: &mut Told) {
         "APIKEY",
         "PRIVATE_KEY",
         "ACCESS_KEY",
+        "AUTH_KEY",
+        "DEPLOY_KEY",
+        "ENCRYPTION_KEY",
+        "LICENSE_KEY",
+        "MASTER_KEY",
+        "SIGNING_KEY",
+        "SSH_KEY",
+        "PASSPHRASE",
         "CREDENTIALS",
     ]
     .iter()
-    .any(|one| upper.contains(one));
+    .any(|one| upper.contains(one))
+        // As a whole word at the end: else it is part of many others.
+        || ["PASS", "PWD", "PAT"].iter().any(|end| upper.strip_suffix(end).is_some_and(|rest| rest.ends_with('_')));
     // Where it is, or what it is called, is no secret.
     let is_about = ["_FILE", "_PATH", "_URL", "_NAME", "_ID", "_LENGTH", "_VERSION", "_TTL"]
         .iter()
@@ -175,7 +240,7 @@ fn secret(name: &str, value: &str, told: &mut Told) {
     let is_empty = value.len() < 4
         || matches!(value.to_ascii_lowercase().as_str(), "true" | "false" | "none" | "null")
         || value.starts_with('$')
-        || value.starts_with('/');
+        || value.starts_with(['/', '~', '.']);
     if is_key && !is_about && !is_empty {
         let severity = if value.len() >= 8 { Severity::High } else { Severity::Medium };
         told.push((

@@ -9,7 +9,7 @@ use super::step::Told;
 use crate::shell;
 
 /// Options that say so by themselves, whoever's they are.
-const OPTIONS: [&str; 19] = [
+const OPTIONS: [&str; 20] = [
     "--allow-unauthenticated",
     "--force-yes",
     "--allow-insecure-repositories",
@@ -21,6 +21,7 @@ const OPTIONS: [&str; 19] = [
     "--gpg-auto-import-keys",
     "--allow-unsigned-rpm",
     "--nosignature",
+    "--nodigest",
     "--trusted-host",
     "--allow-insecure-host",
     "--no-check-certificate",
@@ -80,7 +81,7 @@ static SHORT_KEY: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// Variables that do the same for what runs later, and values that mean it (none: any).
-const VARIABLES: [(&str, &[&str]); 11] = [
+const VARIABLES: [(&str, &[&str]); 13] = [
     ("NODE_TLS_REJECT_UNAUTHORIZED", &["0"]),
     ("GIT_SSL_NO_VERIFY", &[]),
     ("PYTHONHTTPSVERIFY", &["0"]),
@@ -90,6 +91,8 @@ const VARIABLES: [(&str, &[&str]); 11] = [
     ("YARN_ENABLE_STRICT_SSL", &["false", "0"]),
     ("CONDA_SSL_VERIFY", &["false", "no", "0"]),
     ("GOINSECURE", &[]),
+    ("GONOSUMDB", &[]),
+    ("GOSUMDB", &["off"]),
     ("PERL_LWP_SSL_VERIFY_HOSTNAME", &["0"]),
     ("BUNDLE_SSL_VERIFY_MODE", &["0"]),
 ];
