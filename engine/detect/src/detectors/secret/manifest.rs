@@ -12,6 +12,7 @@ use regex::bytes::Regex;
 use super::checks::{base64, is_kept_password};
 use super::finder::own_places;
 use super::shapes::{LOGIN, Shape};
+use crate::crypt;
 
 /// What is reported of them. Nothing but the name tells such a value.
 pub(super) const MANIFEST: Shape =
@@ -87,12 +88,12 @@ fn members(bytes: &[u8], document: Range<usize>) -> Vec<Value> {
                     Some(true) => decoded(value_bytes),
                     _ => None,
                 };
-                let is_secret = match (is_encoded, &decoded) {
-                    (Some(true), Some(text)) => is_kept_password(text),
-                    (Some(false), _) => is_written(value_bytes),
-                    _ => false,
+                let said = match (is_encoded, &decoded) {
+                    (Some(true), Some(text)) => Some(text.as_slice()),
+                    (Some(false), _) if is_written(value_bytes) => Some(value_bytes),
+                    _ => None,
                 };
-                if is_secret {
+                if said.is_some_and(|said| is_kept_password(said) && !is_hash(said)) {
                     values.push(Value { place, decoded });
                 }
             }
@@ -111,9 +112,15 @@ fn decoded(value: &[u8]) -> Option<Vec<u8>> {
     (is_text && !is_filled).then_some(text)
 }
 
-/// Whether a value that stands as it is is a password: no reference, template, or sign of YAML.
+/// Whether a value that stands as it is is no reference, template, or sign of YAML.
 fn is_written(value: &[u8]) -> bool {
-    !value.first().is_some_and(|first| b"$<{%#@/|>!&*[".contains(first)) && is_kept_password(value)
+    !value.first().is_some_and(|first| b"$<{%#@/|>!&*[".contains(first))
+}
+
+/// Whether a value is the hash of a password, alone or behind a name as in a file of htpasswd: nobody logs in by it.
+fn is_hash(value: &[u8]) -> bool {
+    let last = value.rsplit(|byte| *byte == b':').next().unwrap_or(value);
+    last.starts_with(b"$") && std::str::from_utf8(last).is_ok_and(|hash| crypt::parse(hash).is_ok())
 }
 
 #[cfg(test)]
