@@ -102,8 +102,9 @@ impl Detector for Config {
         let (mut told, mut gaps) = (Vec::new(), Vec::new());
         if let Some(config) = image.config {
             ports(config, &mut told);
-            gaps.extend(start(config, &mut told));
-            service(config, &mut told);
+            let command = command(config);
+            gaps.extend(start(&command, &mut told));
+            service(&command, &mut told);
             base(config, &mut told);
             user(config, &mut told);
             health(config, &mut told);
@@ -134,10 +135,15 @@ fn ports(config: &ImageConfig, told: &mut Told) {
     }
 }
 
-/// What lets people in by the image's command, whatever its port.
-fn service(config: &ImageConfig, told: &mut Told) {
+/// What the image starts, as a script again, so that what is handed to a shell is read as one.
+fn command(config: &ImageConfig) -> String {
     let words: Vec<&String> = config.entrypoint.iter().chain(&config.cmd).collect();
-    for (_, words) in shell::commands(&shell::quoted(&words)).0 {
+    shell::quoted(&words)
+}
+
+/// What lets people in by the image's command, whatever its port.
+fn service(command: &str, told: &mut Told) {
+    for (_, words) in shell::commands(command).0 {
         if let Some((service, severity)) = started(&words) {
             let what = format!("the image's command starts {service}");
             told.push(("remote-login-port", severity, what));
@@ -208,10 +214,8 @@ fn is_sshd(name: &str) -> bool {
 }
 
 /// The gap is that not all of the command was read.
-fn start(config: &ImageConfig, told: &mut Told) -> Option<Gap> {
-    let words: Vec<&String> = config.entrypoint.iter().chain(&config.cmd).collect();
-    // As a script again, so that what is handed to a shell is read as one.
-    let (acts, whole) = shell::acts(&shell::quoted(&words));
+fn start(command: &str, told: &mut Told) -> Option<Gap> {
+    let (acts, whole) = shell::acts(command);
     for act in acts {
         let what = format!("the image's command {} ({})", act.kind.in_words(), word(&act.subject));
         told.push(("start-command", act.kind.severity(), what));
@@ -271,7 +275,7 @@ mod tests {
             let words = words.iter().map(|word| (*word).to_owned()).collect();
             let (mut told, config) =
                 (Vec::new(), ImageConfig { entrypoint: words, ..ImageConfig::default() });
-            let gap = super::start(&config, &mut told);
+            let gap = super::start(&super::command(&config), &mut told);
             assert!(
                 gap.iter().all(|gap| gap.kind == GapKind::Limit && gap.detector.as_deref() == Some(INFO.id))
             );

@@ -1,6 +1,5 @@
 //! From commands to what they do.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use pratique_core::Severity;
@@ -115,8 +114,7 @@ impl Found {
     }
 
     fn pipeline(&mut self, pipeline: &Pipeline, depth: usize) {
-        let expanded: Vec<Cow<'_, Command>> =
-            pipeline.iter().map(|command| self.variables.expand(command)).collect();
+        let expanded = self.variables.expand(pipeline);
         let plain: Vec<Plain<'_>> = expanded.iter().filter_map(|command| Plain::of(command)).collect();
         // What was worst of all that went before.
         let mut before: Option<(ActKind, String)> = None;
@@ -175,8 +173,7 @@ impl Found {
 
     /// The same of a pipeline whose output is taken.
     fn source_of(&self, pipeline: &Pipeline) -> Option<(ActKind, String)> {
-        let expanded: Vec<Cow<'_, Command>> =
-            pipeline.iter().map(|command| self.variables.expand(command)).collect();
+        let expanded = self.variables.expand(pipeline);
         let plain = expanded.iter().filter_map(|command| Plain::of(command));
         // The first of the worst.
         let source = plain.filter_map(|command| self.source(&command)).min_by_key(|(kind, _)| *kind);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::plain::is_assignment;
-use super::words::{Command, Word};
+use super::words::{Command, Pipeline, Word};
 
 /// Variables that are known of one script, and bytes of each value and of a word that they are put into.
 pub(super) const MAX_VARIABLES: usize = 1_000;
@@ -54,8 +54,13 @@ impl Variables {
         }
     }
 
-    /// A command with its variables replaced by what they hold. Scripts that are handed over as a word stay as they are.
-    pub(super) fn expand<'c>(&self, command: &'c Command) -> Cow<'c, Command> {
+    /// The commands of a pipeline with their variables replaced by what they hold. Scripts that are handed over as a word stay as
+    /// they are.
+    pub(super) fn expand<'c>(&self, pipeline: &'c Pipeline) -> Vec<Cow<'c, Command>> {
+        pipeline.iter().map(|command| self.expand_command(command)).collect()
+    }
+
+    fn expand_command<'c>(&self, command: &'c Command) -> Cow<'c, Command> {
         let is_fixed = |word: &Word| answer(word).is_none() && !word.text.contains('$');
         if command.words.iter().chain(&command.redirections).all(is_fixed) {
             return Cow::Borrowed(command);

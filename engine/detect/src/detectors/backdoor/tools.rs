@@ -7,7 +7,7 @@ mod vim;
 
 use pratique_core::Severity;
 
-use self::code::Language;
+use self::code::{Block, Language};
 use super::variables::loads;
 use crate::shell::hidden_place;
 use crate::signs::{Excuse, Notes, text, word};
@@ -138,24 +138,17 @@ fn loaded(who: &str, target: &str, line: u32, notes: &mut Notes) {
 /// gdb (<https://sourceware.org/gdb/current/onlinedocs/gdb/Commands.html>) and lldb: `shell`, `!`, `python`, `source`.
 fn debugger(text: &str, notes: &mut Notes) {
     const WHO: &str = "the debugger's start";
-    let mut block: Option<(u32, String)> = None;
+    let mut block = None;
     for (line, content) in notes.lines(text) {
-        let command = content.trim();
-        if let Some((start, code)) = block.as_mut() {
-            if command == "end" || command == "DONE" {
-                code::of_lines(code, *start, &code::SCRIPT, WHO, notes);
-                block = None;
-            } else {
-                code.push_str(content);
-                code.push('\n');
-            }
+        if Block::take(&mut block, content, |line| matches!(line, "end" | "DONE"), WHO, notes) {
             continue;
         }
+        let command = content.trim();
         let (verb, rest) = command.split_once([' ', '\t']).unwrap_or((command, ""));
         let rest = rest.trim();
         match verb {
             "python" | "py" | "python-interactive" | "script" if rest.is_empty() => {
-                block = Some((line + 1, String::new()));
+                block = Some(Block::new(line + 1));
             }
             "python" | "py" | "script" => code::of_lines(rest, line, &code::SCRIPT, WHO, notes),
             "shell" | "make" => notes.script(rest, line, WHO, None),
@@ -177,10 +170,7 @@ fn debugger(text: &str, notes: &mut Notes) {
             }
         }
     }
-    // One that does not end is read to the end of the file.
-    if let Some((start, code)) = block {
-        code::of_lines(&code, start, &code::SCRIPT, WHO, notes);
-    }
+    block.into_iter().for_each(|block| block.judge(WHO, notes));
 }
 
 /// Clients of databases and servers: `\! command` and `\setenv NAME VALUE` of psql, `.shell command` and `.load LIBRARY` of

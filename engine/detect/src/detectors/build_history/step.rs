@@ -44,10 +44,10 @@ impl<'s> Step<'s> {
         while let Some((_, rest)) = command.strip_prefix("--").and_then(|option| option.split_once(' ')) {
             command = rest.trim_start();
         }
-        let script = match serde_json::from_str::<Vec<String>>(command) {
-            Ok(words) => Cow::Owned(shell::quoted(&words)),
+        let script = match listed(command) {
+            Some(script) => Cow::Owned(script),
             // In quotes it is what somebody wrote, and not what a builder did.
-            Err(_) => Cow::Borrowed(
+            None => Cow::Borrowed(
                 handed(command).filter(|script| !script.starts_with(['\'', '"'])).unwrap_or(command),
             ),
         };
@@ -86,6 +86,11 @@ impl<'s> Step<'s> {
         }
         true
     }
+}
+
+/// A command that is a list of words, as a script.
+fn listed(command: &str) -> Option<String> {
+    serde_json::from_str::<Vec<String>>(command).ok().map(|words| shell::quoted(&words))
 }
 
 /// What ADD takes from the network without saying what it should be. Passwords in an address, and what is asked for, are left out.
@@ -135,10 +140,7 @@ fn health_check(rest: &str, told: &mut Told) -> bool {
             }
         }
         None => match rest.split_once("CMD ").map(|(_, command)| command.trim()) {
-            Some(command) => match serde_json::from_str::<Vec<String>>(command) {
-                Ok(words) => shell::quoted(&words),
-                Err(_) => command.to_owned(),
-            },
+            Some(command) => listed(command).unwrap_or_else(|| command.to_owned()),
             None => return true,
         },
     };

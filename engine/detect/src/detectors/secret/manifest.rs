@@ -82,17 +82,14 @@ fn members(bytes: &[u8], document: Range<usize>) -> Vec<Value> {
             (b"metadata" | b"annotations" | b"labels" | b"items" | b"spec" | b"status", b"" | b"{") => {
                 is_encoded = None
             }
-            (name, value_bytes) if NAME.is_match(name) => {
+            (name, written) if NAME.is_match(name) => {
                 let place = document.start + value.start()..document.start + value.end();
-                let decoded = match is_encoded {
-                    Some(true) => decoded(value_bytes),
-                    _ => None,
+                let (decoded, plain) = match is_encoded {
+                    Some(true) => (decoded(written), None),
+                    Some(false) => (None, is_plain(written).then_some(written)),
+                    None => continue,
                 };
-                let said = match (is_encoded, &decoded) {
-                    (Some(true), Some(text)) => Some(text.as_slice()),
-                    (Some(false), _) if is_written(value_bytes) => Some(value_bytes),
-                    _ => None,
-                };
+                let said = decoded.as_deref().or(plain);
                 if said.is_some_and(|said| is_kept_password(said) && !is_hash(said)) {
                     values.push(Value { place, decoded });
                 }
@@ -113,7 +110,7 @@ fn decoded(value: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether a value that stands as it is is no reference, template, or sign of YAML.
-fn is_written(value: &[u8]) -> bool {
+fn is_plain(value: &[u8]) -> bool {
     !value.first().is_some_and(|first| b"$<{%#@/|>!&*[".contains(first))
 }
 

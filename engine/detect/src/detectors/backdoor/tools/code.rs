@@ -75,6 +75,41 @@ pub(super) fn of_lines(text: &str, first: u32, language: &Language, who: &str, n
     }
 }
 
+/// Code between lines of a tool's own, up to one that ends it or the end of the file.
+pub(super) struct Block {
+    first: u32,
+    code: String,
+}
+
+impl Block {
+    /// One that begins in line `first`.
+    pub(super) fn new(first: u32) -> Self {
+        Self { first, code: String::new() }
+    }
+
+    /// Takes a line if a block is open, and judges it at its end; false if none is.
+    pub(super) fn take(
+        open: &mut Option<Self>,
+        line: &str,
+        is_end: impl Fn(&str) -> bool,
+        who: &str,
+        notes: &mut Notes,
+    ) -> bool {
+        let Some(mut block) = open.take() else { return false };
+        if is_end(line.trim()) {
+            block.judge(who, notes);
+        } else {
+            block.code.extend([line, "\n"]);
+            *open = Some(block);
+        }
+        true
+    }
+
+    pub(super) fn judge(self, who: &str, notes: &mut Notes) {
+        of_lines(&self.code, self.first, &SCRIPT, who, notes);
+    }
+}
+
 /// Scripts for a shell that a line of code has run: the strings behind the name of such a function, and what stands in
 /// backquotes.
 pub(super) fn commands(line: &str, quotes: &[char]) -> Vec<String> {

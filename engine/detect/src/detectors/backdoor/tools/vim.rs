@@ -1,7 +1,8 @@
 //! Vim's script, as far as it runs something outside the editor: usr_41 and autocmd of vim's manual (<https://vimhelp.org/>).
 
 use super::super::variables::loads;
-use super::{code, loaded};
+use super::code::{self, Block};
+use super::loaded;
 use crate::shell::foreign_code;
 use crate::signs::{Excuse, Notes};
 
@@ -18,30 +19,22 @@ pub(super) fn read(text: &str, notes: &mut Notes) {
             _ => lines.push((line, content.to_owned())),
         }
     }
-    let mut block: Option<(u32, String, String)> = None;
+    let (mut block, mut end) = (None, "");
     for (line, content) in &lines {
-        if let Some((start, end, code)) = block.as_mut() {
-            if content.trim() == end {
-                code::of_lines(code, *start, &code::SCRIPT, WHO, notes);
-                block = None;
-            } else {
-                code.push_str(content);
-                code.push('\n');
-            }
+        if Block::take(&mut block, content, |line| line == end, WHO, notes) {
             continue;
         }
         // `python3 << EOF`, `lua <<trim EOF`
         let code = content.split_once("<<").filter(|(language, _)| is_language(language.trim()));
-        if let Some((_, end)) = code {
-            let end = end.trim().trim_start_matches("trim").trim();
-            block = Some((line + 1, if end.is_empty() { "." } else { end }.to_owned(), String::new()));
+        if let Some((_, named)) = code {
+            let named = named.trim().trim_start_matches("trim").trim();
+            end = if named.is_empty() { "." } else { named };
+            block = Some(Block::new(line + 1));
             continue;
         }
         command(content, *line, 0, notes);
     }
-    if let Some((start, _, code)) = block {
-        code::of_lines(&code, start, &code::SCRIPT, WHO, notes);
-    }
+    block.into_iter().for_each(|block| block.judge(WHO, notes));
 }
 
 fn strings(expression: &str) -> Vec<String> {
