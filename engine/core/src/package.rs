@@ -165,12 +165,21 @@ pub enum Evidence {
     Binary,
     /// An SBOM that lies in the image says so.
     Sbom,
+    /// A package's own archive (`.deb`, `.whl`): what it would bring. It is not installed.
+    Archived,
 }
 
 impl Evidence {
     /// All there are.
-    pub const ALL: [Evidence; 6] =
-        [Self::Installed, Self::Embedded, Self::Locked, Self::Declared, Self::Binary, Self::Sbom];
+    pub const ALL: [Evidence; 7] = [
+        Self::Installed,
+        Self::Embedded,
+        Self::Locked,
+        Self::Declared,
+        Self::Binary,
+        Self::Sbom,
+        Self::Archived,
+    ];
 
     /// The name as it is written in reports.
     pub fn as_str(self) -> &'static str {
@@ -181,6 +190,7 @@ impl Evidence {
             Self::Declared => "Declared",
             Self::Binary => "Binary",
             Self::Sbom => "Sbom",
+            Self::Archived => "Archived",
         }
     }
 }
@@ -247,6 +257,16 @@ pub struct Release {
     pub name: String,
     /// `VARIANT_ID`, such as `coreos`; empty where there is none.
     pub variant: String,
+}
+
+/// System and version of a package's attribute `distro`, such as `fedora-40`; either can be empty.
+pub fn split_distro(distro: &str) -> (&str, &str) {
+    let is_version = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    match distro.rsplit_once('-') {
+        Some((id, version)) if is_version(version) => (id, version),
+        _ if is_version(distro) => ("", distro),
+        _ => (distro, ""),
+    }
 }
 
 /// One thing that a package parser read in a file.

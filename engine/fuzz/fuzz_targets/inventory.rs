@@ -82,6 +82,16 @@ const FILES: &[(&str, &str)] = &[
     ("nix", ""),
     ("dotnet-assembly", "app/Tide.dll"),
     ("native-image", "app/tide"),
+    ("package-archive", "a.deb"),
+    ("package-archive", "a.rpm"),
+    ("package-archive", "a.apk"),
+    ("package-archive", "a.whl"),
+    ("package-archive", "a.gem"),
+    ("package-archive", "a.nupkg"),
+    ("package-archive", "a.crate"),
+    ("package-archive", "a.tgz"),
+    ("package-archive", "a.conda"),
+    ("elf-note", "usr/bin/app"),
 ];
 
 fuzz_target!(

@@ -24,7 +24,10 @@ pub fn assemble(mut records: Vec<LocatedRecord>) -> (Inventory, Ownership) {
     let mut packages = Vec::new();
     let mut ownership = Ownership::default();
     for (path, layer, mut package, mut files) in named {
-        described.complete(&path, &mut package, &mut files);
+        // What is said of a package that is installed says nothing of an archive of the same name.
+        if package.evidence != Evidence::Archived {
+            described.complete(&path, &mut package, &mut files);
+        }
         let path = place(&package, path);
         let purl = purl(&package, release.as_ref());
         let count = files.iter().count() as u64;
@@ -35,11 +38,16 @@ pub fn assemble(mut records: Vec<LocatedRecord>) -> (Inventory, Ownership) {
     }
     packages.sort();
     packages.dedup();
-    for package in packages.iter_mut().filter(|package| !package.package.ecosystem.is_system()) {
-        package.owned_by = ownership.owner(&package.path).map(str::to_owned);
+    let is_of_binary = |located: &LocatedPackage| located.package.evidence == Evidence::Binary;
+    for located in packages.iter_mut().filter(|one| !one.package.ecosystem.is_system() || is_of_binary(one)) {
+        located.owned_by = ownership.owner(&located.path).map(str::to_owned);
     }
-    // What a version string tells of such a file, the package database knows better.
-    packages.retain(|located| located.owned_by.is_none() || located.package.evidence != Evidence::Binary);
+    // What a file itself tells, the package database knows better.
+    packages.retain(|located| located.owned_by.is_none() || !is_of_binary(located));
+    // Every program of a system's package names it, and it is one.
+    packages.dedup_by(|next, kept| {
+        next.package.ecosystem.is_system() && is_of_binary(next) && next.package == kept.package
+    });
     leave_out_described_assemblies(&mut packages);
     (Inventory { release, packages, removed: Vec::new() }, ownership)
 }
@@ -339,6 +347,40 @@ mod tests {
         let (inventory, _) = assemble(records);
         let paths: Vec<&str> = inventory.packages.iter().map(|located| located.path.as_str()).collect();
         assert_eq!(paths, ["/var/lib/dpkg/status", "/opt/curl"]);
+    }
+
+    #[test]
+    fn an_archive_takes_nothing_from_an_installed_package_and_owns_nothing() {
+        let mut archived = Package::new(Ecosystem::Deb, "dash", "2");
+        archived.evidence = Evidence::Archived;
+        let list = Record::Files { owner: Owner::new(Ecosystem::Deb, "dash"), files: file("bin/dash", None) };
+        let (inventory, ownership) = assemble(vec![
+            located("/var/lib/dpkg/status", Package::new(Ecosystem::Deb, "dash", "1").into()),
+            located("/var/lib/dpkg/info/dash.list", list),
+            located("/var/cache/apt/archives/dash_2.deb", archived.into()),
+        ]);
+        let counts = inventory.packages.iter().map(|found| (&*found.package.version, found.files));
+        assert_eq!(counts.collect::<Vec<_>>(), [("1", 1), ("2", 0)]);
+        assert_eq!(ownership.owner("/bin/dash"), Some(inventory.packages[0].purl.as_str()));
+    }
+
+    #[test]
+    fn notes_in_programs_are_one_package_and_give_way_to_the_database() {
+        let noted = |path: &str, name: &str| {
+            let mut package = Package::new(Ecosystem::Rpm, name, "9.4-7.fc40");
+            package.evidence = Evidence::Binary;
+            located(path, package.into())
+        };
+        let package = Package::new(Ecosystem::Rpm, "bash", "5.2-1.fc40");
+        let files = [OwnedFile::new("usr/bin/bash")].into_iter().collect();
+        let (inventory, _) = assemble(vec![
+            located("/var/lib/rpm/rpmdb.sqlite", Record::Package { package, files }),
+            noted("/usr/bin/bash", "bash"),
+            noted("/opt/bin/ls", "coreutils"),
+            noted("/opt/bin/cp", "coreutils"),
+        ]);
+        let paths: Vec<&str> = inventory.packages.iter().map(|located| located.path.as_str()).collect();
+        assert_eq!(paths, ["/var/lib/rpm/rpmdb.sqlite", "/opt/bin/cp"]);
     }
 
     #[test]

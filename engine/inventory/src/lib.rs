@@ -17,6 +17,8 @@ mod parsers;
 mod purl;
 mod sbom;
 mod stanza;
+mod unpack;
+mod zip;
 
 #[cfg(test)]
 mod golden;
@@ -26,3 +28,4 @@ pub use assemble::assemble;
 pub use parsers::PARSERS;
 pub use purl::purl;
 pub use sbom::read_sbom;
+pub use unpack::{WINDOW_LOG, unpacked};

@@ -3,7 +3,7 @@
 mod read;
 
 use packageurl::PackageUrl;
-use pratique_core::package::{Ecosystem, Package, Release};
+use pratique_core::package::{Ecosystem, Package, Release, split_distro};
 
 pub(crate) use read::{NoPackage, package, release};
 
@@ -61,7 +61,7 @@ pub fn purl(package: &Package, release: Option<&Release>) -> String {
 fn system(package: &Package, release: Option<&Release>) -> Option<(String, String)> {
     let release = release.filter(|release| !release.id.is_empty());
     if let Some(distro) = package.attributes.get("distro") {
-        let (id, _) = read::split_distro(distro);
+        let (id, _) = split_distro(distro);
         if !id.is_empty() && release.is_none_or(|release| release.id != id) {
             return Some((id.to_owned(), distro.clone()));
         }

@@ -10,12 +10,11 @@ mod zip;
 use std::io::{self, BufRead, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use flate2::bufread::MultiGzDecoder;
-use lzma_rust2::XzReader;
 use pratique_core::inspect::{FileInput, FileMode, Kind};
 use pratique_core::{ArchiveFormat, GapKind};
 use pratique_detect::FileReport;
 use pratique_fs::{FsPath, TarMembers};
+use pratique_inventory::{WINDOW_LOG, unpacked};
 
 use crate::stream::{Handout, Takers, crashed};
 use crate::{DetectorFacts, Engine};
@@ -26,11 +25,6 @@ const MAX_DEPTH: usize = 4;
 const MAX_MEMBERS: usize = 50_000;
 /// Bytes that one archive is unpacked to, likewise.
 const MAX_BYTES: u64 = 1 << 30;
-/// Bytes that unpacking may look back, as a power of two: what RFC 8878 asks every decoder for, and what xz takes unless it is
-/// told otherwise.
-const WINDOW_LOG: u32 = 23;
-/// KiB of memory for that in xz, and for its tables.
-const XZ_MEMORY: u32 = (1 << (WINDOW_LOG - 10)) + 1024;
 /// Bytes of a name within an archive.
 const MAX_NAME: usize = 4096;
 /// Bytes of facts and problems that are kept of one archive.
@@ -169,18 +163,13 @@ impl<'e> Unpacking<'e> {
             return Ok(());
         }
         let mut file = BufReader::with_capacity(BUFFER, head.as_slice().chain(file));
-        // What only compresses has one file in it, without a name of its own.
-        let mut one = |content: &mut dyn Read| self.member(content, name, u64::MAX, depth + 1);
         match format {
             ArchiveFormat::Zip => return zip::read(self, &mut file, name, depth),
-            ArchiveFormat::Gzip => return one(&mut MultiGzDecoder::new(file)),
-            ArchiveFormat::Xz => return one(&mut XzReader::new_mem_limit(file, true, XZ_MEMORY)),
-            ArchiveFormat::Zstd => {
-                let mut decoder = zstd::stream::read::Decoder::with_buffer(file)?;
-                decoder.window_log_max(WINDOW_LOG)?;
-                return one(&mut decoder);
-            }
             ArchiveFormat::Tar => {}
+            // What only compresses has one file in it, without a name of its own.
+            ArchiveFormat::Gzip | ArchiveFormat::Xz | ArchiveFormat::Zstd => {
+                return self.member(&mut unpacked(file, format)?, name, u64::MAX, depth + 1);
+            }
         }
         let mut tar = TarMembers::new(file, "the archive".to_owned(), pratique_fs::Limits::default());
         let broken = |error: pratique_fs::Error| Stop::from(io::Error::other(error.to_string()));

@@ -1,6 +1,6 @@
 //! Which of OSV's ecosystems speak of a package, and by which name.
 
-use pratique_core::package::{Ecosystem, Package, Release};
+use pratique_core::package::{Ecosystem, Package, Release, split_distro};
 
 /// An ecosystem's name without its release.
 pub fn base(ecosystem: &str) -> &str {
@@ -122,7 +122,8 @@ pub fn scope(package: &Package, release: Option<&Release>) -> Result<Scope, Stri
 }
 
 fn system(package: &Package, release: Option<&Release>) -> Result<Scope, String> {
-    let Some(release) = release else {
+    let own = other_release(package, release);
+    let Some(release) = own.as_ref().or(release) else {
         return Err("the image does not say which distribution it is (no os-release)".to_owned());
     };
     let major = release.version.split('.').next().unwrap_or_default();
@@ -180,6 +181,14 @@ fn system(package: &Package, release: Option<&Release>) -> Result<Scope, String>
         .map_or(&package.version, |source| &source.version)
         .clone();
     Ok(Scope { ecosystem, name, version })
+}
+
+/// The release that a package was made for, if it says that it is that of another distribution than the image's: a library
+/// that a wheel carries along, a program that was copied.
+fn other_release(package: &Package, release: Option<&Release>) -> Option<Release> {
+    let (id, version) = split_distro(package.attributes.get("distro")?);
+    let is_other = !id.is_empty() && release.is_none_or(|release| release.id != id);
+    is_other.then(|| Release { id: id.to_owned(), version: version.to_owned(), ..Release::default() })
 }
 
 /// Whether a package only describes the kernel to compilers: no kernel runs from it.

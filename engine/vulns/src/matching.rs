@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use pratique_core::package::{Inventory, LocatedPackage, Package, Release};
+use pratique_core::package::{Evidence, Inventory, LocatedPackage, Package, Release};
 use pratique_core::version::Scheme;
 use pratique_core::{Category, Finding, Gap, GapKind, Severity};
 
@@ -155,6 +155,13 @@ pub fn match_inventory(
                 continue;
             }
         };
+        let is_archived = located.package.evidence == Evidence::Archived;
+        if is_archived && located.package.ecosystem.is_system() {
+            matches
+                .passed_over
+                .push((located.purl.clone(), "a system package's archive, which is not installed"));
+            continue;
+        }
         let found = ecosystems(db, &scope);
         if found.is_empty() {
             *uncovered
@@ -432,12 +439,14 @@ fn finding(
         hit.sources.iter().map(|(advisory, _)| advisory.summary.as_str()).find(|text| !text.is_empty());
     let fix = hit.fixed.as_ref().map_or("no fix".to_owned(), |fixed| format!("fixed in {fixed}"));
     let summary = summary.map_or(String::new(), |summary| format!(": {summary}"));
+    let place =
+        if package.evidence == Evidence::Archived { ", an archive that is not installed" } else { "" };
     Ok(Finding {
         detector: DETECTOR.to_owned(),
         rule: "package".to_owned(),
         category: Category::Vulnerability,
         severity,
-        message: format!("{id} in {} {} ({fix}){summary}", package.name, package.version),
+        message: format!("{id} in {} {}{place} ({fix}){summary}", package.name, package.version),
         path: Some(located.path.clone()),
         layer: located.layer.clone(),
         attributes,

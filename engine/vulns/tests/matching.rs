@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use pratique_core::package::{Ecosystem, Inventory, LocatedPackage, Package, Release, Source};
+use pratique_core::package::{Ecosystem, Evidence, Inventory, LocatedPackage, Package, Release, Source};
 use pratique_core::{Finding, GapKind, Severity};
 use pratique_vulns::exploits::{self, Exploits};
 use pratique_vulns::{Database, Matches, build, match_inventory, vex};
@@ -330,6 +330,37 @@ fn what_a_system_package_owns_and_kernel_headers_are_passed_over_by_name() {
     // Where nobody speaks for the distribution, the language does.
     let found = matched(&fixture, &system("unheard-of", "1", vec![owned, deb("bash", "5.2-1", "bash")]));
     assert_eq!(found.findings.len(), 2);
+}
+
+#[test]
+fn archives_of_the_system_are_passed_over_and_those_of_languages_say_that_they_are_not_installed() {
+    let fixture = database();
+    let archived = |mut located: LocatedPackage| {
+        located.package.evidence = Evidence::Archived;
+        located
+    };
+    let curl = archived(deb("curl", "7.88.1-10+deb12u4", "curl"));
+    let found = matched(&fixture, &system("debian", "12", vec![curl]));
+    assert_eq!((found.findings.len(), found.passed_over.len()), (0, 1), "{found:?}");
+    let wheel = archived(plain(Ecosystem::PyPi, "some-package", "1.0"));
+    let found = matched(&fixture, &system("debian", "12", vec![wheel]));
+    assert_eq!(found.findings.len(), 2, "{found:?}");
+    let says =
+        |finding: &Finding| finding.message.contains("some-package 1.0, an archive that is not installed");
+    assert!(found.findings.iter().all(says), "{found:?}");
+}
+
+#[test]
+fn a_package_made_for_another_distribution_is_judged_by_that_ones_advisories() {
+    let fixture = database();
+    let mut curl = deb("curl", "7.88.1-10+deb12u4", "curl");
+    let here = matched(&fixture, &system("debian", "12", vec![curl.clone()]));
+    assert!(!here.findings.is_empty());
+    curl.package.attributes.insert("distro".to_owned(), "debian-12".to_owned());
+    assert_eq!(matched(&fixture, &system("unheard-of", "1", vec![curl.clone()])).findings, here.findings);
+    curl.package.attributes.insert("distro".to_owned(), "unheard-of-2".to_owned());
+    let found = matched(&fixture, &system("debian", "12", vec![curl]));
+    assert_eq!((found.findings.len(), found.gaps.len()), (0, 1), "{found:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 
 use packageurl::PackageUrl;
-use pratique_core::package::{Ecosystem, Package, Release, Source};
+use pratique_core::package::{Ecosystem, Package, Release, Source, split_distro};
 
 /// Why a package URL names no package.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -92,16 +92,6 @@ pub(crate) fn release(text: &str) -> Option<Release> {
         parts => parts,
     };
     Some(Release { id: id.to_owned(), version: version.to_owned(), ..Release::default() })
-}
-
-/// System and version of a `distro`; either can be empty.
-pub(super) fn split_distro(distro: &str) -> (&str, &str) {
-    let is_version = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
-    match distro.rsplit_once('-') {
-        Some((id, version)) if is_version(version) => (id, version),
-        _ if is_version(distro) => ("", distro),
-        _ => (distro, ""),
-    }
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub(crate) struct PackageView<'a> {
     /// SPDX identifiers or expressions where the metadata use them, else the metadata's words.
     licenses: &'a [String],
     /// How it is known: `Installed`, `Embedded` (built into a program), `Locked`, `Declared`, `Binary` (a version
-    /// string in a program) or `Sbom` (an SBOM in the target says so).
+    /// string in a program), `Sbom` (an SBOM in the target says so) or `Archived` (a package's archive, not installed).
     #[schemars(schema_with = "words::evidence")]
     evidence: &'static str,
     /// Absolute path of the file that says so.

@@ -9,7 +9,6 @@
 //!
 //! An archive that tells no version is no package.
 
-mod archive;
 mod groups;
 mod identity;
 #[cfg(test)]
@@ -19,8 +18,8 @@ use pratique_core::GapKind;
 use pratique_core::inspect::{Extent, FileInput, Interest};
 use pratique_core::package::{Ecosystem, Evidence, Package, Record};
 
+use crate::zip::{Archive, Budget, Part, Problem};
 use crate::{Parsed, Parser};
-use archive::{Archive, Budget, Part};
 use identity::{Coordinates, Manifest};
 
 /// The parser.
@@ -89,7 +88,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn problem(&mut self, within: &str, (kind, reason): archive::Problem) {
+    fn problem(&mut self, within: &str, (kind, reason): Problem) {
         if self.parsed.problems.len() < MAX_PROBLEMS {
             let reason = if within.is_empty() { reason } else { format!("{within}: {reason}") };
             self.parsed.problems.push((kind, reason));

@@ -43,7 +43,7 @@ mod tag {
 
 /// How many bytes of paths are still taken from one database: a folder's name stands once in a header, and a header that
 /// lies uses it a million times.
-pub(super) struct Budget(usize);
+pub(in crate::parsers) struct Budget(usize);
 
 impl Default for Budget {
     fn default() -> Self {
@@ -52,7 +52,7 @@ impl Default for Budget {
 }
 
 /// Adds the package of a header to `parsed`.
-pub(super) fn package(bytes: &[u8], budget: &mut Budget, parsed: &mut Parsed) {
+pub(in crate::parsers) fn package(bytes: &[u8], budget: &mut Budget, parsed: &mut Parsed) {
     let header = match Header::new(bytes) {
         Ok(header) => header,
         Err(problem) => return parsed.problems.push(problem),

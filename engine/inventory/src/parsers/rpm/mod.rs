@@ -4,7 +4,7 @@
 //! (`Packages.db`). Each reader visits every part of the file at most once, so a file that lies costs no more than one
 //! that does not.
 
-mod header;
+pub(super) mod header;
 mod ndb;
 
 use pratique_core::GapKind;

@@ -11,14 +11,14 @@ use rawzip::{
 };
 
 /// Why something could not be read.
-pub(super) type Problem = (GapKind, String);
+pub(crate) type Problem = (GapKind, String);
 
 /// A part of a file: a whole archive, or one that lies uncompressed in another.
 #[derive(Clone, Copy)]
-pub(super) struct Part<'a> {
-    pub(super) content: &'a dyn ReadAt,
-    pub(super) start: u64,
-    pub(super) length: u64,
+pub(crate) struct Part<'a> {
+    pub(crate) content: &'a dyn ReadAt,
+    pub(crate) start: u64,
+    pub(crate) length: u64,
 }
 
 impl ReaderAt for Part<'_> {
@@ -45,30 +45,30 @@ impl ReaderAt for Part<'_> {
 }
 
 /// An entry that is wanted.
-pub(super) struct Entry {
-    pub(super) name: String,
+pub(crate) struct Entry {
+    pub(crate) name: String,
     method: CompressionMethod,
     place: ZipArchiveEntryWayfinder,
 }
 
 /// What may still be spent on one file, with all that is nested in it.
-pub(super) struct Budget {
+pub(crate) struct Budget {
     /// Entries of central directories.
-    pub(super) entries: u64,
+    pub(crate) entries: u64,
     /// Wanted entries.
-    pub(super) wanted: u64,
+    pub(crate) wanted: u64,
     /// Bytes to inflate.
-    pub(super) inflated: u64,
+    pub(crate) inflated: u64,
     /// Bytes of inflated archives in memory at one time.
-    pub(super) held: u64,
+    pub(crate) held: u64,
 }
 
 impl Budget {
-    pub(super) const WHOLE: Self =
+    pub(crate) const WHOLE: Self =
         Self { entries: 1_000_000, wanted: 50_000, inflated: 1 << 30, held: 32 << 20 };
 }
 
-pub(super) struct Archive<'a> {
+pub(crate) struct Archive<'a> {
     part: Part<'a>,
     archive: ZipArchive<Part<'a>>,
 }
@@ -78,7 +78,7 @@ fn malformed(error: &dyn std::fmt::Display) -> Problem {
 }
 
 impl<'a> Archive<'a> {
-    pub(super) fn open(part: Part<'a>) -> Result<Self, Problem> {
+    pub(crate) fn open(part: Part<'a>) -> Result<Self, Problem> {
         let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
         // Its end has a comment of at most 64 KiB.
         ZipArchive::with_max_search_space(66 << 10)
@@ -88,7 +88,7 @@ impl<'a> Archive<'a> {
     }
 
     /// The entries that are wanted, as far as they could be listed.
-    pub(super) fn entries(
+    pub(crate) fn entries(
         &self,
         wanted: impl Fn(&[u8]) -> bool,
         budget: &mut Budget,
@@ -120,7 +120,7 @@ impl<'a> Archive<'a> {
     }
 
     /// The bytes of an entry, if they are at most `limit`.
-    pub(super) fn read(&self, entry: &Entry, limit: u64, budget: &mut Budget) -> Result<Vec<u8>, Problem> {
+    pub(crate) fn read(&self, entry: &Entry, limit: u64, budget: &mut Budget) -> Result<Vec<u8>, Problem> {
         let limit = limit.min(budget.inflated);
         let (start, end) = self.range(entry)?;
         let stored = RangeReader::new(self.part, start..end);
@@ -143,7 +143,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Where an entry that is not compressed lies.
-    pub(super) fn part(&self, entry: &Entry) -> Option<Result<Part<'a>, Problem>> {
+    pub(crate) fn part(&self, entry: &Entry) -> Option<Result<Part<'a>, Problem>> {
         (entry.method == CompressionMethod::STORE).then(|| {
             let (start, end) = self.range(entry)?;
             let place =
