@@ -11,8 +11,14 @@ fn parts(glob: Option<&[u8]>, path: Option<&[u8]>) -> bool {
     let Some(glob) = glob else { return path.is_none() };
     let (part, globs) = split(glob);
     if part == b"**" {
+        let Some(rest) = globs else { return true };
+        if !rest.windows(2).any(|stars| stars == b"**") {
+            // What is left of the glob speaks of as many parts at the path's end.
+            let wanted = memchr::memchr_iter(b'/', rest).count();
+            return path.and_then(|path| tail(path, wanted)).is_some_and(|tail| parts(globs, Some(tail)));
+        }
         let mut left = path;
-        // Two of these in one glob would make this slow; ours have one.
+        // Slow, were it not for a few globs.
         while !parts(globs, left) {
             let Some(path) = left else { return false };
             left = split(path).1;
@@ -29,6 +35,15 @@ fn split(path: &[u8]) -> (&[u8], Option<&[u8]>) {
     match memchr::memchr(b'/', path) {
         Some(slash) => (&path[..slash], Some(&path[slash + 1..])),
         None => (path, None),
+    }
+}
+
+/// What of a path has so many slashes at its end, from the beginning of a part on; none if it has fewer.
+fn tail(path: &[u8], slashes: usize) -> Option<&[u8]> {
+    let mut before = memchr::memrchr_iter(b'/', path);
+    match before.nth(slashes) {
+        Some(slash) => Some(&path[slash + 1..]),
+        None => (memchr::memchr_iter(b'/', path).count() == slashes).then_some(path),
     }
 }
 
@@ -70,6 +85,9 @@ mod tests {
             "home/*/.?ashrc",
             "**/*.pth",
             "opt/**",
+            "**/a/*/b?",
+            "srv/**/x/*.js",
+            "**/x/**/y",
         ];
         let paths = [
             "etc/x",
@@ -91,6 +109,17 @@ mod tests {
             "opt/a",
             "opt/a/b",
             "opt//b",
+            "a/c/b1",
+            "z/a/c/b1",
+            "a/b1",
+            "z/a/c/d/b1",
+            "srv/x/a.js",
+            "srv/z/x/a.js",
+            "srv/x/z/a.js",
+            "x/y",
+            "x/z/y",
+            "z/x/a/b/y",
+            "x/y/z",
         ];
         for glob in globs {
             let reference =

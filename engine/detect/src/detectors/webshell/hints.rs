@@ -32,38 +32,23 @@ const BRINGS: [&[u8]; 23] = [
     b"\\u00",
     b"reverse()",
 ];
-/// Words of which a program of Python has one that runs or writes something.
-const PYTHON_RUNS: [&[u8]; 12] = [
-    b"exec",
-    b"eval",
-    b"system",
-    b"popen",
+/// Words of which a program of Python has one that runs something, whatever stands beside it.
+const PYTHON_RUNS: [&[u8]; 7] = [
     b"subprocess",
-    b"getattr",
-    b"__import__",
-    b"spawn",
+    b"popen",
     b"pickle",
-    b"commands",
+    b"__import__",
+    b"import_module",
     b"render_template_string",
-    b"open(",
+    // `system` by a name of its own.
+    b"os import",
 ];
-/// Words of which it has one that brings something in from outside, or hides something.
-const PYTHON_BRINGS: [&[u8]; 14] = [
-    b"request",
-    b"FieldStorage",
-    b"rfile",
-    b"self.path",
-    b"recv",
-    b"urlopen",
-    b"get_argument",
-    b"b64decode",
-    b"fromhex",
-    b"decompress",
-    b"unhexlify",
-    b"decode(",
-    b"chr(",
-    b"[::-1]",
-];
+/// Words of which it has one that brings something in from outside.
+const PYTHON_ASKS: [&[u8]; 7] =
+    [b"request", b"FieldStorage", b"rfile", b"self.path", b"recv", b"urlopen", b"get_argument"];
+/// Words of which it has one that hides something.
+const PYTHON_HIDES: [&[u8]; 7] =
+    [b"b64decode", b"fromhex", b"decompress", b"unhexlify", b"decode(", b"chr(", b"[::-1]"];
 
 /// Whether a program of Node.js names something that runs code or commands, or a module by something else than a text, and
 /// something that comes from outside or hides it.
@@ -84,9 +69,47 @@ pub(super) fn node(source: &[u8]) -> bool {
     runs && has(source, &BRINGS)
 }
 
-/// Whether a program of Python has something that runs or writes, and something that comes from outside or hides it.
+/// Whether a program of Python names something that runs code or commands and something that comes from outside or hides it, or
+/// opens files and names something that comes from outside.
 pub(super) fn python(source: &[u8]) -> bool {
-    has(source, &PYTHON_RUNS) && has(source, &PYTHON_BRINGS)
+    let asks = has(source, &PYTHON_ASKS);
+    (asks || has(source, &PYTHON_HIDES)) && python_runs(source)
+        || asks && any(source, b"open(", |before, _| !ends_name(before))
+}
+
+fn python_runs(source: &[u8]) -> bool {
+    has(source, &PYTHON_RUNS)
+        // `execl` and its like are of `os`, `execfile` is Python 2's.
+        || any(source, b"exec", |before, after| {
+            let behind = name_in(after);
+            !ends_name(before) && (behind.is_empty() || behind == b"file" || matches!(behind[0], b'l' | b'v'))
+        })
+        || any(source, b"eval", |before, after| !ends_name(before) && !starts_name(after))
+        || any(source, b"spawn", |before, _| before.ends_with(b"."))
+        || any(source, b"system", |before, after| {
+            let is_called = after.trim_ascii_start().starts_with(b"(");
+            let is_named = matches!(before.last(), Some(b'.' | b'"' | b'\''));
+            !ends_name(before)
+                && !starts_name(after)
+                && (is_called || is_named)
+                && !before.ends_with(b"platform.")
+        })
+        || any(source, b"commands", |before, after| {
+            after.starts_with(b".get") || before.trim_ascii_end().ends_with(b"import") || after.starts_with(b" import")
+        })
+        || any(source, b"getattr", |before, after| !ends_name(before) && !starts_name(after) && !is_plain_attribute(after))
+        || any(source, b"[", |_, after| is_joined_key(after))
+}
+
+/// Whether what is behind `getattr` is a call that names an attribute by a text without escapes, or asks for one of the program's own object.
+fn is_plain_attribute(after: &[u8]) -> bool {
+    let Some(arguments) = after.trim_ascii_start().strip_prefix(b"(") else { return false };
+    let arguments = arguments.trim_ascii_start();
+    let is_of_base = |byte: &u8| is_of_name(*byte) || *byte == b'.';
+    let (base, behind) = arguments.split_at(arguments.iter().take_while(|byte| is_of_base(byte)).count());
+    let Some(name) = behind.trim_ascii_start().strip_prefix(b",") else { return false };
+    matches!(base, b"self" | b"cls")
+        || behind_text(name).is_some_and(|behind| matches!(behind.first(), Some(b',' | b')')))
 }
 
 fn has(source: &[u8], words: &[&[u8]]) -> bool {
@@ -104,6 +127,11 @@ fn is_of_name(byte: u8) -> bool {
 
 fn ends_name(before: &[u8]) -> bool {
     before.last().is_some_and(|byte| is_of_name(*byte))
+}
+
+/// What of the name goes on here.
+fn name_in(after: &[u8]) -> &[u8] {
+    &after[..after.iter().take_while(|byte| is_of_name(**byte)).count()]
 }
 
 fn starts_name(after: &[u8]) -> bool {
@@ -223,6 +251,62 @@ mod tests {
             "class A { constructor(a) {} }",
         ] {
             assert!(!super::node(format!("{program}; request").as_bytes()), "{program}");
+        }
+    }
+
+    #[test]
+    fn a_program_of_python_that_may_run_something_is_followed() {
+        for program in [
+            "exec(a)",
+            "e = eval",
+            "execfile(a)",
+            "os.execl(a, b)",
+            "os.system(a)",
+            "from os import system as s",
+            "from os import *",
+            "run = o.system; run(a)",
+            "getattr(os, 'system')(a)",
+            "getattr(os, 'sys' + 'tem')(a)",
+            "getattr(os, '\\x73ystem')(a)",
+            "getattr(os, a)(b)",
+            "g = getattr",
+            "getattr(__builtins__, a[0])(b)",
+            "os.__dict__['sys' + 'tem'](a)",
+            "os.popen(a)",
+            "os.spawnl(0, a)",
+            "pty.spawn(a)",
+            "subprocess.run(a)",
+            "import pickle as p; p.loads(a)",
+            "import commands as c",
+            "commands.getoutput(a)",
+            "__import__(a)",
+            "importlib.import_module(a)",
+            "render_template_string(a)",
+        ] {
+            assert!(super::python(format!("{program}; request").as_bytes()), "{program}");
+            assert!(super::python(format!("{program}; b64decode").as_bytes()), "{program}");
+            assert!(!super::python(program.as_bytes()), "nothing comes from outside: {program}");
+        }
+        assert!(super::python(b"open(a, 'w'); request"));
+        assert!(!super::python(b"open(a, 'w'); b64decode"), "what is hidden is written by every installer");
+    }
+
+    #[test]
+    fn one_of_python_that_runs_nothing_is_not() {
+        for program in [
+            "executor.submit(a)",
+            "medieval, evaluate(a)",
+            "# the file system",
+            "filesystem(a)",
+            "platform.system()",
+            "getattr(self, name)",
+            "getattr(a.b, 'c', None)",
+            "hasattr(a, b)",
+            "setattr(a, b, c)",
+            "the commands of a shell",
+            "reopen(a)",
+        ] {
+            assert!(!super::python(format!("{program}; request").as_bytes()), "{program}");
         }
     }
 }

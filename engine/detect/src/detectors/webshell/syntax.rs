@@ -169,6 +169,14 @@ pub(super) enum Token {
     Sign(&'static str),
 }
 
+/// The first of these signs that the source begins with.
+pub(super) fn sign(signs: &[&'static str], source: &[u8]) -> Option<&'static str> {
+    let first = source.first()?;
+    // Nearly all differ in their first byte.
+    let mut fits = signs.iter().filter(|sign| sign.as_bytes().first() == Some(first));
+    fits.find(|sign| source.starts_with(sign.as_bytes())).copied()
+}
+
 /// A source as tokens, and the line of each, from 1.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use crate::detectors::webshell::syntax::{Token, Tokens};
+use crate::detectors::webshell::syntax::{Token, Tokens, sign};
 
 /// Longest first, so that the first that fits is the one.
 const SIGNS: &[&str] = &[
@@ -170,13 +170,13 @@ impl<'s> Lexer<'s> {
                 self.advance(name.len());
             }
             _ => {
-                let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(sign.as_bytes())) else {
+                let Some(sign) = sign(SIGNS, rest) else {
                     self.advance(1);
                     return;
                 };
                 // Code in a string ends with its last brace.
                 if let Some(Mode::Code { open, close }) = self.modes.last_mut() {
-                    match *sign {
+                    match sign {
                         "{" => *open += 1,
                         "}" if *open == 0 => {
                             let close = *close;

@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use crate::detectors::webshell::syntax::{Token, Tokens};
+use crate::detectors::webshell::syntax::{Token, Tokens, sign};
 
 /// Longest first, so that the first that fits is the one.
 const SIGNS: &[&str] = &[
@@ -121,11 +121,11 @@ impl<'s> Lexer<'s> {
                 self.advance(length);
             }
             _ => {
-                let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(sign.as_bytes())) else {
+                let Some(sign) = sign(SIGNS, rest) else {
                     self.advance(1);
                     return;
                 };
-                match *sign {
+                match sign {
                     "(" | "[" | "{" => self.brackets += 1,
                     ")" | "]" | "}" => self.brackets = self.brackets.saturating_sub(1),
                     _ => {}

@@ -1,7 +1,7 @@
 //! VBScript as tokens (MS-VBAL §3; VBScript leaves out most of it). Names are in small letters, as their case says nothing; the end of a
 //! line is `;`, what parts statements of one line is `:`.
 
-use crate::detectors::webshell::syntax::{Token, Tokens};
+use crate::detectors::webshell::syntax::{Token, Tokens, sign};
 
 /// Longest first, so that the first that fits is the one.
 const SIGNS: &[&str] =
@@ -89,7 +89,7 @@ impl Lexer<'_> {
                     length
                 }
             }
-            _ => match SIGNS.iter().find(|sign| rest.starts_with(sign.as_bytes())) {
+            _ => match sign(SIGNS, rest) {
                 Some(sign) => {
                     out.push(Token::Sign(sign), self.line);
                     sign.len()
