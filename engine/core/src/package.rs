@@ -69,13 +69,21 @@ pub enum Ecosystem {
     LuaRocks,
     /// WordPress plugins and themes.
     WordPress,
+    /// Repositories of GitHub, `owner/repository`: actions and workflows that others use.
+    GitHubActions,
+    /// PHP: PEAR and PECL; the name is `channel/package`.
+    Pear,
+    /// Applications of Erlang/OTP.
+    Otp,
+    /// Providers of Terraform; the name is `namespace/type`.
+    Terraform,
     /// A program that no package manager installed.
     Generic,
 }
 
 impl Ecosystem {
     /// All there are.
-    pub const ALL: [Ecosystem; 30] = [
+    pub const ALL: [Ecosystem; 34] = [
         Self::Deb,
         Self::Apk,
         Self::Rpm,
@@ -105,6 +113,10 @@ impl Ecosystem {
         Self::Cpan,
         Self::LuaRocks,
         Self::WordPress,
+        Self::GitHubActions,
+        Self::Pear,
+        Self::Otp,
+        Self::Terraform,
         Self::Generic,
     ];
 
@@ -140,6 +152,10 @@ impl Ecosystem {
             Self::Cpan => "cpan",
             Self::LuaRocks => "luarocks",
             Self::WordPress => "wordpress",
+            Self::GitHubActions => "github",
+            Self::Pear => "pear",
+            Self::Otp => "otp",
+            Self::Terraform => "terraform",
             Self::Generic => "generic",
         }
     }

@@ -92,6 +92,12 @@ const FILES: &[(&str, &str)] = &[
     ("package-archive", "a.tgz"),
     ("package-archive", "a.conda"),
     ("elf-note", "usr/bin/app"),
+    ("github-actions", "srv/.github/workflows/build.yml"),
+    ("php-registry", "usr/share/php/.registry/tide.reg"),
+    ("otp-application", "app/lib/tide-1/ebin/tide.app"),
+    ("conda-environment", "srv/environment.yml"),
+    ("dotnet-project", "src/Tide.csproj"),
+    ("terraform-lock", "srv/.terraform.lock.hcl"),
 ];
 
 fuzz_target!(

@@ -96,11 +96,17 @@ fn split(package: &Package, release: Option<&Release>) -> (Option<String>, Strin
             (vendor.or(Some(usual)), name.to_owned())
         }
         Ecosystem::Maven => at_last(':'),
-        Ecosystem::Npm | Ecosystem::Go | Ecosystem::Composer | Ecosystem::Swift | Ecosystem::Ebuild => {
-            at_last('/')
-        }
+        Ecosystem::Npm
+        | Ecosystem::Go
+        | Ecosystem::Composer
+        | Ecosystem::Swift
+        | Ecosystem::Ebuild
+        | Ecosystem::GitHubActions
+        | Ecosystem::Pear
+        | Ecosystem::Terraform => at_last('/'),
         // <https://github.com/package-url/purl-spec/blob/main/types-doc/pypi-definition.md>: `_` is written as `-`.
         Ecosystem::PyPi => (None, name.to_lowercase().replace('_', "-")),
+        Ecosystem::Otp => (None, name.to_lowercase()),
         Ecosystem::Conan => match name.split_once('/') {
             Some((namespace, name)) => (Some(namespace.to_owned()), name.to_owned()),
             None => (None, name.to_owned()),
@@ -141,6 +147,22 @@ mod tests {
             package
         };
         for (package, release, expected) in [
+            (
+                with(Ecosystem::GitHubActions, "Actions/Checkout", "v4.1.7", None, None),
+                None,
+                "pkg:github/actions/checkout@v4.1.7",
+            ),
+            (
+                with(Ecosystem::Pear, "pecl.php.net/APCu", "5.1.23", None, None),
+                None,
+                "pkg:pear/pecl.php.net/APCu@5.1.23",
+            ),
+            (with(Ecosystem::Otp, "Elixir.Tide", "1.0.0", None, None), None, "pkg:otp/elixir.tide@1.0.0"),
+            (
+                with(Ecosystem::Terraform, "hashicorp/aws", "6.0.0", None, None),
+                None,
+                "pkg:terraform/hashicorp/aws@6.0.0",
+            ),
             (
                 with(
                     Ecosystem::Deb,

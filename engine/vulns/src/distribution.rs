@@ -109,7 +109,16 @@ pub fn scope(package: &Package, release: Option<&Release>) -> Result<Scope, Stri
         Ecosystem::Gem => language("RubyGems"),
         Ecosystem::Composer => language("Packagist"),
         Ecosystem::NuGet => language("NuGet"),
-        Ecosystem::Hex => language("Hex"),
+        // Applications have the names of the packages that they are fetched as.
+        Ecosystem::Hex | Ecosystem::Otp => language("Hex"),
+        Ecosystem::GitHubActions => {
+            let mut scope = language("GitHub Actions")?;
+            // `v4` is whatever 4.x was the last, and a commit has no place in an order.
+            if scope.version.split('.').count() < 3 {
+                scope.version = format!("{} (no full version)", scope.version);
+            }
+            Ok(scope)
+        }
         Ecosystem::Pub => language("Pub"),
         Ecosystem::Swift => language("SwiftURL"),
         Ecosystem::Conan => language("ConanCenter"),
@@ -226,7 +235,24 @@ fn begins(name: &str, start: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use pratique_core::version::Scheme;
+
     use super::*;
+
+    #[test]
+    fn an_action_is_judged_by_a_full_version_alone() {
+        for (reference, expected) in [
+            ("v4.1.7", "v4.1.7"),
+            ("4.1.7", "4.1.7"),
+            ("v4", "v4 (no full version)"),
+            ("8f4b7f", "8f4b7f (no full version)"),
+        ] {
+            let package = Package::new(Ecosystem::GitHubActions, "Actions/Checkout", reference);
+            let scope = scope(&package, None).unwrap();
+            assert_eq!((scope.name.as_str(), scope.version.as_str()), ("actions/checkout", expected));
+            assert_eq!(Scheme::SemVer.check(&scope.version).is_ok(), !expected.contains(' '));
+        }
+    }
 
     #[test]
     fn a_package_is_looked_for_where_its_distribution_speaks_of_it() {

@@ -132,7 +132,12 @@ impl Scheme {
             Ecosystem::Alpm => Self::Alpm,
             Ecosystem::Ebuild => Self::Portage,
             Ecosystem::PyPi => Self::Pep440,
-            Ecosystem::Npm | Ecosystem::Cargo | Ecosystem::Hex | Ecosystem::Swift => Self::SemVer,
+            Ecosystem::Npm
+            | Ecosystem::Cargo
+            | Ecosystem::Hex
+            | Ecosystem::Swift
+            | Ecosystem::GitHubActions
+            | Ecosystem::Otp => Self::SemVer,
             Ecosystem::Maven => Self::Maven,
             Ecosystem::Go => Self::Go,
             Ecosystem::Gem | Ecosystem::CocoaPods => Self::RubyGems,
@@ -149,6 +154,8 @@ impl Scheme {
             | Ecosystem::Cpan
             | Ecosystem::LuaRocks
             | Ecosystem::WordPress
+            | Ecosystem::Pear
+            | Ecosystem::Terraform
             | Ecosystem::Generic => return None,
         })
     }

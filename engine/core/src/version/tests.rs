@@ -74,6 +74,8 @@ fn every_ecosystem_of_packages_has_the_scheme_of_its_advisories() {
         (Ecosystem::Swift, "SwiftURL"),
         (Ecosystem::Conan, "ConanCenter"),
         (Ecosystem::Julia, "Julia"),
+        (Ecosystem::GitHubActions, "GitHub Actions"),
+        (Ecosystem::Otp, "Hex"),
     ] {
         assert_eq!(Scheme::of(ours), Scheme::of_osv(osv), "{osv}");
         assert!(Scheme::of(ours).is_some(), "{osv}");

@@ -34,7 +34,7 @@ impl Parser for PythonRequirements {
 }
 
 /// `name[extras] == version ; markers --hash=… # comment`
-fn pin(line: &str) -> Option<Package> {
+pub(super) fn pin(line: &str) -> Option<Package> {
     let line = line.trim_start_matches('\u{feff}').trim();
     let line = line.split(" #").next()?.split(';').next()?.split(" --").next()?;
     let (name, version) = line.split_once("==")?;

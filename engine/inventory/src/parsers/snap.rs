@@ -2,7 +2,7 @@
 
 use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, Interest};
-use pratique_core::package::{Ecosystem, Package};
+use pratique_core::package::{Ecosystem, Evidence, Package};
 
 use crate::{Parsed, Parser};
 
@@ -23,7 +23,11 @@ impl Parser for Snap {
                     &["snap/*/*/meta/snap.yaml", "var/lib/snapd/snap/*/*/meta/snap.yaml"],
                     1 << 20,
                 ),
-                Interest::head(&["var/lib/snapd/snaps/*.snap"], 4),
+                Interest {
+                    // A squashfs; tests of programs have files of this name too.
+                    heads: &[b"hsqs"],
+                    ..Interest::head(&["**/*.snap"], 4)
+                },
             ]
         }
     }
@@ -32,10 +36,9 @@ impl Parser for Snap {
         let path = String::from_utf8_lossy(file.path);
         let name = path.rsplit('/').next().unwrap_or_default();
         if let Some(stem) = name.strip_suffix(".snap") {
-            let (name, revision) = stem.rsplit_once('_').unwrap_or((stem, ""));
-            let mut package = Package::new(Ecosystem::Snap, name, "");
-            if !revision.is_empty() {
-                package.attributes.insert("revision".to_owned(), revision.to_owned());
+            let mut package = packed(stem);
+            if !path.starts_with("var/lib/snapd/snaps/") {
+                package.evidence = Evidence::Archived;
             }
             let reason = "is a packed snap, whose version and content are not read";
             return Parsed {
@@ -61,6 +64,19 @@ impl Parser for Snap {
         parsed.records.push(package.into());
         parsed
     }
+}
+
+/// `NAME_REVISION`, as they are downloaded, or `NAME_VERSION_ARCHITECTURE`, as they are built.
+fn packed(stem: &str) -> Package {
+    let parts: Vec<&str> = stem.splitn(3, '_').collect();
+    let version = if let [_, version, _] = parts[..] { version } else { "" };
+    let mut package = Package::new(Ecosystem::Snap, parts[0], version);
+    match parts[..] {
+        [_, _, architecture] => package.architecture = Some(architecture.to_owned()),
+        [_, revision] => drop(package.attributes.insert("revision".to_owned(), revision.to_owned())),
+        _ => {}
+    }
+    package
 }
 
 /// A plain or quoted value at the top level of a YAML document, which is all that is wanted of it.

@@ -46,7 +46,10 @@ pub(crate) fn package(text: &str) -> Result<Package, NoPackage> {
             | Ecosystem::Composer
             | Ecosystem::Swift
             | Ecosystem::Ebuild
-            | Ecosystem::Conan,
+            | Ecosystem::Conan
+            | Ecosystem::GitHubActions
+            | Ecosystem::Pear
+            | Ecosystem::Terraform,
             Some(namespace),
         ) => (format!("{namespace}/{}", url.name()), None),
         (_, namespace) => (url.name().to_owned(), namespace),
