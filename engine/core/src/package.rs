@@ -77,13 +77,19 @@ pub enum Ecosystem {
     Otp,
     /// Providers of Terraform; the name is `namespace/type`.
     Terraform,
+    /// OCaml: opam.
+    Opam,
+    /// Homebrew.
+    Brew,
+    /// C and C++: vcpkg; the version has the port's after a `#`.
+    Vcpkg,
     /// A program that no package manager installed.
     Generic,
 }
 
 impl Ecosystem {
     /// All there are.
-    pub const ALL: [Ecosystem; 34] = [
+    pub const ALL: [Ecosystem; 37] = [
         Self::Deb,
         Self::Apk,
         Self::Rpm,
@@ -117,6 +123,9 @@ impl Ecosystem {
         Self::Pear,
         Self::Otp,
         Self::Terraform,
+        Self::Opam,
+        Self::Brew,
+        Self::Vcpkg,
         Self::Generic,
     ];
 
@@ -156,6 +165,9 @@ impl Ecosystem {
             Self::Pear => "pear",
             Self::Otp => "otp",
             Self::Terraform => "terraform",
+            Self::Opam => "opam",
+            Self::Brew => "brew",
+            Self::Vcpkg => "vcpkg",
             Self::Generic => "generic",
         }
     }

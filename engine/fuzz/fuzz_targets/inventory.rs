@@ -98,6 +98,9 @@ const FILES: &[(&str, &str)] = &[
     ("conda-environment", "srv/environment.yml"),
     ("dotnet-project", "src/Tide.csproj"),
     ("terraform-lock", "srv/.terraform.lock.hcl"),
+    ("opam", "root/.opam/default/.opam-switch/packages/lwt.5.7.0/opam"),
+    ("homebrew", "opt/homebrew/Cellar/tide/0.4/INSTALL_RECEIPT.json"),
+    ("vcpkg", "opt/vcpkg/installed/vcpkg/status"),
 ];
 
 fuzz_target!(

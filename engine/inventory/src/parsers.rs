@@ -43,6 +43,7 @@ parsers! {
     go_vendor,
     gradle_lock,
     haskell,
+    homebrew,
     java_archive,
     jdk,
     julia_manifest,
@@ -53,6 +54,7 @@ parsers! {
     nix,
     node_modules,
     npm_lock,
+    opam,
     opkg,
     os_release,
     otp_application,
@@ -78,6 +80,7 @@ parsers! {
     snap,
     swift_resolved,
     terraform_lock,
+    vcpkg,
     wordpress,
     yarn_lock,
 }

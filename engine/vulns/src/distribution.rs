@@ -125,6 +125,7 @@ pub fn scope(package: &Package, release: Option<&Release>) -> Result<Scope, Stri
         Ecosystem::Hackage => language("Hackage"),
         Ecosystem::Cran => language("CRAN"),
         Ecosystem::Julia => language("Julia"),
+        Ecosystem::Opam => language("opam"),
         Ecosystem::Deb | Ecosystem::Apk | Ecosystem::Rpm => system(package, release),
         other => Err(format!("no advisories in OSV's form speak of packages of type {}", other.purl_type())),
     }

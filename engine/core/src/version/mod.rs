@@ -126,7 +126,7 @@ impl Scheme {
     /// How this ecosystem orders versions; none where nobody has said (snap, Nix store paths, any program).
     pub fn of(ecosystem: Ecosystem) -> Option<Self> {
         Some(match ecosystem {
-            Ecosystem::Deb | Ecosystem::Opkg => Self::Dpkg,
+            Ecosystem::Deb | Ecosystem::Opkg | Ecosystem::Opam => Self::Dpkg,
             Ecosystem::Apk => Self::Apk,
             Ecosystem::Rpm => Self::Rpm,
             Ecosystem::Alpm => Self::Alpm,
@@ -156,6 +156,8 @@ impl Scheme {
             | Ecosystem::WordPress
             | Ecosystem::Pear
             | Ecosystem::Terraform
+            | Ecosystem::Brew
+            | Ecosystem::Vcpkg
             | Ecosystem::Generic => return None,
         })
     }

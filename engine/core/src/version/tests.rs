@@ -74,6 +74,7 @@ fn every_ecosystem_of_packages_has_the_scheme_of_its_advisories() {
         (Ecosystem::Swift, "SwiftURL"),
         (Ecosystem::Conan, "ConanCenter"),
         (Ecosystem::Julia, "Julia"),
+        (Ecosystem::Opam, "opam"),
         (Ecosystem::GitHubActions, "GitHub Actions"),
         (Ecosystem::Otp, "Hex"),
     ] {
@@ -91,8 +92,8 @@ fn every_ecosystem_of_osv_has_a_scheme_or_stands_among_those_that_have_none() {
         Chainguard|CleanStart|ConanCenter|Debian|Echo|GHC|GitHub Actions|Go|Hackage|Hex|Julia|Kubernetes|Mageia|Maven|\
         MinimOS|NuGet|Packagist|Photon OS|Pub|PyPI|Red Hat|Rocky Linux|RubyGems|SUSE|SwiftURL|Ubuntu|VSCode|Wolfi|\
         crates.io|npm|opam|openEuler|openSUSE";
-    // Patch levels of phones, kernels by commit, rebuilds of other distributions' packages, ports: no inventory of ours has
-    // packages of them, and their schema does not say how their versions are ordered.
+    // Patch levels of phones, kernels by commit, rebuilds of other distributions' packages, ports: their schema does not say
+    // how their versions are ordered.
     const UNORDERED: &str =
         "Android|Docker Hardened Images|FreeBSD|Homebrew|Linux|OSS-Fuzz|Root|TuxCare|vcpkg";
     for ecosystem in ORDERED.split('|') {
