@@ -101,6 +101,8 @@ const FILES: &[(&str, &str)] = &[
     ("opam", "root/.opam/default/.opam-switch/packages/lwt.5.7.0/opam"),
     ("homebrew", "opt/homebrew/Cellar/tide/0.4/INSTALL_RECEIPT.json"),
     ("vcpkg", "opt/vcpkg/installed/vcpkg/status"),
+    ("conan", "src/conanfile.txt"),
+    ("linux-kernel", "boot/vmlinuz"),
 ];
 
 fuzz_target!(

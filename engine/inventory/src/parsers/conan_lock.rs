@@ -69,7 +69,7 @@ struct Node<'a> {
 }
 
 /// `zlib/1.2.13#REVISION%TIME`, `clock/1.0@tide/stable#REVISION`
-fn package(reference: &str, dev: bool) -> Option<Package> {
+pub(super) fn package(reference: &str, dev: bool) -> Option<Package> {
     let (name, rest) = reference.split('#').next()?.split_once('/')?;
     let (version, channel) = match rest.split_once('@') {
         Some((version, channel)) => (version, channel),
