@@ -19,52 +19,49 @@ const OF: Shape = Shape {
     ..CLOUD
 };
 
-/// What follows the name's main word: the rest of the name, then the value. It stands in quotes (whose text may stand in
-/// quotes itself), alone on its line or up to the quotes around both; or name and value are two arguments of a call, or
-/// an attribute and its element's text.
-macro_rules! value {
-    ($before:literal) => {
+/// A name that ends in `$word`, and what is assigned to it: `$quoted` in quotes (whose text may stand in quotes itself),
+/// `$bare` up to `$end`, or both in quotes; `$argument` if name and value are two arguments of a call, or `$element` if they
+/// are an attribute and its element's text. The value is the group.
+macro_rules! assigned {
+    ($word:expr, $quoted:expr, $bare:expr, $end:expr, $argument:expr, $element:expr) => {
         concat!(
-            $before,
+            $word,
             "(?:[_-]?(?i:key|value|key_base))?[0-9_-]{0,3}(?:",
             "\\\\?[\"']?\\s{0,4}(?:=>|:=|[:=])\\s{0,4}(?:",
-            "\\\\?[\"']([!#-&(-~]{10,200}?)\\\\?[\"']|",
-            "([0-9A-Za-z+/=_.!@#%^&*~-]{10,200})(?:[\\s\\x00\"'\\\\]|\\z))|",
-            "[\"']\\s{0,4},\\s{0,4}[\"']([!#-&(-~]{10,200})[\"']|",
-            "[\"']>([!#-;=?-~]{10,200})</)"
+            "\\\\?[\"'](",
+            $quoted,
+            ")\\\\?[\"']|(",
+            $bare,
+            ")",
+            $end,
+            ")|[\"']\\s{0,4},\\s{0,4}[\"'](",
+            $argument,
+            ")[\"']|[\"']>(",
+            $element,
+            ")</)"
+        )
+    };
+}
+pub(super) use assigned;
+
+/// What may be a secret of any kind.
+macro_rules! value {
+    ($word:literal) => {
+        assigned!(
+            $word,
+            "[!#-&(-~]{10,200}?",
+            "[0-9A-Za-z+/=_.!@#%^&*~-]{10,200}",
+            "(?:[\\s\\x00\"'\\\\]|\\z)",
+            "[!#-&(-~]{10,200}",
+            "[!#-;=?-~]{10,200}"
         )
     };
 }
 
 pub(super) const ASSIGNED: Shape = Shape {
-    literals: &[
-        "password",
-        "Password",
-        "PASSWORD",
-        "passwd",
-        "Passwd",
-        "PASSWD",
-        "passphrase",
-        "PASSPHRASE",
-        "secret",
-        "Secret",
-        "SECRET",
-        "token",
-        "Token",
-        "TOKEN",
-        "api_key",
-        "API_KEY",
-        "apikey",
-        "apiKey",
-        "ApiKey",
-        "APIKEY",
-        "api-key",
-        "Api-Key",
-        "access_key",
-        "ACCESS_KEY",
-        "accessKey",
-    ],
-    pattern: value!("(?i:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access_?key)"),
+    literals: &["password", "passwd", "passphrase", "secret", "token", "api_key", "access_key"],
+    are_names: true,
+    pattern: value!(""),
     ..OF
 };
 
@@ -140,23 +137,27 @@ const REFERENCES: &[&str] = &[
     "${", "$(", "{{", "#{", "%(", "<", ">", "://", "()", "[", "]", "{%", "@{", "%{", "&&", "||", "::", "->",
 ];
 
-/// Whether a value is as mixed as chance mixes, and no placeholder, reference, path, name or identifier.
-pub(super) fn looks_random(value: &[u8]) -> bool {
+/// Whether a value is a placeholder, a reference, a path, or a hash, not a secret itself.
+pub(super) fn is_stand_in(value: &[u8]) -> bool {
     let lower = String::from_utf8_lossy(value).to_ascii_lowercase();
     let first = value.first().copied().unwrap_or_default();
-    if matches!(first, b'$' | b'{' | b'@' | b'/' | b'.' | b'%' | b'&' | b'*' | b'-' | b'#')
+    matches!(first, b'$' | b'{' | b'@' | b'/' | b'.' | b'%' | b'&' | b'*' | b'-' | b'#')
         || PLACEHOLDERS.iter().any(|word| lower.contains(word))
         || HASHES.iter().any(|function| lower.contains(function))
         || REFERENCES.iter().any(|sign| lower.contains(sign))
-        || is_uuid(value)
-    {
+}
+
+/// Whether there are letters and digits in a value.
+pub(super) fn is_mixed(value: &[u8]) -> bool {
+    value.iter().any(u8::is_ascii_digit) && value.iter().any(u8::is_ascii_alphabetic)
+}
+
+/// Whether a value is as mixed as chance mixes, and stands for nothing else; no name or identifier either.
+pub(super) fn looks_random(value: &[u8]) -> bool {
+    if is_stand_in(value) || is_uuid(value) || !is_mixed(value) {
         return false;
     }
-    let has = |is: fn(&u8) -> bool| value.iter().any(is);
-    let is_mixed_case = has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase);
-    if !has(u8::is_ascii_digit) || !has(u8::is_ascii_alphabetic) {
-        return false;
-    }
+    let is_mixed_case = value.iter().any(u8::is_ascii_lowercase) && value.iter().any(u8::is_ascii_uppercase);
     let (changes, letters) = changes(value);
     // Long names of things have few changes for their length; of short ones some have as many as chance makes.
     let enough = changes * if is_mixed_case && letters < 28 { 3 } else { 4 } >= letters;
@@ -164,7 +165,7 @@ pub(super) fn looks_random(value: &[u8]) -> bool {
     enough && entropy(value) >= least
 }
 
-fn is_uuid(value: &[u8]) -> bool {
+pub(super) fn is_uuid(value: &[u8]) -> bool {
     let parts: Vec<&[u8]> = value.split(|byte| *byte == b'-').collect();
     parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
         && parts.iter().all(|part| part.iter().all(u8::is_ascii_hexdigit))
@@ -172,7 +173,7 @@ fn is_uuid(value: &[u8]) -> bool {
 
 /// How often letters and digits follow each other, or a capital a small letter; words begin with capitals, and signs
 /// stand between them, so neither counts. And how many letters and digits there are.
-fn changes(value: &[u8]) -> (usize, usize) {
+pub(super) fn changes(value: &[u8]) -> (usize, usize) {
     let letters: Vec<u8> = value.iter().copied().filter(u8::is_ascii_alphanumeric).collect();
     let is_change = |one: u8, next: u8| {
         one.is_ascii_digit() != next.is_ascii_digit() || one.is_ascii_lowercase() && next.is_ascii_uppercase()

@@ -40,8 +40,10 @@ struct Scanner {
 impl Scanner {
     fn new() -> Self {
         let all = SHAPES.iter().enumerate();
-        let literals: Vec<(usize, &str)> = all
-            .flat_map(|(shape, declared)| declared.literals.iter().map(move |literal| (shape, *literal)))
+        let literals: Vec<(usize, String)> = all
+            .flat_map(|(shape, declared)| {
+                declared.spellings().into_iter().map(move |literal| (shape, literal))
+            })
             .collect();
         Self {
             literals: Literals::new(literals.iter().map(|(_, literal)| literal)).expect("a test builds it"),
@@ -52,7 +54,7 @@ impl Scanner {
 
     fn pattern(&self, shape: usize) -> &Regex {
         self.patterns[shape].get_or_init(|| {
-            Regex::new(&format!("^(?-u:{})", SHAPES[shape].pattern)).expect("a test compiles every pattern")
+            Regex::new(&format!("^(?-u:{})", SHAPES[shape].regex())).expect("a test compiles every pattern")
         })
     }
 }

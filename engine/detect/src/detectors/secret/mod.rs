@@ -5,7 +5,7 @@
 //! - [`encoded`]: what is encoded and says a text
 //! - [`finder`]: looking for all of them at once
 //! - [`custom`]: looking for what a user's rules describe
-//! - [`assigned`]: what has no shape, but a name that tells
+//! - [`assigned`]: what has no shape, but a name that tells, [`by_service`]: one that names the service, and [`name`]: how names are written
 //! - [`commands`]: what shells remember, [`stores`]: where programs keep passwords, and [`manifest`]: Secrets of Kubernetes
 //! - [`mylogin`]: what MySQL hides
 //! - [`database`]: rows of SQLite; [`browser`]: logins that browsers store, [`firefox_key`]: what protects them, and [`cookies`]: sessions
@@ -16,6 +16,7 @@
 mod archive;
 mod assigned;
 mod browser;
+mod by_service;
 mod checks;
 mod commands;
 mod config;
@@ -29,6 +30,7 @@ mod judge;
 mod manifest;
 mod member;
 mod mylogin;
+mod name;
 mod named;
 mod notes;
 mod pgp;
