@@ -168,3 +168,20 @@ one("git.config", lambda r: f"[remote \"origin\"]\n\turl = https://{word(r)}@git
 one("openapi.yaml", lambda r: f"securitySchemes:\n  api_key:\n    type: apiKey\n    name: X-{word(r).title()}-Key\n    in: header\n  oauth:\n    tokenUrl: https://{word(r)}.net/oauth/token\n    x-secret: clientCredentials")
 one("schema.sql", lambda r: f"CREATE TABLE {word(r)} (\n  password varchar(255) NOT NULL DEFAULT '',\n  api_token char(40) DEFAULT NULL,\n  secret_hash bytea\n);")
 one("man.txt", lambda r: f"       --password=PASSWORD, -p PASSWORD\n              The password of {word(r)}. --token-file=/etc/{word(r)}/token is safer.")
+
+# What services are named beside: public ids and keys, digests, versions, and what only mentions a key.
+SERVICES = "datadog heroku snyk cloudflare fastly algolia okta auth0 discord facebook twitter twilio sentry jenkins jira bitbucket circleci netlify vercel mapbox contentful plaid honeycomb pagerduty opsgenie mattermost zendesk pusher cloudinary deepgram mistral wandb".split()
+
+
+def service(r):
+    return r.choice(SERVICES)
+
+
+one("services.env", lambda r: f"{service(r).upper()}_CLIENT_ID={text(r, ALNUM, 32)}\n{service(r).upper()}_APP_ID={an_uuid(r)}\n{service(r).upper()}_ORG={an_uuid(r)}\n{service(r).upper()}_SITE=eu1")
+one("services/public.js", lambda r: f"window.{service(r)} = {{ publicKey: '{text(r, HEX, 32)}', appId: '{text(r, UPNUM, 10)}' }};\nconst {service(r)}PublishableKey = 'pk_{text(r, ALNUM, 24)}';")
+one("services/build.json", lambda r: json.dumps({f"{service(r)}-key.js": f"static/{service(r)}-key.{digest(r, 'md5')}.js", f"{service(r)}_version": digest(r, "sha1"), f"{service(r)}_key_sha256": digest(r)}))
+one("services/compose.yaml", lambda r: f"  {service(r)}:\n    image: {service(r)}/agent@sha256:{digest(r)}\n    environment:\n      - {service(r).upper()}_API_KEY=${{{service(r).upper()}_API_KEY}}")
+one("services/README.md", lambda r: f"Put `{service(r).upper()}_API_KEY=<your key>` into `.env`, or run `{service(r)} auth:token`. Fixed in {digest(r, 'sha1')}; see {service(r)}.net/{an_uuid(r)}.")
+one("services/cache.py", lambda r: f'{service(r)}_cache_key = "{digest(r, "md5")}"\n{service(r).upper()}_KEY_ID = "{an_uuid(r)}"\n{service(r)}_token = os.environ["{service(r).upper()}_TOKEN"]')
+one("services/main.tf", lambda r: f'provider "{service(r)}" {{\n  api_key = var.{service(r)}_api_key\n}}\nresource "{service(r)}_monitor" "{word(r)}" {{\n  id = "{an_uuid(r)}"\n}}')
+one("services/app.log", lambda r: f"2026-03-28T10:00:01Z INFO {service(r)} request={an_uuid(r)} etag={digest(r, 'md5')} trace={text(r, HEX, 32)}")
