@@ -5,6 +5,7 @@
 //! xz by <https://tukaani.org/xz/xz-file-format.txt>, Zstandard by RFC 8878.
 //! Nothing of it is kept but the pieces of the file that is being unpacked.
 
+mod behind;
 mod zip;
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -22,7 +23,7 @@ use crate::{DetectorFacts, Engine};
 /// Archives within each other that are looked into.
 const MAX_DEPTH: usize = 4;
 /// Files of one archive, those of archives in it included.
-const MAX_MEMBERS: usize = 50_000;
+const MAX_MEMBERS: usize = 100_000;
 /// Bytes that one archive is unpacked to, likewise.
 const MAX_BYTES: u64 = 1 << 30;
 /// Bytes of a name within an archive.
@@ -40,6 +41,8 @@ pub(crate) struct Unpacking<'e> {
     engine: &'e Engine,
     path: &'e FsPath,
     mode: FileMode,
+    /// Bytes of the file.
+    size: u64,
     /// Who wants files within archives, by place in [`Engine::subjects`].
     subjects: Vec<usize>,
     members: usize,
@@ -98,6 +101,7 @@ impl<'e> Unpacking<'e> {
         engine: &'e Engine,
         path: &'e FsPath,
         mode: FileMode,
+        size: u64,
         takers: impl Iterator<Item = usize>,
     ) -> Self {
         let subjects = takers.filter(|subject| engine.subjects()[*subject].looks_into_archives()).collect();
@@ -105,6 +109,7 @@ impl<'e> Unpacking<'e> {
             engine,
             path,
             mode,
+            size,
             subjects,
             members: 0,
             bytes: 0,
@@ -120,7 +125,7 @@ impl<'e> Unpacking<'e> {
         if self.subjects.is_empty() {
             return;
         }
-        match catch_unwind(AssertUnwindSafe(|| self.unpack(file, &[], 0))) {
+        match catch_unwind(AssertUnwindSafe(|| self.unpack(file, &[], self.size, 0))) {
             Ok(Ok(())) => {}
             Ok(Err(stop)) => {
                 let (kind, reason) = stop.told("the archive");
@@ -151,11 +156,15 @@ impl<'e> Unpacking<'e> {
         }
     }
 
-    /// Reads an archive whose name within the file is `name`, empty for the file itself.
-    fn unpack(&mut self, file: &mut dyn Read, name: &[u8], depth: usize) -> Flow {
+    /// Reads an archive of `size` bytes, if that is known, whose name within the file is `name`, empty for the file itself.
+    fn unpack(&mut self, file: &mut dyn Read, name: &[u8], size: u64, depth: usize) -> Flow {
         let mut head = Vec::with_capacity(HEAD);
         (&mut *file).take(HEAD as u64).read_to_end(&mut head)?;
-        let Some(format) = ArchiveFormat::of(&head) else { return Ok(()) };
+        let format = match ArchiveFormat::of(&head) {
+            None => behind::find(&mut head, file, size)?,
+            format => format,
+        };
+        let Some(format) = format else { return Ok(()) };
         if depth == MAX_DEPTH {
             let reason =
                 format!("archives that lie deeper than {MAX_DEPTH} in one another are not looked into");
@@ -214,7 +223,7 @@ impl<'e> Unpacking<'e> {
         let mut bounded = content.take(room);
         let mut window = self.rooms.pop().unwrap_or_default();
         let mut handout = Handout::new(&mut takers, &mut bounded, &mut window);
-        let inner = self.unpack(&mut handout, name, depth);
+        let inner = self.unpack(&mut handout, name, size, depth);
         let (_, read) = handout.finish();
         self.rooms.push(window);
         // To its end, so that the next one is found.

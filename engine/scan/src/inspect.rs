@@ -135,7 +135,7 @@ impl<'e> Inspector<'e> {
         let access = whole.filter(|_| problem.is_none()).map(|_| self.access(content, size, &counted));
         let has_all = matches!(access, Some(Ok(_)));
         let mut takers = self.takers(path, metadata, size, has_all);
-        let mut unpacking = Unpacking::new(self.engine, path, mode(metadata), takers.subjects());
+        let mut unpacking = Unpacking::new(self.engine, path, mode(metadata), size, takers.subjects());
         let (access, streamed) = match access {
             Some(access) => {
                 let streamed = self.stream_accessed(&mut takers, &access, &mut unpacking);

@@ -178,6 +178,48 @@ fn every_kind_of_archive_is_looked_into() {
     }
 }
 
+/// An ELF file without anything but a table of sections, which ends at 200.
+fn elf() -> Vec<u8> {
+    let mut bytes = vec![0; 200];
+    bytes[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    bytes[0x28] = 136;
+    bytes[0x3a] = 64;
+    bytes[0x3c] = 1;
+    bytes
+}
+
+#[test]
+fn an_archive_behind_a_program_is_looked_into() {
+    let zipped = zip(CompressionMethod::Deflated, &[("x", b"hit"), ("long", &[b'.'; 600_000])]);
+    let launcher = [b"#!/bin/sh\n".as_slice(), &b"# starts it\n".repeat(2000), b"exit 0\n"].concat();
+    let hits_in_zip = vec![hit("x", "f!/x", 3)];
+    let large = [elf().as_slice(), &[0; 1 << 20]].concat();
+    let mut sections_last = large.clone();
+    sections_last[0x28..0x2c].copy_from_slice(&((large.len() - 64) as u32).to_le_bytes());
+    for (what, program) in [
+        ("a zipapp", b"#!/usr/bin/env python3\n".to_vec()),
+        ("an executable jar", launcher.clone()),
+        ("a program that unpacks it", elf()),
+        ("a large program that unpacks it", sections_last.clone()),
+    ] {
+        assert_eq!(
+            hits(&scan("f", [program, zipped.clone()].concat())),
+            (hits_in_zip.clone(), vec![]),
+            "{what}"
+        );
+    }
+    let outer = tar(&[("app", &[launcher.as_slice(), &gzip(&tar(&[("x", b"hit")]))].concat())]);
+    assert_eq!(hits(&scan("f", outer)), (vec![hit("app!/x", "f!/app!/x", 3)], vec![]));
+    let cut = [launcher.clone(), zipped[..40].to_vec()].concat();
+    assert_eq!(hits(&scan("f", cut)).1, vec![GapKind::Malformed]);
+    // What only speaks of archives, or has nothing behind it.
+    for program in
+        [launcher, elf(), sections_last, [b"#!/bin/sh\0".as_slice(), &zipped].concat(), elf()[..100].to_vec()]
+    {
+        assert_eq!(hits(&scan("f", program)), (vec![], vec![]));
+    }
+}
+
 #[test]
 fn archives_in_archives_are_looked_into_to_a_depth() {
     let inner = zip(CompressionMethod::Deflated, &[("x", b"hit")]);
@@ -223,6 +265,15 @@ fn a_bomb_ends_in_a_problem() {
     assert_eq!(hits(&scan("f", bomb)), (vec![], vec![GapKind::Limit]));
     let zeros = std::io::Read::take(std::io::repeat(0), 2 << 30);
     assert_eq!(hits(&scan("f", zstd::encode_all(zeros, 1).unwrap())), (vec![], vec![GapKind::Limit]));
+}
+
+#[test]
+fn more_files_than_are_looked_at_are_a_problem() {
+    let names: Vec<String> = (0..100_001).map(|number| number.to_string()).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), b"".as_slice())).collect();
+    let archive =
+        tar(&[("first", b"hit"), ("in.zip", &zip(CompressionMethod::Stored, &files)), ("last", b"hit")]);
+    assert_eq!(hits(&scan("f", archive)), (vec![hit("first", "f!/first", 3)], vec![GapKind::Limit]));
 }
 
 #[test]
