@@ -1,4 +1,4 @@
-//! Files within files: zip, gzip, xz, Zstandard and tar, in one another, for those who ask for them.
+//! Files within files: zip, gzip, bzip2, xz, Zstandard and tar, in one another, for those who ask for them.
 //!
 //! An archive is read in order and once, from the same reading that hands out its pieces: a zip by the headers before
 //! its files, not by its directory (<https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT>, 4.3), gzip by RFC 1952,
@@ -164,7 +164,12 @@ impl<'e> Unpacking<'e> {
             None => behind::find(&mut head, file, size)?,
             format => format,
         };
-        let Some(format) = format else { return Ok(()) };
+        let Some(format) = format else {
+            if let Some(name) = ArchiveFormat::unread(&head) {
+                self.problem(GapKind::Unsupported, format!("it is packed by {name} and was not looked into"));
+            }
+            return Ok(());
+        };
         if depth == MAX_DEPTH {
             let reason =
                 format!("archives that lie deeper than {MAX_DEPTH} in one another are not looked into");
@@ -176,7 +181,7 @@ impl<'e> Unpacking<'e> {
             ArchiveFormat::Zip => return zip::read(self, &mut file, name, depth),
             ArchiveFormat::Tar => {}
             // What only compresses has one file in it, without a name of its own.
-            ArchiveFormat::Gzip | ArchiveFormat::Xz | ArchiveFormat::Zstd => {
+            ArchiveFormat::Gzip | ArchiveFormat::Bzip2 | ArchiveFormat::Xz | ArchiveFormat::Zstd => {
                 return self.member(&mut unpacked(file, format)?, name, u64::MAX, depth + 1);
             }
         }

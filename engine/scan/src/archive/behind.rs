@@ -12,7 +12,7 @@ use super::HEAD;
 /// Bytes of a script that are looked through for what begins behind it.
 const SCRIPT: u64 = 256 << 10;
 /// Bytes that tell what an archive is that begins with its sign. A tar does not, and any text could be taken for one.
-const SIGN: usize = 6;
+const SIGN: usize = 10;
 
 /// Reads a program of `size` bytes up to the archive behind it, if there is one, and leaves how that begins in `head`, which
 /// holds how the program does.

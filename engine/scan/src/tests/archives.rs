@@ -116,6 +116,12 @@ fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn bzip2(content: &[u8]) -> Vec<u8> {
+    let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    encoder.write_all(content).unwrap();
+    encoder.finish().unwrap()
+}
+
 fn zstd(content: &[u8]) -> Vec<u8> {
     zstd::encode_all(content, 1).unwrap()
 }
@@ -163,6 +169,8 @@ fn every_kind_of_archive_is_looked_into() {
         ("tar", tar(files)),
         ("tar.gz", gzip(&tar(files))),
         ("tar.zst", zstd(&tar(files))),
+        ("tar.bz2", bzip2(&tar(files))),
+        ("two streams in one bzip2", [bzip2(&tar(files)[..512]), bzip2(&tar(files)[512..])].concat()),
         ("two streams in one gzip", [gzip(&tar(files)[..512]), gzip(&tar(files)[512..])].concat()),
     ] {
         assert_eq!(hits(&scan("f", content)), (expected.clone(), vec![]), "{what}");
@@ -250,8 +258,14 @@ fn what_cannot_be_looked_into_is_a_problem_and_what_comes_before_it_is_found() {
     let outer = tar(&[("in.gz", &gzip(b"hit")[..15]), ("x", b"hit")]);
     let both = vec![hit("in.gz", "f!/in.gz", 3), hit("x", "f!/x", 3)];
     assert_eq!(hits(&scan("f", outer)), (both, vec![GapKind::Malformed]));
-    for cut in [xz(false)[..50].to_vec(), zstd(b"hit")[..8].to_vec()] {
+    for cut in [xz(false)[..50].to_vec(), zstd(b"hit")[..8].to_vec(), bzip2(b"hit")[..20].to_vec()] {
         assert_eq!(hits(&scan("f", cut)).1, vec![GapKind::Malformed]);
+    }
+    // What is packed by what we do not have.
+    for sign in [b"7z\xbc\xaf\x27\x1c".as_slice(), b"Rar!\x1a\x07\x01\0", b"\x04\x22\x4d\x18"] {
+        let outer = tar(&[("in", sign), ("x", b"hit")]);
+        assert_eq!(hits(&scan("f", outer)), (vec![hit("x", "f!/x", 3)], vec![GapKind::Unsupported]));
+        assert_eq!(hits(&scan("f", sign.to_vec())), (vec![], vec![GapKind::Unsupported]));
     }
 }
 
