@@ -1,12 +1,13 @@
 //! Compressed tars with a manifest in a folder of their own: crates
 //! (<https://doc.rust-lang.org/cargo/reference/registry-web-api.html#publish>) and npm's packages
-//! (<https://docs.npmjs.com/cli/commands/npm-pack>).
+//! (<https://docs.npmjs.com/cli/commands/npm-pack>), and conda's older ones
+//! (<https://docs.conda.io/projects/conda/en/stable/user-guide/concepts/packages.html>).
 
 use pratique_core::package::{Ecosystem, Package, Record};
 use serde::Deserialize;
 
 use super::{Read, as_installed, in_memory, lacks, members};
-use crate::parsers::node_modules;
+use crate::parsers::{conda, node_modules};
 use crate::zip::Part;
 use crate::{Parsed, formats};
 
@@ -47,5 +48,13 @@ pub(super) fn npm(file: Part<'_>) -> Read {
         }
         Ok(_) => Ok(Parsed::default()),
         Err(problem) => Err(problem),
+    }
+}
+
+/// Any tar may be called so; only conda's have such a file.
+pub(super) fn conda(file: Part<'_>) -> Read {
+    match members::find(members::stream(file), |name| name == b"info/index.json") {
+        Ok(Some(index)) => Ok(as_installed(&conda::PARSER, "conda-meta/index.json", &index.bytes)),
+        _ => Ok(Parsed::default()),
     }
 }

@@ -35,7 +35,7 @@ impl Parser for PackageArchive {
     fn interests(&self) -> &'static [Interest] {
         const {
             &[Interest {
-                globs: &["**/*.{deb,udeb,rpm,apk,whl,egg,gem,nupkg,crate,tgz,conda}"],
+                globs: &["**/*.{deb,udeb,rpm,apk,whl,egg,gem,nupkg,crate,tgz,conda,tar.bz2}"],
                 heads: &[],
                 min_size: 32,
                 extent: Extent::Whole(8 << 30),
@@ -60,6 +60,7 @@ impl Parser for PackageArchive {
             b"gem" => gem::read(whole),
             b"crate" if is(GZIP) => manifest::cargo(whole),
             b"tgz" if is(GZIP) => manifest::npm(whole),
+            b"bz2" if is(BZIP2) => manifest::conda(whole),
             _ => return Parsed::default(),
         };
         let mut parsed = read.unwrap_or_else(|(kind, reason)| Parsed::problem(kind, reason));
@@ -75,6 +76,7 @@ impl Parser for PackageArchive {
 }
 
 const GZIP: &[u8] = b"\x1f\x8b\x08";
+const BZIP2: &[u8] = b"BZh";
 const ZIP: &[u8] = b"PK\x03\x04";
 
 type Read = Result<Parsed, Problem>;
