@@ -19,6 +19,8 @@ const PUBLISHED: &[(&str, &str)] = &[
     ("13fe7a38a57c46053ee3a4716358619f", "Kubernetes, in its documentation"),
     ("28d296be3bf525f09d97eb59dee8b3fd", "Kubernetes, in its documentation"),
     ("a95c3cc2e3e2c66c96e00ddc5a72590a", "Kubernetes, in its documentation"),
+    ("d9c3482af2ba6590401884b4e15dea6d", "Cisco, in the documentation of Meraki's API"),
+    ("d3820dd84ae8359fbca02a51354ab3c9", "Ansible's collection grafana.grafana, in its examples"),
     #[cfg(test)]
     ("cb2439364903b6fadcedc904bbb8c83b", "Pratique, for its tests"),
 ];
