@@ -299,8 +299,10 @@ fn an_operator_that_starts_with_old_advisories_keeps_them_whatever_breaks_until_
     advisories.server.put("/Debian/all.zip", fresh.clone());
     let wrong = vec![("x-goog-hash".to_owned(), "md5=AAAAAAAAAAAAAAAAAAAAAA==".to_owned())];
     let later = vec![("retry-after".to_owned(), "3600".to_owned())];
-    let faults = (0..10)
+    // The library's own tests cut at every tenth.
+    let faults = [0, 5, 9]
         .map(|tenth| Spoil::Cut(fresh.len() * tenth / 10))
+        .into_iter()
         .chain([Spoil::Headers(wrong), Spoil::Status(429, later)]);
     for fault in faults {
         let spoil = fault.clone();

@@ -4,7 +4,7 @@
 //! They run where the repository is built, not in an image; what is declared is a tag, a branch or a commit. Steps of the
 //! repository itself and container images are no packages.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pratique_core::inspect::{FileInput, Interest};
 use pratique_core::package::{Ecosystem, Evidence, Package, Record};
@@ -64,16 +64,11 @@ impl Parser for GithubActions {
             Ok(read) => read,
             Err(problem) => return problem,
         };
-        let mut parsed = Parsed::default();
         let steps = read.jobs.values().flat_map(|job| &job.own.steps).chain(&read.runs.steps);
         let used = read.jobs.values().map(|job| &job.uses).chain(steps.map(|step| &step.uses));
-        for package in used.filter_map(|used| package(used.get()?)) {
-            let record = Record::from(package);
-            if !parsed.records.contains(&record) {
-                parsed.records.push(record);
-            }
-        }
-        parsed
+        // Steps of many jobs use the same.
+        let packages: BTreeSet<Package> = used.filter_map(|used| package(used.get()?)).collect();
+        Parsed { records: packages.into_iter().map(Record::from).collect(), problems: Vec::new() }
     }
 }
 
