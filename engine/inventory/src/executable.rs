@@ -106,6 +106,15 @@ impl<'a> Executable<'a> {
         self.sections.iter().find(|section| section.name == name.as_bytes())
     }
 
+    /// At most `length` bytes of the section of this name; none if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(crate) fn section_bytes(&self, name: &str, length: u64) -> io::Result<Option<Vec<u8>>> {
+        let read = |section: &Section| self.read(section.offset, section.size.min(length) as usize);
+        self.section(name).map(read).transpose()
+    }
+
     /// At most `length` bytes at an offset from the program's start; fewer where the program ends.
     ///
     /// # Errors

@@ -9,6 +9,8 @@ use std::fmt;
 use pratique_core::GapKind;
 use pratique_core::inspect::FileInput;
 use pratique_core::package::{Package, Record};
+use quick_xml::Reader;
+use quick_xml::events::{BytesStart, Event};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::Parsed;
@@ -28,6 +30,36 @@ pub(crate) fn whole<'a>(file: &FileInput<'a>) -> Result<&'a [u8], Parsed> {
         return Err(Parsed::problem(GapKind::Limit, reason));
     }
     Ok(file.bytes)
+}
+
+/// Hands out the events of an XML document, each with how many elements are open behind it.
+///
+/// # Errors
+/// A problem if it is not well-formed or ends within an element.
+pub(crate) fn xml(text: &str, mut each: impl FnMut(Event<'_>, usize)) -> Result<(), (GapKind, String)> {
+    let mut reader = Reader::from_str(text);
+    let mut depth = 0usize;
+    let problem = loop {
+        match reader.read_event() {
+            Ok(Event::Eof) if depth == 0 => return Ok(()),
+            Ok(Event::Eof) => break "it ends within an element".to_owned(),
+            Ok(event) => {
+                match event {
+                    Event::Start(_) => depth += 1,
+                    Event::End(_) => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                each(event, depth);
+            }
+            Err(error) => break error.to_string(),
+        }
+    };
+    Err((GapKind::Malformed, format!("not the XML that was expected: {problem}")))
+}
+
+/// An attribute of an element; none too if it cannot be read.
+pub(crate) fn attribute(start: &BytesStart<'_>, name: &str) -> Option<String> {
+    start.try_get_attribute(name).ok().flatten().map(|found| found.value.into_owned())
 }
 
 /// The whole file as text, without a byte order mark.

@@ -45,9 +45,10 @@ impl Parser for CargoAuditable {
         };
         let mut parsed = Parsed::default();
         for program in &programs {
-            let Some(section) = program.section(".dep-v0") else { continue };
-            let list = program
-                .read(section.offset, section.size.min(MAX_LIST as u64) as usize)
+            let Some(section) = program.section_bytes(".dep-v0", MAX_LIST as u64).transpose() else {
+                continue;
+            };
+            let list = section
                 .map_err(|error| (GapKind::Unreadable, error.to_string()))
                 .and_then(|bytes| crates(&bytes));
             match list {

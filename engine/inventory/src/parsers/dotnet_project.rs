@@ -4,10 +4,8 @@
 //! A plain version is the least that is taken, and what NuGet takes unless another package wants more. Ranges, floating
 //! versions and properties name no version.
 
-use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, Interest};
 use pratique_core::package::{Ecosystem, Evidence, Package, Record};
-use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use crate::{Parsed, Parser, formats};
@@ -37,45 +35,32 @@ impl Parser for DotnetProject {
             Err(problem) => return problem,
         };
         let mut parsed = Parsed::default();
-        let mut reader = Reader::from_str(text);
-        let mut depth = 0usize;
         // The package whose element is open, and whether its version is.
         let mut open: Option<(usize, String)> = None;
         let mut in_version = false;
-        let problem = loop {
-            match reader.read_event() {
-                Ok(Event::Start(start)) => {
-                    depth += 1;
-                    in_version = start.local_name().as_ref() == "Version";
-                    if let Some((name, version)) = reference(&start) {
-                        parsed.records.extend(package(&name, &version));
-                        open = Some((depth, name));
-                    }
+        let read = formats::xml(text, |event, depth| match event {
+            Event::Start(start) => {
+                in_version = start.local_name().as_ref() == "Version";
+                if let Some((name, version)) = reference(&start) {
+                    parsed.records.extend(package(&name, &version));
+                    open = Some((depth, name));
                 }
-                Ok(Event::Empty(start)) => {
-                    if let Some((name, version)) = reference(&start) {
-                        parsed.records.extend(package(&name, &version));
-                    }
-                }
-                Ok(Event::Text(text)) if in_version => {
-                    if let Some((place, name)) = &open
-                        && depth == place + 1
-                    {
-                        parsed.records.extend(package(name, &text));
-                    }
-                }
-                Ok(Event::End(_)) => {
-                    depth = depth.saturating_sub(1);
-                    in_version = false;
-                    open = open.filter(|(place, _)| *place <= depth);
-                }
-                Ok(Event::Eof) if depth == 0 => return parsed,
-                Ok(Event::Eof) => break "it ends within an element".to_owned(),
-                Ok(_) => {}
-                Err(error) => break error.to_string(),
             }
-        };
-        parsed.problems.push((GapKind::Malformed, format!("not the XML that was expected: {problem}")));
+            Event::Empty(start) => {
+                let reference = reference(&start);
+                parsed.records.extend(reference.and_then(|(name, version)| package(&name, &version)));
+            }
+            Event::Text(text) if in_version => {
+                let versions = open.iter().filter(|(place, _)| depth == place + 1);
+                parsed.records.extend(versions.filter_map(|(_, name)| package(name, &text)));
+            }
+            Event::End(_) => {
+                in_version = false;
+                open = open.take().filter(|(place, _)| *place <= depth);
+            }
+            _ => {}
+        });
+        parsed.problems.extend(read.err());
         parsed
     }
 }
@@ -88,8 +73,7 @@ fn reference(start: &BytesStart<'_>) -> Option<(String, String)> {
     ) {
         return None;
     }
-    let attribute =
-        |name: &str| start.try_get_attribute(name).ok().flatten().map(|found| found.value.into_owned());
+    let attribute = |name| formats::attribute(start, name);
     let name = attribute("Include").or_else(|| attribute("Update"))?;
     let version = attribute("VersionOverride").or_else(|| attribute("Version")).unwrap_or_default();
     Some((name, version))

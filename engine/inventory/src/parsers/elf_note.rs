@@ -61,9 +61,9 @@ impl Parser for ElfNote {
         };
         let mut parsed = Parsed::default();
         for program in &programs {
-            let Some(section) = program.section(".note.package") else { continue };
-            let bytes = match program.read(section.offset, section.size.min(MAX_SECTION) as usize) {
-                Ok(bytes) => bytes,
+            let bytes = match program.section_bytes(".note.package", MAX_SECTION) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => continue,
                 Err(error) => return Parsed::problem(GapKind::Unreadable, error.to_string()),
             };
             let numbers = Numbers { bytes: &bytes, big_endian: program.big_endian };

@@ -1,10 +1,8 @@
 //! packages.config of older .NET projects (<https://learn.microsoft.com/en-us/nuget/reference/packages-config>). What only
 //! development needs is marked `dev`.
 
-use pratique_core::GapKind;
 use pratique_core::inspect::{FileInput, Interest};
 use pratique_core::package::{Ecosystem, Evidence, Package, Record};
-use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
 use crate::{Parsed, Parser, formats};
@@ -33,23 +31,12 @@ impl Parser for PackagesConfig {
             Err(problem) => return problem,
         };
         let mut parsed = Parsed::default();
-        let mut reader = Reader::from_str(text);
-        let mut depth = 0usize;
-        let problem = loop {
-            match reader.read_event() {
-                Ok(Event::Start(start)) => {
-                    depth += 1;
-                    parsed.records.extend(package(&start));
-                }
-                Ok(Event::Empty(start)) => parsed.records.extend(package(&start)),
-                Ok(Event::End(_)) => depth = depth.saturating_sub(1),
-                Ok(Event::Eof) if depth == 0 => return parsed,
-                Ok(Event::Eof) => break "it ends within an element".to_owned(),
-                Ok(_) => {}
-                Err(error) => break error.to_string(),
+        let read = formats::xml(text, |event, _| {
+            if let Event::Start(start) | Event::Empty(start) = event {
+                parsed.records.extend(package(&start));
             }
-        };
-        parsed.problems.push((GapKind::Malformed, format!("not the XML that was expected: {problem}")));
+        });
+        parsed.problems.extend(read.err());
         parsed
     }
 }
@@ -58,8 +45,7 @@ fn package(start: &BytesStart<'_>) -> Option<Record> {
     if start.local_name().as_ref() != "package" {
         return None;
     }
-    let attribute =
-        |name: &str| start.try_get_attribute(name).ok().flatten().map(|found| found.value.into_owned());
+    let attribute = |name| formats::attribute(start, name);
     let (name, version) = (attribute("id")?, attribute("version")?);
     if name.is_empty() || version.is_empty() {
         return None;

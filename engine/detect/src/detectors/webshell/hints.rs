@@ -54,9 +54,7 @@ const PYTHON_HIDES: [&[u8]; 7] =
 /// something that comes from outside or hides it.
 pub(super) fn node(source: &[u8]) -> bool {
     let runs = has(source, &RUNS)
-        || any(source, b"eval", |before, after| {
-            !ends_name(before) && !starts_name(after) && !is_plain_call(after)
-        })
+        || any(source, b"eval", |before, after| is_name(before, after) && !is_plain_call(after))
         || any(source, b"Function(", |before, after| !ends_name(before) && !is_plain_text(after))
         || any(source, b"require(", |_, after| !is_plain_text(after))
         || any(source, b"global[", |_, after| !is_plain_key(after))
@@ -84,20 +82,19 @@ fn python_runs(source: &[u8]) -> bool {
             let behind = name_in(after);
             !ends_name(before) && (behind.is_empty() || behind == b"file" || matches!(behind[0], b'l' | b'v'))
         })
-        || any(source, b"eval", |before, after| !ends_name(before) && !starts_name(after))
+        || any(source, b"eval", is_name)
         || any(source, b"spawn", |before, _| before.ends_with(b"."))
         || any(source, b"system", |before, after| {
             let is_called = after.trim_ascii_start().starts_with(b"(");
             let is_named = matches!(before.last(), Some(b'.' | b'"' | b'\''));
-            !ends_name(before)
-                && !starts_name(after)
+            is_name(before, after)
                 && (is_called || is_named)
                 && !before.ends_with(b"platform.")
         })
         || any(source, b"commands", |before, after| {
             after.starts_with(b".get") || before.trim_ascii_end().ends_with(b"import") || after.starts_with(b" import")
         })
-        || any(source, b"getattr", |before, after| !ends_name(before) && !starts_name(after) && !is_plain_attribute(after))
+        || any(source, b"getattr", |before, after| is_name(before, after) && !is_plain_attribute(after))
         || any(source, b"[", |_, after| is_joined_key(after))
 }
 
@@ -136,6 +133,11 @@ fn name_in(after: &[u8]) -> &[u8] {
 
 fn starts_name(after: &[u8]) -> bool {
     after.first().is_some_and(|byte| is_of_name(*byte))
+}
+
+/// Whether what stands between these is a name of its own.
+fn is_name(before: &[u8], after: &[u8]) -> bool {
+    !ends_name(before) && !starts_name(after)
 }
 
 /// Whether a call follows with nothing but a text as it stands: bundles ask for the global object so.
