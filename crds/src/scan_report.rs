@@ -154,7 +154,7 @@ pub struct ScanReportStatus {
     pub scanned_by: Option<String>,
 
     /// What the result rests on. Blobs: every layer's bytes were hashed and are those the image commits to. Folders: at
-    /// least one layer was read as the runtime unpacked it, on the node's word.
+    /// least one layer was read as the runtime unpacked it, on the node's word. Unchecked: at least one was not hashed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<Trust>,
 
@@ -215,6 +215,7 @@ pub enum Effect {
 pub enum Trust {
     Blobs,
     Folders,
+    Unchecked,
 }
 
 /// Counts of findings.

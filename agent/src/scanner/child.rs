@@ -150,7 +150,7 @@ fn judge(
     let read: Vec<&LayerFacts> = layers
         .iter()
         .filter_map(|state| match state {
-            LayerState::Read(facts) => Some(facts),
+            LayerState::Read(facts) => Some(facts.as_ref()),
             LayerState::Missing(_) => None,
         })
         .collect();

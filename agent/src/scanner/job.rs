@@ -219,7 +219,7 @@ pub(super) fn encode_state(state: State) -> Vec<u8> {
 /// The layer's state in a frame; damaged facts are a gap.
 pub(super) fn decode_state(frame: &[u8]) -> LayerState {
     match Answer::decode(frame) {
-        Ok(Answer::Layer(facts)) => LayerState::Read(*facts),
+        Ok(Answer::Layer(facts)) => LayerState::Read(facts),
         Ok(Answer::Missing(gap)) => LayerState::Missing(gap),
         Ok(_) => LayerState::Missing(Gap::of_image(
             GapKind::Malformed,

@@ -12,7 +12,7 @@ use pratique_core::{Digest, Gap, GapKind, ImageFacts};
 use pratique_detect::UserRules;
 use pratique_fs::containerd::{LayerChoice, StatePaths, choose};
 use pratique_fs::oci::{ImageManifest, LayerDescriptor};
-use pratique_fs::{FolderLayer, Opacity, OverlayAttributes};
+use pratique_fs::{FolderLayer, Opacity, OverlayAttributes, Proof};
 use pratique_inventory::PARSERS;
 use pratique_scan::{Engine, ImageMeta, LayerFacts, LayerKey};
 use pratique_wire::rules::SealedRules;
@@ -152,9 +152,10 @@ impl Workshop {
     /// do for the bottom layer, and where there is no blob to read instead.
     fn cached(&self, engine: &Engine, layer: &LayerDescriptor, bottom: bool) -> Option<Vec<u8>> {
         let facts = |opacity| {
-            let key = LayerKey::new(&layer.diff_id, opacity, engine.rule_set());
+            let key = LayerKey::new(&layer.diff_id, opacity, &Proof::DiffId, engine.rule_set())?;
             let decode = |bytes: &[u8]| {
-                LayerFacts::decode(bytes).map(|facts| (facts.key() == key).then(|| bytes.to_vec()))
+                let facts = LayerFacts::decode(bytes);
+                facts.map(|facts| (facts.key().as_ref() == Some(&key)).then(|| bytes.to_vec()))
             };
             self.cache.get(key.as_str(), decode).flatten()
         };
@@ -286,8 +287,8 @@ impl Workshop {
         let encoded = facts.encode();
         let passing =
             |gap: &Gap| matches!(gap.kind, GapKind::Unreadable | GapKind::Timeout | GapKind::Crashed);
-        if !facts.gaps.iter().any(passing) {
-            self.cache.put(facts.key().as_str(), &encoded);
+        if let Some(key) = facts.key().filter(|_| !facts.gaps.iter().any(passing)) {
+            self.cache.put(key.as_str(), &encoded);
         }
         encoded
     }

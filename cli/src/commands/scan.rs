@@ -10,7 +10,7 @@ use pratique_core::policy::{Detail, Effect};
 use pratique_fs::find::is_pattern;
 use pratique_fs::listing::RUNTIMES;
 use pratique_fs::registry::{Mirror, Registries};
-use pratique_fs::{SourceKind, SourceOptions, SourceRef, select};
+use pratique_fs::{Check, SourceKind, SourceOptions, SourceRef, select};
 use pratique_report::Report;
 use pratique_scan::{Engine, LayerCache};
 use pratique_vulns::Database;
@@ -109,7 +109,10 @@ pub(super) fn settings<'a>(
     engine: &'a Engine,
     cache: Option<&'a FolderCache>,
 ) -> Result<Settings<'a>, Failure> {
-    let sources = sources(options).fail(Code::Usage)?;
+    let mut sources = sources(options).fail(Code::Usage)?;
+    // Packages lie in few files: reading all the others to hash them would take most of the time. What detectors look
+    // into is read anyway.
+    sources.check = if engine.detectors().is_empty() { Check::Least } else { Check::Blob };
     let dictionary = options.dictionary.as_deref().map(|place| Reader(&sources).words(place)).transpose()?;
     let advisories = match what {
         What::Inventory => Advisories::NotAsked,

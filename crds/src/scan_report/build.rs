@@ -75,6 +75,7 @@ pub fn report_status(
         trust: Some(match facts.trust {
             CoreTrust::Blobs => Trust::Blobs,
             CoreTrust::Folders => Trust::Folders,
+            CoreTrust::Unchecked => Trust::Unchecked,
         }),
         nodes: None,
         workloads: None,

@@ -65,7 +65,7 @@ pub struct ImageFacts {
     pub judged_at: Timestamp,
     /// Name of the node that scanned it.
     pub scanned_by: String,
-    /// Whether every layer was verified against its digest, or read from unpacked folders.
+    /// Whether every layer was verified against its digest, read from an unpacked folder, or taken as it is.
     pub trust: Trust,
 }
 
@@ -102,18 +102,25 @@ impl ImageFacts {
 /// What the layers' content rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Trust {
-    /// Every layer's blob was hashed and equals its diff ID.
+    /// Every layer's blob was hashed and has the digest that the image names: of what it holds uncompressed (diff ID),
+    /// or of itself in the image's manifest.
     Blobs,
     /// At least one layer was read from the folder the runtime unpacked it to, on the node's word.
     Folders,
+    /// At least one layer was not hashed: it was read from a file, on its word.
+    Unchecked,
 }
 
 impl Trust {
+    /// Everything there is.
+    pub const ALL: [Self; 3] = [Self::Blobs, Self::Folders, Self::Unchecked];
+
     /// The name as it is written in objects and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Blobs => "Blobs",
             Self::Folders => "Folders",
+            Self::Unchecked => "Unchecked",
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 
 use pratique_core::inspect::ReadAt;
-use pratique_core::{Digest, Gap};
+use pratique_core::{Digest, Gap, GapKind};
 
 use crate::{Error, File, FsPath, Metadata, Result};
 
@@ -17,6 +17,30 @@ pub enum Opacity {
     FromFolder,
     /// From its folder, without that right: an opaque folder looks like any other.
     FromFolderBlind,
+}
+
+/// How much of a layer's blob is checked against the digests that an image names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Check {
+    /// The blob, and what it holds uncompressed: whoever unpacks the image gets what was read.
+    #[default]
+    Content,
+    /// The blob, where a manifest names its digest; what it holds, where none does. That the blob holds the layer that
+    /// the image's config names is the manifest's word.
+    Blob,
+    /// As [`Check::Blob`], and nothing where a blob lies in a file as it is: what nobody asks for is not even read.
+    Least,
+}
+
+/// What a layer's content is proved by, once a pass over it has ended well.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// It has its diff ID; or it is the folder that a runtime unpacked it to.
+    DiffId,
+    /// The blob that it lies in has this digest, which the image's manifest names.
+    Blob(Digest),
+    /// Nothing: it was not hashed.
+    None,
 }
 
 /// What a layer does at a path.
@@ -92,9 +116,14 @@ pub trait Layer: Send + Sync {
     /// How it is read.
     fn opacity(&self) -> Opacity;
 
+    /// What its content is proved by when it is read.
+    fn proof(&self) -> Proof {
+        Proof::DiffId
+    }
+
     /// Visits every change once, in the layer's own order (for folders: depth first, sorted by name); of two changes
     /// at one path the later counts. What could not be read is returned as gaps; on `Err` nothing of the layer may be
-    /// used. A blob is hashed while it is read, and one that does not have its diff ID, breaks off or reaches a limit
+    /// used. A blob is hashed while it is read, and one that lacks its proof, breaks off or reaches a limit
     /// is such an error, even though its entries were visited already. Only a pass that the visitor ended early
     /// leaves the digest unchecked.
     fn visit(&mut self, visitor: &mut LayerVisitor<'_>) -> Result<Vec<Gap>>;
@@ -107,17 +136,22 @@ pub trait Layer: Send + Sync {
 /// A layer that its source cannot give. Visiting it says why.
 pub struct UnreadableLayer {
     diff_id: Digest,
+    kind: GapKind,
     reason: String,
 }
 
 impl UnreadableLayer {
     /// The layer that cannot be read because of `error`.
     pub fn new(diff_id: Digest, error: &Error) -> Self {
-        Self { diff_id, reason: error.to_string() }
+        Self { diff_id, kind: error.gap_kind(), reason: error.to_string() }
     }
 
     fn error(&self) -> Error {
-        Error::Unsupported { what: format!("layer {}", self.diff_id), reason: self.reason.clone() }
+        let (what, reason) = (format!("layer {}", self.diff_id), self.reason.clone());
+        match self.kind {
+            GapKind::Malformed => Error::Malformed { what, reason },
+            _ => Error::Unsupported { what, reason },
+        }
     }
 }
 

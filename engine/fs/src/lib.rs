@@ -34,7 +34,9 @@ pub use error::{Error, Result};
 pub use filesystem::{DirEntry, File, FileSystem, Walk, WalkEntry};
 pub use folder::{FolderFs, FolderLayer, OverlayAttributes, Owners, SingleFile, TreeLayer};
 pub use image::ImageFs;
-pub use layer::{Change, Content, Layer, LayerEntry, LayerVisitor, Opacity, Stream, UnreadableLayer};
+pub use layer::{
+    Change, Check, Content, Layer, LayerEntry, LayerVisitor, Opacity, Proof, Stream, UnreadableLayer,
+};
 pub use limits::Limits;
 pub use path::FsPath;
 pub use source::{OpenImage, Opened, Source, SourceKind, SourceOptions, SourceRef, open};

@@ -16,7 +16,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use crate::archive::{self, ArchiveIndex};
 use crate::oci::{ImageManifest, host_platform};
 use crate::registry::{Registries, RegistryOptions};
-use crate::{Error, FileSystem, FolderFs, Layer, Limits, Result, SingleFile};
+use crate::{Check, Error, FileSystem, FolderFs, Layer, Limits, Result, SingleFile};
 use crate::{containerd, containers_storage, docker};
 
 /// An image, opened: what its documents say, and its layers for the walk to read.
@@ -194,6 +194,8 @@ pub struct SourceOptions {
     pub platform: Platform,
     /// How much of a layer is read.
     pub limits: Limits,
+    /// How much of it is checked, of archives, layouts and registries; the others always check all that they can.
+    pub check: Check,
     /// The folder for unlinked temporary files: archives that are compressed or come from a pipe, exports of a daemon.
     pub temporary: PathBuf,
     /// Sockets of containerd, in the order in which they are tried.
@@ -213,6 +215,7 @@ impl Default for SourceOptions {
         Self {
             platform: host_platform(),
             limits: Limits::default(),
+            check: Check::default(),
             temporary: std::env::temp_dir(),
             containerd_sockets: vec![
                 "/run/containerd/containerd.sock".into(),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use pratique_core::facts::Trust;
 use pratique_core::package::{LocatedPackage, Release};
 use serde::Serialize;
 
@@ -326,7 +327,10 @@ fn target(report: &Report, id: &str) -> Package {
         facts.extend(image.indexes.iter().map(|digest| format!("index {digest}")));
         facts.extend(image.created.map(|time| format!("created {time}")));
         facts.extend(image.layers.iter().map(|digest| format!("layer {digest}")));
-        facts.push(format!("layers read from {}", image.trust.as_str()));
+        facts.push(match image.trust {
+            Trust::Blobs | Trust::Folders => format!("layers read from {}", image.trust.as_str()),
+            Trust::Unchecked => "layers read without checking their digests".to_owned(),
+        });
     }
     let digest = target_digest(report);
     let checksum = |digest: &pratique_core::Digest| Checksum {

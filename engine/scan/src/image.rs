@@ -13,7 +13,7 @@ use pratique_core::lineage::{Base, KnownBase, base_of};
 use pratique_core::package::Inventory;
 use pratique_core::{Digest, Finding, Gap, GapKind, ImageConfig, ImageFacts, Platform};
 use pratique_detect::{ImageInput, LocatedFact};
-use pratique_fs::Opacity;
+use pratique_fs::{Opacity, Proof};
 
 use crate::bounds::{GapList, bound_findings};
 use crate::follow::{Followed, FollowedFile, unfollowed};
@@ -45,7 +45,7 @@ pub struct ImageMeta {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LayerState {
     /// It was read, now or earlier.
-    Read(LayerFacts),
+    Read(Box<LayerFacts>),
     /// It could not be, and why.
     Missing(Gap),
 }
@@ -148,8 +148,6 @@ pub fn judge_image(
     let about = About { names: &meta.names, config: Some(&meta.config), layers: &meta.layers };
     let mut judged = gathered.judge(engine, about, options);
     judged.inventory.removed = removed(&judged.inventory, &merged.hidden);
-    let from_blobs =
-        usable.len() == meta.layers.len() && usable.iter().all(|facts| facts.opacity == Opacity::FromBlob);
     let facts = ImageFacts {
         image: meta.image.clone(),
         manifests: meta.manifests.clone(),
@@ -167,10 +165,19 @@ pub fn judge_image(
         error,
         judged_at: options.judged_at,
         scanned_by: String::new(),
-        trust: if from_blobs { Trust::Blobs } else { Trust::Folders },
+        trust: trust(&usable, meta.layers.len()),
     };
     let base = base_of(&meta.layers, &meta.config, &options.bases);
     JudgedImage { facts, inventory: judged.inventory, base, guessing: judged.guessing }
+}
+
+/// What an image of so many layers rests on, of which these could be used.
+fn trust(usable: &[&LayerFacts], layers: usize) -> Trust {
+    if usable.iter().any(|facts| facts.proof == Proof::None) {
+        return Trust::Unchecked;
+    }
+    let from_blobs = usable.len() == layers && usable.iter().all(|facts| facts.opacity == Opacity::FromBlob);
+    if from_blobs { Trust::Blobs } else { Trust::Folders }
 }
 
 /// The layers' facts that are there and belong here, and a gap for each layer without them.
@@ -189,7 +196,7 @@ fn usable_layers<'l>(
             Some(LayerState::Read(facts)) if facts.rule_set != *engine.rule_set() => {
                 missing.push(mismatch("its facts were made with other rules: an error in Pratique"));
             }
-            Some(LayerState::Read(facts)) => usable.push(facts),
+            Some(LayerState::Read(facts)) => usable.push(facts.as_ref()),
             Some(LayerState::Missing(gap)) => {
                 missing.push(Gap { layer: Some(diff_id.clone()), ..gap.clone() });
             }

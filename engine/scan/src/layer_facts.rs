@@ -4,7 +4,7 @@ use std::fmt;
 
 use pratique_core::{Digest, Gap, GapKind};
 use pratique_detect::{Fact, FileMode};
-use pratique_fs::{FsPath, Opacity};
+use pratique_fs::{FsPath, Opacity, Proof};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -12,7 +12,7 @@ use crate::sealed::{self, InvalidFacts};
 use crate::{PathSet, RuleSet, Ways};
 
 /// Version of [`LayerFacts`] and their encoding. Raised with every change of either; older facts are made anew.
-pub const SCHEMA_VERSION: u16 = 6;
+pub const SCHEMA_VERSION: u16 = 7;
 
 const MAGIC: [u8; 4] = *b"PqLF";
 
@@ -27,6 +27,9 @@ pub struct LayerFacts {
     /// How it was read.
     #[serde(with = "OpacityForm")]
     pub opacity: Opacity,
+    /// What proved that this is the layer's content.
+    #[serde(with = "ProofForm")]
+    pub proof: Proof,
     /// Files that gave facts or problems, sorted by path. A path is there twice only if the layer brings it twice, once
     /// as a hard link.
     pub files: Vec<FileFacts>,
@@ -99,27 +102,35 @@ pub struct Statistics {
     pub bytes: u64,
 }
 
-/// The key of cached facts: of a layer's, diff ID, how the layer was read, schema and rules; of what links lead to, those
-/// of all the image's layers. Its text is stable and unique.
+/// The key of cached facts: of a layer's, diff ID, how the layer was read and proved, schema and rules; of what links lead
+/// to, those of all the image's layers. Its text is stable and unique.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LayerKey(String);
 
 impl LayerKey {
-    /// The key of a layer that is read in this way by these rules.
-    pub fn new(diff_id: &Digest, opacity: Opacity, rule_set: &RuleSet) -> Self {
+    /// The key of a layer that is read in this way by these rules; none if nothing proves what was read, which is never
+    /// kept: an image could say of another's layer what it likes.
+    pub fn new(diff_id: &Digest, opacity: Opacity, proof: &Proof, rule_set: &RuleSet) -> Option<Self> {
+        let proof = match proof {
+            Proof::DiffId => String::new(),
+            Proof::Blob(blob) => format!("in {blob}|"),
+            Proof::None => return None,
+        };
         let opacity = match opacity {
             Opacity::FromBlob => "blob",
             Opacity::FromFolder => "folder",
             Opacity::FromFolderBlind => "folder-blind",
         };
-        Self(format!("{diff_id}|{opacity}|{SCHEMA_VERSION}|{rule_set}"))
+        Some(Self(format!("{diff_id}|{proof}{opacity}|{SCHEMA_VERSION}|{rule_set}")))
     }
 
-    /// The key of what links lead to in an image of these layers, base first.
-    pub(crate) fn of_links(layers: &[&LayerFacts]) -> Self {
+    /// The key of what links lead to in an image of these layers, base first; none if one of them has none.
+    pub(crate) fn of_links(layers: &[&LayerFacts]) -> Option<Self> {
         let mut hasher = Sha256::new();
-        layers.iter().for_each(|layer| hasher.update(format!("{}\n", layer.key())));
-        Self(format!("links|{:x}", hasher.finalize()))
+        for layer in layers {
+            hasher.update(format!("{}\n", layer.key()?));
+        }
+        Some(Self(format!("links|{:x}", hasher.finalize())))
     }
 
     /// The text.
@@ -135,9 +146,9 @@ impl fmt::Display for LayerKey {
 }
 
 impl LayerFacts {
-    /// The key these facts are cached by.
-    pub fn key(&self) -> LayerKey {
-        LayerKey::new(&self.diff_id, self.opacity, &self.rule_set)
+    /// The key these facts are cached by, if they may be.
+    pub fn key(&self) -> Option<LayerKey> {
+        LayerKey::new(&self.diff_id, self.opacity, &self.proof, &self.rule_set)
     }
 
     /// The facts as bytes: sealed, with a checksum against damage.
@@ -196,6 +207,15 @@ enum OpacityForm {
     FromBlob,
     FromFolder,
     FromFolderBlind,
+}
+
+/// How [`Proof`] is written.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Proof")]
+enum ProofForm {
+    DiffId,
+    Blob(Digest),
+    None,
 }
 
 mod path_bytes {

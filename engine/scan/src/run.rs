@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pratique_core::{Digest, Gap};
-use pratique_fs::{ImageFs, Layer};
+use pratique_fs::{ImageFs, Layer, Proof};
 
 use crate::{
     Engine, Followed, ImageMeta, JudgeOptions, JudgedImage, LayerFacts, LayerKey, LayerState, Limits,
@@ -97,7 +97,7 @@ pub fn scan_image(
     let usable: Vec<&LayerFacts> = states
         .iter()
         .filter_map(|state| match state {
-            LayerState::Read(facts) => Some(facts),
+            LayerState::Read(facts) => Some(facts.as_ref()),
             LayerState::Missing(_) => None,
         })
         .collect();
@@ -118,7 +118,8 @@ fn links(
         return None;
     }
     let key = LayerKey::of_links(facts);
-    let cached = options.cache.and_then(|cache| cache.get(&key));
+    let kept = options.cache.zip(key);
+    let cached = kept.as_ref().and_then(|(cache, key)| cache.get(key));
     if let Some(followed) = cached.and_then(|bytes| Followed::decode(&bytes, limits).ok()) {
         return Some(followed);
     }
@@ -128,16 +129,24 @@ fn links(
         return None;
     }
     let followed = follow(engine, &redirects, &root, limits);
-    if let (Some(cache), Some(bytes)) = (options.cache, followed.encode()) {
+    if let (Some((cache, key)), Some(bytes)) = (kept, followed.encode()) {
         cache.put(&key, &bytes);
     }
     Some(followed)
 }
 
+/// What is kept of a layer: proved by its diff ID, which is as good as anything, else by what this one is proved by.
 fn cached(engine: &Engine, layer: &dyn Layer, cache: Option<&dyn LayerCache>) -> Option<LayerState> {
-    let key = LayerKey::new(layer.diff_id(), layer.opacity(), engine.rule_set());
-    let facts = LayerFacts::decode(&cache?.get(&key)?).ok()?;
-    (facts.key() == key).then_some(LayerState::Read(facts))
+    let cache = cache?;
+    let kept = |proof| {
+        let key = LayerKey::new(layer.diff_id(), layer.opacity(), &proof, engine.rule_set())?;
+        let facts = LayerFacts::decode(&cache.get(&key)?).ok()?;
+        (facts.key() == Some(key)).then(|| LayerState::Read(Box::new(facts)))
+    };
+    kept(Proof::DiffId).or_else(|| match layer.proof() {
+        Proof::DiffId => None,
+        other => kept(other),
+    })
 }
 
 /// Reads layers, several at the same time. What comes out is in no order.
@@ -182,10 +191,10 @@ fn read_one(
     let began = Instant::now();
     let state = match scan_layer(layer, engine, &options.limits, scratch) {
         Ok(facts) => {
-            if let Some(cache) = options.cache {
-                cache.put(&facts.key(), &facts.encode());
+            if let Some((cache, key)) = options.cache.zip(facts.key()) {
+                cache.put(&key, &facts.encode());
             }
-            LayerState::Read(facts)
+            LayerState::Read(Box::new(facts))
         }
         Err(error) => {
             LayerState::Missing(Gap::of_layer(error.gap_kind(), diff_id.clone(), error.to_string()))

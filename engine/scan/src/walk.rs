@@ -297,6 +297,7 @@ impl<'s, 'e> Walk<'s, 'e> {
         LayerFacts {
             rule_set: self.engine.rule_set().clone(),
             opacity: layer.opacity(),
+            proof: layer.proof(),
             files: self.files.into_values().flatten().collect(),
             links: self.links.into_iter().map(|(path, target)| Link { path, target }).collect(),
             whiteouts: self.whiteouts.into(),

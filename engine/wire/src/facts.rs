@@ -93,13 +93,14 @@ impl TryFrom<proto::ImageFacts> for ImageFacts {
             error: facts.error,
             judged_at: Timestamp::from_second(facts.judged_at).map_err(invalid("judged_at"))?,
             scanned_by: facts.scanned_by,
-            trust: match facts.trust.as_str() {
-                "Blobs" => Trust::Blobs,
-                "Folders" => Trust::Folders,
-                other => return Err(invalid("trust")(format!("`{other}` is neither Blobs nor Folders"))),
-            },
+            trust: trust(&facts.trust)?,
         })
     }
+}
+
+fn trust(text: &str) -> Result<Trust, InvalidFacts> {
+    let found = Trust::ALL.into_iter().find(|trust| trust.as_str() == text);
+    found.ok_or_else(|| invalid("trust")(format!("`{text}` is none of Blobs, Folders and Unchecked")))
 }
 
 impl From<Licenses> for proto::Licenses {

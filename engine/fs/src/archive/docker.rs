@@ -91,7 +91,10 @@ fn assemble(
     let layers = manifest.layers.iter().zip(parts).map(|(layer, part)| -> Box<dyn Layer> {
         let diff_id = layer.diff_id.clone();
         match part {
-            Ok((blob, _)) => Box::new(TarLayer::new(blob, diff_id.clone(), diff_id, options.limits)),
+            Ok((blob, _)) => {
+                let layer = TarLayer::new(blob, diff_id.clone(), diff_id, options.limits);
+                Box::new(layer.checking(options.check))
+            }
             Err(error) => Box::new(UnreadableLayer::new(diff_id, &error)),
         }
     });

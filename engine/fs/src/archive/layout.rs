@@ -9,7 +9,9 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 
 use super::{ArchiveIndex, split_path};
 use crate::find::{Known, ambiguous, find};
-use crate::oci::{DOCUMENT_LIMIT, Descriptor, ImageManifest, Index, Need, Resolver, choose, parse};
+use crate::oci::{
+    DOCUMENT_LIMIT, Descriptor, ImageManifest, Index, LayerDescriptor, Need, Resolver, choose, parse,
+};
 use crate::{BlobFile, Error, Layer, OpenImage, Opened, Result, SourceOptions, TarLayer, UnreadableLayer};
 
 /// The annotation with an image's name, often its tag alone.
@@ -59,13 +61,25 @@ fn open(what: &str, files: &Files<'_>, query: Option<&str>, options: &SourceOpti
     let names = names(entry);
     let layers = manifest.layers.iter().map(|layer| -> Box<dyn Layer> {
         let (blob, diff_id) = (layer.blob.clone(), layer.diff_id.clone());
-        match files(&blob_path(&blob)) {
-            Ok(file) => Box::new(TarLayer::new(file, blob, diff_id, options.limits)),
+        match layer_file(files, layer) {
+            Ok(file) => Box::new(TarLayer::new(file, blob, diff_id, options.limits).checking(options.check)),
             Err(error) => Box::new(UnreadableLayer::new(diff_id, &error)),
         }
     });
     let layers = layers.collect();
     Ok(Opened::Image(Box::new(OpenImage::new(manifest, names, layers))))
+}
+
+/// The blob of a layer. One that is not as long as its manifest says is another, or was cut.
+fn layer_file(files: &Files<'_>, layer: &LayerDescriptor) -> Result<BlobFile> {
+    let file = files(&blob_path(&layer.blob))?;
+    let what = || format!("blob {}", layer.blob);
+    let length = file.length().map_err(|error| Error::io(what(), error))?;
+    if length == layer.size {
+        return Ok(file);
+    }
+    let reason = format!("it has {length} bytes where its manifest says {}", layer.size);
+    Err(Error::Malformed { what: what(), reason })
 }
 
 fn document(files: &Files<'_>, name: &str) -> Result<Vec<u8>> {

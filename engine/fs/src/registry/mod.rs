@@ -17,7 +17,7 @@ pub use pratique_registry::{
 
 use crate::oci::{DocumentKind, ImageManifest, LayerDescriptor, Need, Resolver};
 use crate::source::{OpenImage, SourceOptions};
-use crate::{Blob, Layer, Limits, Result, TarLayer};
+use crate::{Blob, Check, Layer, Limits, Result, TarLayer};
 
 /// The readers of foreign text, for fuzzing.
 #[doc(hidden)]
@@ -31,13 +31,15 @@ pub struct Registries {
     client: Arc<Client>,
     platform: Platform,
     limits: Limits,
+    check: Check,
 }
 
 impl Registries {
     /// Images as `options` want them. CA files are read here, everything else when it is needed.
     pub fn new(options: &SourceOptions) -> Result<Self> {
         let client = Arc::new(Client::new(options.registry.clone())?);
-        Ok(Self { client, platform: options.platform.clone(), limits: options.limits })
+        let platform = options.platform.clone();
+        Ok(Self { client, platform, limits: options.limits, check: options.check })
     }
 
     /// Opens an image. Its documents are read and checked; of its layers nothing is asked for before they are visited.
@@ -98,7 +100,8 @@ impl Registries {
             digest: layer.blob.clone(),
             size: layer.size,
         };
-        Box::new(TarLayer::new(blob, layer.blob.clone(), layer.diff_id.clone(), self.limits))
+        let layer = TarLayer::new(blob, layer.blob.clone(), layer.diff_id.clone(), self.limits);
+        Box::new(layer.checking(self.check))
     }
 
     fn document(&self, reference: &Reference, wanted: &Wanted, limit: u64) -> Result<Document> {

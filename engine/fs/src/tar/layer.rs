@@ -8,20 +8,22 @@ use std::sync::Arc;
 use pratique_core::inspect::ReadAt;
 use pratique_core::{Digest, Gap, GapKind};
 
-use super::blob::{Blob, Digests, Uncompressed};
+use super::blob::{Blob, BlobFile};
 use super::links::LinkTree;
 use super::reader::{TarEntry, TarKind, TarReader};
+use super::uncompressed::{Digests, Uncompressed, plain_file};
 use crate::limits::Limits;
 use crate::marker::Marker;
 use crate::{
-    Change, EntryKind, Error, File, FsPath, Layer, LayerEntry, LayerVisitor, Metadata, Opacity, Result,
+    Change, Check, EntryKind, Error, File, FsPath, Layer, LayerEntry, LayerVisitor, Metadata, Opacity, Proof,
+    Result,
 };
 
 /// Bytes of a hard link's content that are kept for the next link to the same file.
 const REPLAY_BYTES: usize = 16 << 20;
 
 /// A layer as a tar, plain or compressed with gzip or zstd, whatever its media type says. Both the blob and what it
-/// holds uncompressed are hashed while it is read. Memory: the decoder's window (at most 128 MiB for zstd, 8 MiB by
+/// holds uncompressed are hashed while it is read, unless less is wanted ([`TarLayer::checking`]). Memory: the decoder's window (at most 128 MiB for zstd, 8 MiB by
 /// habit), one header and what [`Limits::link_bytes`] allows.
 ///
 /// Whiteouts are those of <https://github.com/opencontainers/image-spec/blob/main/layer.md#whiteouts>; other names that
@@ -31,6 +33,7 @@ const REPLAY_BYTES: usize = 16 << 20;
 pub struct TarLayer {
     blob: Arc<dyn Blob>,
     digests: Digests,
+    proof: Proof,
     limits: Limits,
 }
 
@@ -39,11 +42,24 @@ impl TarLayer {
     /// plain or its own digest is not known: what it holds is checked either way, and hashed once.
     pub fn new(blob: impl Blob + 'static, blob_digest: Digest, diff_id: Digest, limits: Limits) -> Self {
         let blob_digest = (blob_digest != diff_id).then_some(blob_digest);
-        Self { blob: Arc::new(blob), digests: Digests { blob: blob_digest, diff_id }, limits }
+        let digests = Digests { blob: blob_digest, diff_id };
+        Self { blob: Arc::new(blob), digests, proof: Proof::DiffId, limits }
+    }
+
+    /// The layer, of which no more is checked than this.
+    pub fn checking(self, check: Check) -> Self {
+        let proof = match (check, &self.digests.blob) {
+            (Check::Content, _) => Proof::DiffId,
+            (Check::Least, _) if plain_file(self.blob.as_ref()).is_some() => Proof::None,
+            (_, Some(blob)) => Proof::Blob(blob.clone()),
+            (_, None) => Proof::DiffId,
+        };
+        Self { proof, ..self }
     }
 
     fn read(&self) -> Result<TarReader<Uncompressed>> {
-        let stream = Uncompressed::new(self.blob.as_ref(), &self.digests, self.limits.uncompressed_bytes)?;
+        let limit = self.limits.uncompressed_bytes;
+        let stream = Uncompressed::new(self.blob.as_ref(), &self.digests, &self.proof, limit)?;
         Ok(TarReader::new(stream, format!("layer {}", self.digests.diff_id), self.limits))
     }
 }
@@ -55,6 +71,10 @@ impl Layer for TarLayer {
 
     fn opacity(&self) -> Opacity {
         Opacity::FromBlob
+    }
+
+    fn proof(&self) -> Proof {
+        self.proof.clone()
     }
 
     fn visit(&mut self, visitor: &mut LayerVisitor<'_>) -> Result<Vec<Gap>> {
@@ -82,7 +102,8 @@ impl Layer for TarLayer {
 
     fn open(&self, path: &FsPath, position: u64) -> Result<Box<dyn File>> {
         let (reader, size) = find(self, path, position)?;
-        let layer = Self { blob: self.blob.clone(), digests: self.digests.clone(), limits: self.limits };
+        let (digests, proof) = (self.digests.clone(), self.proof.clone());
+        let layer = Self { blob: self.blob.clone(), digests, proof, limits: self.limits };
         Ok(Box::new(TarFile { layer, path: path.clone(), position, size, reader, at: 0, offset: 0 }))
     }
 }
@@ -347,7 +368,7 @@ impl crate::Content for Content<'_> {
     fn random_access(&mut self) -> io::Result<Option<&dyn ReadAt>> {
         if self.window.is_none()
             && let Some((stream, left)) = self.reader.rest()
-            && let Some((blob, at)) = stream.random_access()
+            && let Some((blob, at)) = stream.in_file()
         {
             // What was read of the content lies before where the stream stands.
             let start = (at + left).saturating_sub(self.size);
@@ -359,7 +380,7 @@ impl crate::Content for Content<'_> {
 
 /// A part of a blob.
 struct Window {
-    blob: Arc<dyn ReadAt + Send + Sync>,
+    blob: BlobFile,
     start: u64,
     size: u64,
 }

@@ -7,6 +7,7 @@ mod layer;
 mod links;
 mod members;
 mod reader;
+mod uncompressed;
 
 pub use blob::{Blob, BlobFile};
 pub use layer::TarLayer;

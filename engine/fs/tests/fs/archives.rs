@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use pratique_core::GapKind;
 use pratique_fs::{
-    Error, FsPath, ImageFs, OpenImage, Opened, Result, SourceKind, SourceOptions, SourceRef, open,
+    Check, Error, FsPath, ImageFs, OpenImage, Opened, Proof, Result, SourceKind, SourceOptions, SourceRef,
+    open,
 };
 use pratique_testkit::{BuiltImage, Compression, ImageBuilder, LayerBuilder, ScratchDir, compress};
 use rstest::rstest;
@@ -50,7 +51,12 @@ impl Files {
 }
 
 fn opened(reference: &str) -> Result<(OpenImage, Option<SourceKind>)> {
-    let found = open(&SourceRef::parse(reference)?, &SourceOptions::default())?;
+    opened_checking(reference, Check::Content)
+}
+
+fn opened_checking(reference: &str, check: Check) -> Result<(OpenImage, Option<SourceKind>)> {
+    let options = SourceOptions { check, ..SourceOptions::default() };
+    let found = open(&SourceRef::parse(reference)?, &options)?;
     match found.opened {
         Opened::Image(image) => Ok((*image, found.reference.kind)),
         Opened::Root { .. } => panic!("{reference} is no image"),
@@ -107,7 +113,39 @@ fn an_image_in_files_behaves(#[case] compression: Compression) {
         let (merged, gaps) = ImageFs::new(image.layers);
         assert_eq!(gaps, [], "{reference}");
         check_filesystem(&merged, Extent::Everything);
+        for check in [Check::Blob, Check::Least] {
+            let (image, _) = opened_checking(&reference, check).expect("opened before");
+            let is_plain = compression == Compression::Plain || reference.starts_with("docker");
+            for (layer, built) in image.layers.iter().zip(&built.layers) {
+                let proof = layer.proof();
+                let names_blobs = reference.starts_with("oci") && built.diff_id != built.blob;
+                let expected = match (check, names_blobs) {
+                    (Check::Least, _) if is_plain => Proof::None,
+                    (_, true) => Proof::Blob(built.blob.clone()),
+                    (_, false) => Proof::DiffId,
+                };
+                assert_eq!(proof, expected, "{reference} {check:?}");
+            }
+            let (merged, gaps) = ImageFs::new(image.layers);
+            assert_eq!(gaps, [], "{reference} {check:?}");
+            check_filesystem(&merged, Extent::Everything);
+        }
     }
+}
+
+/// Where nothing is hashed, what was cut is told by its length.
+#[test]
+fn what_is_not_hashed_is_told_to_be_cut() {
+    let layer = LayerBuilder::new().file("a", vec![1; 512]).file("b", vec![2; 512]);
+    let image = ImageBuilder::new().layer(layer, Compression::Plain).build();
+    let files = Files::new();
+    let folder = files.layout(&image);
+    let blob = image.layers[0].diff_id.hex().to_owned();
+    let path = files.at("layout/blobs/sha256").join(blob);
+    fs::write(&path, &fs::read(&path).expect("the blob")[..1024]).expect("cut");
+    let (mut image, _) = opened_checking(&format!("oci:{folder}"), Check::Least).expect("opened");
+    let told = image.layers[0].visit(&mut |_| std::ops::ControlFlow::Continue(())).expect_err("cut");
+    assert!(told.to_string().contains("1024 bytes where its manifest says"), "{told}");
 }
 
 #[test]

@@ -26,8 +26,14 @@ fn functions(folder: &Path, names: &mut BTreeSet<String>) {
 fn every_test_that_the_pages_on_sources_name_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut known = BTreeSet::new();
-    for folder in ["engine/fs/src", "engine/fs/tests", "engine/http/src", "engine/registry/src", "cli/tests"]
-    {
+    for folder in [
+        "engine/fs/src",
+        "engine/fs/tests",
+        "engine/http/src",
+        "engine/registry/src",
+        "engine/scan/src/tests",
+        "cli/tests",
+    ] {
         if root.join(folder).is_dir() {
             functions(&root.join(folder), &mut known);
         }

@@ -4,7 +4,9 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use pratique_core::{Digest, Gap, GapKind};
-use pratique_fs::{Change, Error, FileSystem, FsPath, ImageFs, Layer, Limits, Opacity, Result};
+use pratique_fs::{
+    Change, Check, Error, FileSystem, FsPath, ImageFs, Layer, Limits, Opacity, Proof, Result, TarLayer,
+};
 use pratique_testkit::{Compression, LayerBuilder, ScratchDir, hostile, sha256};
 use rstest::rstest;
 
@@ -260,6 +262,62 @@ fn content_with_another_digest_is_unusable() {
     let mut text = String::new();
     image.open(&FsPath::new("f")).expect("open").read_to_string(&mut text).expect("read");
     assert_eq!(text, "y");
+}
+
+#[test]
+fn a_blob_that_its_digest_proves_is_taken_for_whatever_layer_its_image_names() {
+    let (layer, other) = (LayerBuilder::new().file("f", "x"), LayerBuilder::new().file("f", "y"));
+    let blob = layer.to_blob(Compression::Gzip);
+    let digest = sha256(&blob);
+    let mut proved = raw_layer(blob.clone(), other.diff_id(), Limits::default()).checking(Check::Blob);
+    assert_eq!(proved.proof(), Proof::Blob(digest));
+    assert_eq!(contents(&mut proved, "f").expect("its own digest is right").0, ["x"]);
+    let of_another = |check| {
+        let blob = std::sync::Arc::<[u8]>::from(blob.clone());
+        TarLayer::new(blob, sha256(b"another blob"), layer.diff_id(), Limits::default()).checking(check)
+    };
+    for check in [Check::Content, Check::Blob, Check::Least] {
+        assert!(
+            matches!(contents(&mut of_another(check), "f"), Err(Error::DigestMismatch { .. })),
+            "{check:?}"
+        );
+    }
+    // Without a digest of its own there is only what it holds; and only a file can be left unread.
+    let plain = raw_layer(layer.to_tar(), layer.diff_id(), Limits::default()).checking(Check::Least);
+    assert_eq!(plain.proof(), Proof::DiffId);
+}
+
+#[test]
+fn a_file_that_is_not_hashed_ends_at_its_limits_too() {
+    let layer = LayerBuilder::new().file("a", vec![0; 2 << 20]).file("b", "end");
+    let mut file = tempfile::tempfile().expect("a file");
+    std::io::Write::write_all(&mut file, &layer.to_tar()).expect("its content");
+    let unhashed = |limits| {
+        let blob = pratique_fs::BlobFile::new(file.try_clone().expect("the same file"));
+        TarLayer::new(blob, layer.diff_id(), layer.diff_id(), limits).checking(Check::Least)
+    };
+    assert_eq!(unhashed(Limits::default()).proof(), Proof::None);
+    assert_eq!(contents(&mut unhashed(Limits::default()), "b").expect("read").0, ["end"]);
+    let small = Limits { uncompressed_bytes: 1 << 20, ..Limits::default() };
+    assert!(matches!(contents(&mut unhashed(small), "b"), Err(Error::Limit { .. })));
+    let few = Limits { entries: 1, ..Limits::default() };
+    assert!(matches!(contents(&mut unhashed(few), "b"), Err(Error::Limit { .. })));
+}
+
+#[test]
+fn a_file_that_is_not_hashed_and_ends_too_early_is_told_wherever_it_ends() {
+    let layer = LayerBuilder::new().file("a", vec![1; 700]).file("b", vec![2; 700]);
+    let whole = layer.to_tar();
+    for cut in (0..whole.len()).step_by(256) {
+        let mut file = tempfile::tempfile().expect("a file");
+        std::io::Write::write_all(&mut file, &whole[..cut]).expect("its content");
+        let blob = pratique_fs::BlobFile::part(file.into(), 0, whole.len() as u64);
+        let layer = TarLayer::new(blob, layer.diff_id(), layer.diff_id(), Limits::default());
+        let mut layer = layer.checking(Check::Least);
+        assert_eq!(layer.proof(), if cut < 4 { Proof::DiffId } else { Proof::None }, "{cut}");
+        let told = contents(&mut layer, "b").expect_err("cut");
+        assert!(matches!(told, Error::Malformed { .. }), "{cut}: {told}");
+    }
 }
 
 #[test]

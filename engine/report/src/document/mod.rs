@@ -138,7 +138,8 @@ struct ImageView<'a> {
     user: &'a str,
     /// Layers (diff IDs), base first.
     layers: Vec<&'a str>,
-    /// `Blobs`: every layer was verified against its digest; `Folders`: at least one was read from unpacked folders.
+    /// `Blobs`: every layer was verified against its digest; `Folders`: at least one was read from unpacked folders;
+    /// `Unchecked`: at least one lies in a file and was not hashed.
     #[schemars(schema_with = "words::trust")]
     trust: &'static str,
     /// What it was built on; absent if nothing tells that.

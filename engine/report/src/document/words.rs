@@ -53,5 +53,5 @@ pub(super) fn evidence_of_base(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub(super) fn trust(_: &mut SchemaGenerator) -> Schema {
-    words(vec![Trust::Blobs.as_str(), Trust::Folders.as_str()])
+    words(Trust::ALL.iter().map(|trust| trust.as_str()).collect())
 }

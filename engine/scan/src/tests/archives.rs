@@ -320,7 +320,7 @@ fn the_test_file_is_found_in_a_zip_and_in_a_layer_that_is_deleted() {
         escaped.split("\\x").skip(1).map(|hex| u8::from_str_radix(hex, 16).unwrap()).collect();
     let engine = Engine::new(&["malware".to_owned()], &[]).unwrap();
     let read = |mut layer: FakeLayer| {
-        crate::LayerState::Read(scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap())
+        crate::LayerState::Read(scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap().into())
     };
     let zipped = zip(CompressionMethod::Deflated, &[("mail/eicar.com", &bytes)]);
     let items = [("srv/in.zip", zipped), ("srv/in.zst", zstd(&bytes)), ("srv/gone.com", bytes)];
@@ -347,7 +347,7 @@ fn secrets_in_archives_are_told_by_both_names() {
     let engine = Engine::new(&["secret".to_owned()], &[]).unwrap();
     let mut layer = FakeLayer::new(1, items.into());
     let facts = scan_layer(&mut layer, &engine, &Limits::default(), None).unwrap();
-    let findings = super::judging::judge(&engine, &[crate::LayerState::Read(facts)], None).findings;
+    let findings = super::judging::judge(&engine, &[crate::LayerState::Read(facts.into())], None).findings;
     let mut paths: Vec<&str> = findings.iter().map(|finding| finding.path.as_deref().unwrap()).collect();
     paths.sort_unstable();
     assert_eq!(paths, ["/x.gz", "/x.jar!/in.tar.gz!/a/.env", "/x.tar!/a/.env"], "{findings:?}");

@@ -2,8 +2,10 @@
 
 use pratique_core::{RuleFile, RuleFiles, RuleKind};
 use pratique_detect::{Detector, UserRules};
-use pratique_fs::Opacity;
+use pratique_fs::{Opacity, Proof};
 use proptest::prelude::*;
+
+use pratique_testkit::sha256;
 
 use super::fake::{Fake, FakeLayer, detector, engine};
 use crate::{Engine, LayerFacts, LayerKey};
@@ -64,9 +66,16 @@ fn the_key_differs_by_all_that_changes_facts_and_by_nothing_else() {
 
     let facts = facts();
     let keys = [Opacity::FromBlob, Opacity::FromFolder, Opacity::FromFolderBlind]
-        .map(|opacity| LayerKey::new(&facts.diff_id, opacity, &facts.rule_set));
+        .map(|opacity| LayerKey::new(&facts.diff_id, opacity, &Proof::DiffId, &facts.rule_set));
     assert!(keys[0] != keys[1] && keys[1] != keys[2] && keys[0] != keys[2]);
     assert_eq!(facts.key(), keys[0]);
+    let proved = |proof: Proof| {
+        LayerKey::new(&facts.diff_id, facts.opacity, &proof, &facts.rule_set).map(|key| key.to_string())
+    };
+    let (one, other) = (Proof::Blob(sha256(b"one")), Proof::Blob(sha256(b"other")));
+    assert_ne!(proved(one.clone()), proved(other));
+    assert_ne!(proved(one), proved(Proof::DiffId));
+    assert_eq!(proved(Proof::None), None);
 }
 
 #[test]

@@ -90,7 +90,7 @@ pub(crate) fn followed(
     let facts: Vec<&LayerFacts> = layers
         .iter()
         .filter_map(|state| match state {
-            LayerState::Read(facts) => Some(facts),
+            LayerState::Read(facts) => Some(facts.as_ref()),
             LayerState::Missing(_) => None,
         })
         .collect();

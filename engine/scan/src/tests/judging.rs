@@ -39,7 +39,8 @@ fn meta(layers: &[LayerState], count: u8) -> ImageMeta {
 }
 
 pub(super) fn read(engine: &Engine, layers: &[&str]) -> Vec<LayerState> {
-    let facts = |(lines, number): (&&str, u8)| LayerState::Read(FakeLayer::of(number, lines).facts(engine));
+    let facts =
+        |(lines, number): (&&str, u8)| LayerState::Read(FakeLayer::of(number, lines).facts(engine).into());
     layers.iter().zip(1..).map(facts).collect()
 }
 
@@ -82,7 +83,7 @@ fn a_missing_layer_is_never_clean_and_none_at_all_is_an_error() {
 #[test]
 fn facts_that_do_not_belong_here_are_not_used() {
     let engine = engine(&["etc/shadow"]);
-    let swapped = vec![LayerState::Read(FakeLayer::of(9, "f etc/shadow=a").facts(&engine))];
+    let swapped = vec![LayerState::Read(FakeLayer::of(9, "f etc/shadow=a").facts(&engine).into())];
     let other = Engine::of(vec![detector(Fake { version: 2, ..Fake::DEFAULT })], &[]).unwrap();
     for layers in [swapped, read(&other, &["f etc/shadow=a"]), Vec::new()] {
         let facts = judge_image(&engine, &meta(&layers, 1), &layers, None, &options()).facts;
@@ -94,7 +95,7 @@ fn facts_that_do_not_belong_here_are_not_used() {
 fn a_layer_from_a_folder_lowers_the_trust() {
     let engine = engine(&["etc/shadow"]);
     let layer = FakeLayer { opacity: Opacity::FromFolder, ..FakeLayer::of(1, "d etc") };
-    assert_eq!(judge(&engine, &[LayerState::Read(layer.facts(&engine))], None).trust, Trust::Folders);
+    assert_eq!(judge(&engine, &[LayerState::Read(layer.facts(&engine).into())], None).trust, Trust::Folders);
 }
 
 #[test]
@@ -252,7 +253,7 @@ fn goes_astray(engine: &Engine, layers: &[LayerState]) -> bool {
     let facts: Vec<_> = layers
         .iter()
         .filter_map(|state| match state {
-            LayerState::Read(facts) => Some(facts),
+            LayerState::Read(facts) => Some(facts.as_ref()),
             LayerState::Missing(_) => None,
         })
         .collect();
@@ -273,7 +274,7 @@ proptest! {
                     items.rotate_left(middle);
                 }
                 let facts = FakeLayer { opacity, ..FakeLayer::new(number, items) }.facts(&engine);
-                LayerState::Read(facts)
+                LayerState::Read(facts.into())
             }).collect()
         };
         let (blob, folder) = (states(Opacity::FromBlob, true), states(Opacity::FromFolder, false));
@@ -284,7 +285,9 @@ proptest! {
         prop_assert_eq!(&from_blobs, &from_folders);
         // The cache changes nothing either.
         let cached: Vec<LayerState> = blob.iter().map(|state| match state {
-            LayerState::Read(facts) => LayerState::Read(crate::LayerFacts::decode(&facts.encode()).unwrap()),
+            LayerState::Read(facts) => {
+                LayerState::Read(crate::LayerFacts::decode(&facts.encode()).unwrap().into())
+            }
             missing => missing.clone(),
         }).collect();
         prop_assert_eq!(from_blobs, judge(&engine, &cached, Some(&root)));

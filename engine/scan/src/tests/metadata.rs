@@ -80,7 +80,7 @@ fn nothing_is_opened_and_entries_of_every_kind_are_told() {
     let facts = FakeLayer::of(1, "d a; f a/x=four; l a/y>../b; c a/z; f b=").facts(&engine);
     assert_eq!((facts.statistics.opened, facts.statistics.bytes), (0, 0));
     assert!(facts.links.is_empty(), "a link redirects nobody who wants the entry itself: {:?}", facts.links);
-    let facts = judge(&engine, &[crate::LayerState::Read(facts)], None);
+    let facts = judge(&engine, &[crate::LayerState::Read(facts.into())], None);
     assert!(facts.gaps.is_empty(), "{:?}", facts.gaps);
     assert_eq!(told(&facts.findings), ["/a/x 640 4 []", "/a/y > ../b", "/a/z special", "/b 640 0 []"]);
 }
@@ -149,7 +149,7 @@ fn whoever_judges_knows_the_packages_of_files() {
         file("usr/bin/other", "x"),
     ];
     let facts = FakeLayer::new(1, items).facts(&engine);
-    let found = told(&judge(&engine, &[crate::LayerState::Read(facts)], None).findings);
+    let found = told(&judge(&engine, &[crate::LayerState::Read(facts.into())], None).findings);
     let owned: Vec<&String> = found.iter().filter(|line| line.contains(" of pkg:")).collect();
     assert_eq!(owned.len(), 1, "{found:?}");
     assert!(owned[0].starts_with("/usr/bin/dash ") && owned[0].contains("/dash@1"), "{found:?}");

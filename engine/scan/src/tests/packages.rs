@@ -65,7 +65,7 @@ fn judge(layers: Vec<FakeLayer>) -> JudgedImage {
     let engine = engine();
     let ids: Vec<Digest> = layers.iter().map(|layer| layer.diff_id.clone()).collect();
     let states: Vec<LayerState> =
-        layers.into_iter().map(|layer| LayerState::Read(layer.facts(&engine))).collect();
+        layers.into_iter().map(|layer| LayerState::Read(layer.facts(&engine).into())).collect();
     let meta = ImageMeta {
         image: Digest::sha256([9; 32]),
         manifests: Vec::new(),

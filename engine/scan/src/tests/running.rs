@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use pratique_core::Platform;
 use pratique_core::attempts::Attempts;
-use pratique_fs::{Error, Layer, TarLayer, UnreadableLayer};
+use pratique_core::facts::Trust;
+use pratique_fs::{BlobFile, Check, Error, Layer, TarLayer, UnreadableLayer};
 use pratique_testkit::{Compression, LayerBuilder, sha256};
 
 use super::fake::{FakeRoot, engine, followed};
@@ -108,6 +109,43 @@ fn what_links_lead_to_is_kept_for_these_layers_and_rules_alone() {
     );
     let others = scan(&engine(&["*.key"]), vec![blob(&base), blob(&top)], &cache);
     assert_eq!((others.cached, others.judged.facts.findings.len()), (0, 1));
+}
+
+/// What one image says of a layer must not be taken for what another's layer of that name holds.
+#[test]
+fn what_is_kept_of_a_layer_serves_whom_its_proof_covers() {
+    let (named, lies) = (LayerBuilder::new().file("key", "own"), LayerBuilder::new().file("key", "another"));
+    let in_blob = |content: &LayerBuilder, check| -> Vec<Box<dyn Layer>> {
+        let blob: Arc<[u8]> = content.to_blob(Compression::Gzip).into();
+        let (digest, limits) = (sha256(&blob), pratique_fs::Limits::default());
+        vec![Box::new(TarLayer::new(blob, digest, named.diff_id(), limits).checking(check))]
+    };
+    let in_file = |content: &LayerBuilder| -> Vec<Box<dyn Layer>> {
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, &content.to_tar()).unwrap();
+        let limits = pratique_fs::Limits::default();
+        let layer = TarLayer::new(BlobFile::new(file), named.diff_id(), named.diff_id(), limits);
+        vec![Box::new(layer.checking(Check::Least))]
+    };
+    let (engine, cache) = (engine(&["**/key"]), Memory::default());
+    let found = |layers| {
+        let scanned = scan(&engine, layers, &cache);
+        let message = scanned.judged.facts.findings.first().map(|finding| finding.message.clone());
+        (scanned.cached, message.unwrap_or_default(), scanned.judged.facts.trust)
+    };
+    let (own, another) = (|text: String| text.starts_with("own"), |text: String| text.starts_with("another"));
+    let told = |(cached, message, trust), is: fn(String) -> bool| (cached, is(message), trust);
+    // Nothing is kept of what was not hashed.
+    for _ in 0..2 {
+        assert_eq!(told(found(in_file(&lies)), another), (0, true, Trust::Unchecked));
+    }
+    assert_eq!(told(found(in_blob(&lies, Check::Blob)), another), (0, true, Trust::Blobs));
+    assert_eq!(told(found(in_blob(&lies, Check::Blob)), another), (1, true, Trust::Blobs));
+    assert_eq!(told(found(in_blob(&named, Check::Blob)), own), (0, true, Trust::Blobs));
+    assert_eq!(told(found(in_blob(&named, Check::Content)), own), (0, true, Trust::Blobs));
+    // What is proved to be the layer serves whoever names it.
+    assert_eq!(told(found(in_file(&lies)), own), (1, true, Trust::Blobs));
+    assert_eq!(told(found(in_blob(&lies, Check::Blob)), own), (1, true, Trust::Blobs));
 }
 
 #[test]

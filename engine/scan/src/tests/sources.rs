@@ -43,7 +43,7 @@ fn meta(builders: &[LayerBuilder]) -> ImageMeta {
 fn states(engine: &Engine, layers: &mut [Box<dyn Layer>]) -> Vec<LayerState> {
     let facts =
         |layer: &mut Box<dyn Layer>| scan_layer(layer.as_mut(), engine, &Limits::default(), None).unwrap();
-    layers.iter_mut().map(|layer| LayerState::Read(facts(layer))).collect()
+    layers.iter_mut().map(|layer| LayerState::Read(facts(layer).into())).collect()
 }
 
 fn judge(engine: &Engine, builders: &[LayerBuilder], mut layers: Vec<Box<dyn Layer>>) -> ImageFacts {
