@@ -110,9 +110,9 @@ pub(super) fn settings<'a>(
     cache: Option<&'a FolderCache>,
 ) -> Result<Settings<'a>, Failure> {
     let mut sources = sources(options).fail(Code::Usage)?;
-    // Packages lie in few files: reading all the others to hash them would take most of the time. What detectors look
-    // into is read anyway.
-    sources.check = if engine.detectors().is_empty() { Check::Least } else { Check::Blob };
+    // Packages lie in few files: reading all the others to hash them would take most of the time. Detectors read them all
+    // anyway, and may compare layers with those of images that are known.
+    sources.check = if engine.detectors().is_empty() { Check::Least } else { Check::Content };
     let dictionary = options.dictionary.as_deref().map(|place| Reader(&sources).words(place)).transpose()?;
     let advisories = match what {
         What::Inventory => Advisories::NotAsked,

@@ -25,10 +25,8 @@ pub enum Check {
     /// The blob, and what it holds uncompressed: whoever unpacks the image gets what was read.
     #[default]
     Content,
-    /// The blob, where a manifest names its digest; what it holds, where none does. That the blob holds the layer that
-    /// the image's config names is the manifest's word.
-    Blob,
-    /// As [`Check::Blob`], and nothing where a blob lies in a file as it is: what nobody asks for is not even read.
+    /// Nothing where a blob lies in a file as it is: what nobody asks for is not even read. Elsewhere the blob, if a
+    /// manifest names its digest: that it holds the layer that the image's config names is then the manifest's word.
     Least,
 }
 
