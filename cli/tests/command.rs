@@ -6,7 +6,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use common::{debian, ends_with, layout, text};
-use pratique_testkit::LayerBuilder;
+use pratique_testkit::{Compression, ImageBuilder, LayerBuilder};
 use serde_json::Value;
 
 /// A hash of `changeme`, which is in the dictionary.
@@ -45,6 +45,25 @@ fn several_formats_go_to_their_files_in_one_run_and_the_same_input_gives_the_sam
     assert_eq!(purls.trim(), "pkg:deb/debian/dash@0.5.12-2?arch=amd64&distro=debian-12");
     ends_with(0, home.path(), &["scan", "oci:image", "-f", "purls", "-o", "b.purls"]);
     assert_eq!(read("b.purls"), purls, "read or from the cache");
+}
+
+#[test]
+fn what_was_not_hashed_is_told_to_be_unchecked() {
+    let home = tempfile::tempdir().unwrap();
+    let image = |compression| ImageBuilder::new().layer(debian(), compression).build();
+    fs::write(home.path().join("saved.tar"), image(Compression::Plain).to_docker_archive("debian:12"))
+        .unwrap();
+    fs::write(home.path().join("pulled.tar"), image(Compression::Gzip).to_oci_archive("debian:12")).unwrap();
+    let trust = |arguments: &[&str]| {
+        let (json, _) = ends_with(0, home.path(), &[arguments, &["-f", "json"]].concat());
+        let report = serde_json::from_str::<Value>(&json).unwrap()["reports"][0].clone();
+        assert_eq!(report["packages"].as_array().unwrap().len(), 1, "{report}");
+        report["image"]["trust"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(trust(&["sbom", "saved.tar"]), "Unchecked");
+    assert_eq!(trust(&["scan", "saved.tar", "--detectors", "none", "--no-vulnerabilities"]), "Unchecked");
+    assert_eq!(trust(&["scan", "saved.tar", "--no-vulnerabilities"]), "Blobs");
+    assert_eq!(trust(&["sbom", "pulled.tar"]), "Blobs");
 }
 
 #[test]

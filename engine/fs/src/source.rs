@@ -194,7 +194,8 @@ pub struct SourceOptions {
     pub platform: Platform,
     /// How much of a layer is read.
     pub limits: Limits,
-    /// How much of it is checked, of archives, layouts and registries; the others always check all that they can.
+    /// How much of it is checked, of archives (a Docker Engine's exports too), layouts and registries; the others always
+    /// check all that they can.
     pub check: Check,
     /// The folder for unlinked temporary files: archives that are compressed or come from a pipe, exports of a daemon.
     pub temporary: PathBuf,
