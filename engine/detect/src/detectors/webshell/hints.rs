@@ -56,6 +56,7 @@ pub(super) fn node(source: &[u8]) -> bool {
     let runs = has(source, &RUNS)
         || any(source, b"eval", |before, after| is_name(before, after) && !is_plain_call(after))
         || any(source, b"Function(", |before, after| !ends_name(before) && !is_plain_text(after))
+        || any(source, b"Function", |before, after| is_name(before, after) && is_handed_on(before, after))
         || any(source, b"require(", |_, after| !is_plain_text(after))
         || any(source, b"global[", |_, after| !is_plain_key(after))
         || any(source, b"globalThis[", |_, after| !is_plain_key(after))
@@ -173,6 +174,15 @@ fn behind_text(source: &[u8]) -> Option<&[u8]> {
     Some(text[end + 1..].trim_ascii_start())
 }
 
+/// Whether a value is given a name or handed to a function: not compared, no kind in a list of kinds, nothing looked up in it.
+fn is_handed_on(before: &[u8], after: &[u8]) -> bool {
+    let (before, after) = (before.trim_ascii_end(), after.trim_ascii_start());
+    let is_given = before.ends_with(b"=")
+        && ![&b"=="[..], b"!=", b">=", b"<="].iter().any(|sign| before.ends_with(sign));
+    let is_argument = matches!(before.last(), Some(b'(')) && matches!(after.first(), Some(b',' | b')'));
+    is_given && matches!(after.first(), None | Some(b',' | b';' | b')' | b'}')) || is_argument
+}
+
 /// Whether `.constructor` is that of a function by all that can be told from beside it: not an object's own (`this`, a
 /// prototype), not compared or given another, none that `new` makes another object with, none that is asked for its name.
 fn is_maker_of_functions(before: &[u8], after: &[u8]) -> bool {
@@ -212,6 +222,10 @@ mod tests {
             "eval('a\\nb')",
             "new Function('return ' + a)",
             "new Function('a', b)",
+            "const F = Function; F(a)()",
+            "let a,F=Function,b",
+            "Reflect.construct(Function, [a])",
+            "a.map(Function)",
             "require(a)",
             "require('child_process')",
             "require('child_' + 'process')",
@@ -238,6 +252,11 @@ mod tests {
             "eval('this')",
             "Function(\"return this\")()",
             "isFunction(a)",
+            "a instanceof Function",
+            "typeof a === Function",
+            "({ type: Function, default: a })",
+            "[String, Function, Object]",
+            "F = Function.prototype",
             "require('http')",
             "a['x' + b]",
             "global['process'].env",

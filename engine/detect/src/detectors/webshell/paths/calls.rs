@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use super::Paths;
 use super::fold;
 use super::names::Names;
+use super::{METHOD, Paths};
 use super::{asp, basic, com};
 use crate::detectors::webshell::command;
 use crate::detectors::webshell::flow::{Call, Flow, Hit, Language, Sink};
@@ -31,6 +31,10 @@ impl Paths {
         call: &Call<'_>,
     ) -> Value {
         if matches!(base.known, Known::Function(_)) {
+            if name == METHOD {
+                let path = self.path(METHOD, METHOD);
+                return self.call_path(flow, &path, call);
+            }
             // `f.call(this, a)`, `f.apply(this, [a])`, and the one method of a lambda.
             let args = match (name, call.args) {
                 ("call", [_, args @ ..]) if self.names.packages.is_empty() => args.to_vec(),
@@ -233,6 +237,18 @@ impl Paths {
                     flow.hit(Hit { sink: Sink::Code, by, line: call.line, taint, part: false });
                 }
                 Some(self.call_path(flow, base, &Call { args: &args, line: call.line }))
+            }
+            "apply" | "construct" if base == "Reflect" => {
+                let (callee, list) = (call.arg(0), call.arg(if last == "apply" { 2 } else { 1 }));
+                let args: Vec<Value> = match list.items() {
+                    Some(list) => list.items().iter().map(|(_, item)| item.clone()).collect(),
+                    None => vec![list.derived()],
+                };
+                Some(if last == "apply" {
+                    flow.call_value(&callee, &args, call.line)
+                } else {
+                    self.make(flow, &callee, &Call { args: &args, line: call.line })
+                })
             }
             "newInstance" | "CreateInstance" if !base.is_empty() => {
                 let class = base
@@ -443,9 +459,15 @@ impl Paths {
         }
     }
 
+    /// Whether a value is a function that runs its first argument as code.
+    fn runs(&self, value: &Value) -> bool {
+        value.path.as_deref().is_some_and(|path| Names::place(self.names.code, path) == Some(0))
+    }
+
     /// Functions that are called with items of a list one by one.
     fn callbacks(&self, flow: &mut Flow<'_>, base: &Value, name: &str, call: &Call<'_>) -> Option<Value> {
-        let first = call.args.first().filter(|arg| matches!(arg.known, Known::Function(_)))?;
+        let first =
+            call.args.first().filter(|arg| matches!(arg.known, Known::Function(_)) || self.runs(arg))?;
         if !matches!(name, "map" | "forEach" | "filter" | "some" | "every" | "find" | "reduce" | "then") {
             // Handlers of what comes from outside.
             if base.taint.is_some() {
@@ -454,8 +476,10 @@ impl Paths {
             return None;
         }
         let Some(list) = base.items() else {
-            let value = flow.call_back(first, base, call.line);
-            return Some(value);
+            return Some(match first.known {
+                Known::Function(_) => flow.call_back(first, base, call.line),
+                _ => flow.call_value(first, &[base.derived()], call.line),
+            });
         };
         if name == "reduce" {
             let mut all = call.args.get(1).cloned();

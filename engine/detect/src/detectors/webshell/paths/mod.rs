@@ -28,6 +28,14 @@ const MAX_PATH: usize = 160;
 /// Every path that decides nothing, however it goes on.
 const UNKNOWN: &str = "?";
 
+/// Methods of lists and texts, by which programs of Node.js come to a function without making one.
+const METHODS: [&str; 24] = [
+    "at", "big", "bold", "charAt", "concat", "every", "fill", "filter", "find", "flat", "forEach", "join",
+    "link", "map", "match", "pop", "push", "replace", "slice", "some", "sort", "split", "sub", "trim",
+];
+/// A path that stands for a function of the language itself: what its constructor is given runs.
+const METHOD: &str = "constructor";
+
 /// A language of this kind.
 pub(super) struct Paths {
     names: &'static Names,
@@ -163,6 +171,11 @@ impl Language for Paths {
     }
 
     fn index(&self, base: &Value, key: &Value, line: u32) -> Option<Value> {
+        if matches!(base.known, Known::Function(_))
+            && let Some(name) = key.as_text()
+        {
+            return Some(self.member(base, &String::from_utf8_lossy(&name), line));
+        }
         let path = base.path.as_deref().filter(|_| base.items().is_none())?;
         if base.taint.is_some() {
             // The first key names the parameter.
@@ -210,6 +223,12 @@ impl Language for Paths {
             };
         }
         match &base.path {
+            _ if matches!(base.known, Known::Function(_)) && name == METHOD => {
+                Value::path(self.path(METHOD, METHOD))
+            }
+            None if matches!(base.known, Known::Text(_) | Known::List(_)) && METHODS.contains(&name) => {
+                Value::path(self.names.alias(METHOD))
+            }
             Some(path) if path.starts_with(com::OBJECT) => com::member(path, name, line),
             Some(path) => self.value(self.path(path, name), line),
             None => Value::path(self.names.alias(name)),

@@ -375,6 +375,8 @@ pub(super) const SCRIPT_NAMES: Names = Names {
         "Object.assign",
         "Object.values",
         "Object.keys",
+        "Object.getPrototypeOf",
+        "Promise.resolve",
         "Array.from",
         "toString",
         "promisify",

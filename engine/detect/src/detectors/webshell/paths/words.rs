@@ -9,7 +9,7 @@ use super::names::Names;
 use super::{UNKNOWN, longer};
 
 /// Words that paths are looked at for beside those of [`Names`].
-const OTHERS: [&str; 84] = [
+const OTHERS: [&str; 87] = [
     // What is called by its name as a text, and what stands for it.
     "getattr",
     "getMethod",
@@ -28,6 +28,9 @@ const OTHERS: [&str; 84] = [
     "getClass",
     "GetType",
     "named",
+    "Reflect",
+    "Reflect.apply",
+    "Reflect.construct",
     "self",
     "handler",
     // What runs something.
