@@ -147,13 +147,7 @@ fn judge(
     let Judgement { meta, hash_budget, judged_at, sources } = judgement;
     let options =
         JudgeOptions { dictionary, hash_budget, attempts, bases: Vec::new(), judged_at, limits: LIMITS };
-    let read: Vec<&LayerFacts> = layers
-        .iter()
-        .filter_map(|state| match state {
-            LayerState::Read(facts) => Some(facts.as_ref()),
-            LayerState::Missing(_) => None,
-        })
-        .collect();
+    let read: Vec<&LayerFacts> = layers.iter().filter_map(LayerState::facts).collect();
     let redirects = merge(engine, &read).redirects;
     let Some(sources) = sources else {
         if !redirects.is_empty() {

@@ -50,6 +50,16 @@ pub enum LayerState {
     Missing(Gap),
 }
 
+impl LayerState {
+    /// What was read.
+    pub fn facts(&self) -> Option<&LayerFacts> {
+        match self {
+            Self::Read(facts) => Some(facts),
+            Self::Missing(_) => None,
+        }
+    }
+}
+
 /// What the second step may know beside the facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JudgeOptions {

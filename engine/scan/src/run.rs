@@ -88,19 +88,13 @@ pub fn scan_image(
     let work = read(engine, &mut wanted, options);
     let mut read = BTreeMap::new();
     for (place, state, work) in work {
-        if let LayerState::Read(facts) = &state {
+        if let Some(facts) = state.facts() {
             read.insert(facts.diff_id.clone(), work);
         }
         states[place] = Some(state);
     }
     let states: Vec<LayerState> = states.into_iter().flatten().collect();
-    let usable: Vec<&LayerFacts> = states
-        .iter()
-        .filter_map(|state| match state {
-            LayerState::Read(facts) => Some(facts.as_ref()),
-            LayerState::Missing(_) => None,
-        })
-        .collect();
+    let usable: Vec<&LayerFacts> = states.iter().filter_map(LayerState::facts).collect();
     let followed = links(engine, &usable, layers, options);
     ScannedImage { judged: judge_image(engine, meta, &states, followed, &options.judge), read, cached }
 }
@@ -200,10 +194,7 @@ fn read_one(
             LayerState::Missing(Gap::of_layer(error.gap_kind(), diff_id.clone(), error.to_string()))
         }
     };
-    let statistics = match &state {
-        LayerState::Read(facts) => facts.statistics,
-        LayerState::Missing(_) => Statistics::default(),
-    };
+    let statistics = state.facts().map(|facts| facts.statistics).unwrap_or_default();
     (options.progress)(Progress::Read(&diff_id));
     (state, LayerWork { statistics, time: began.elapsed() })
 }

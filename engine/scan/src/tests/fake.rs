@@ -87,13 +87,7 @@ pub(crate) fn followed(
     root: &dyn FileSystem,
     limits: &Limits,
 ) -> Followed {
-    let facts: Vec<&LayerFacts> = layers
-        .iter()
-        .filter_map(|state| match state {
-            LayerState::Read(facts) => Some(facts.as_ref()),
-            LayerState::Missing(_) => None,
-        })
-        .collect();
+    let facts: Vec<&LayerFacts> = layers.iter().filter_map(LayerState::facts).collect();
     follow(engine, &merge(engine, &facts).redirects, root, limits)
 }
 

@@ -250,13 +250,7 @@ fn layer_items() -> impl Strategy<Value = Vec<Item>> {
 }
 
 fn goes_astray(engine: &Engine, layers: &[LayerState]) -> bool {
-    let facts: Vec<_> = layers
-        .iter()
-        .filter_map(|state| match state {
-            LayerState::Read(facts) => Some(facts.as_ref()),
-            LayerState::Missing(_) => None,
-        })
-        .collect();
+    let facts: Vec<_> = layers.iter().filter_map(LayerState::facts).collect();
     merge(engine, &facts).redirects.iter().any(|redirect| matches!(redirect.via, Via::Layer(_)))
 }
 

@@ -32,16 +32,12 @@ impl Paths {
     ) -> Value {
         if matches!(base.known, Known::Function(_)) {
             if name == METHOD {
-                let path = self.path(METHOD, METHOD);
-                return self.call_path(flow, &path, call);
+                return self.call_path(flow, &self.maker(), call);
             }
             // `f.call(this, a)`, `f.apply(this, [a])`, and the one method of a lambda.
             let args = match (name, call.args) {
                 ("call", [_, args @ ..]) if self.names.packages.is_empty() => args.to_vec(),
-                ("apply", [_, list]) => match list.items() {
-                    Some(list) => list.items().iter().map(|(_, item)| item.clone()).collect(),
-                    None => vec![list.derived()],
-                },
+                ("apply", [_, list]) => spread(list),
                 ("bind", _) => return base.clone(),
                 _ => call.args.to_vec(),
             };
@@ -238,17 +234,12 @@ impl Paths {
                 }
                 Some(self.call_path(flow, base, &Call { args: &args, line: call.line }))
             }
-            "apply" | "construct" if base == "Reflect" => {
-                let (callee, list) = (call.arg(0), call.arg(if last == "apply" { 2 } else { 1 }));
-                let args: Vec<Value> = match list.items() {
-                    Some(list) => list.items().iter().map(|(_, item)| item.clone()).collect(),
-                    None => vec![list.derived()],
-                };
-                Some(if last == "apply" {
-                    flow.call_value(&callee, &args, call.line)
-                } else {
-                    self.make(flow, &callee, &Call { args: &args, line: call.line })
-                })
+            "apply" if base == "Reflect" => {
+                Some(flow.call_value(&call.arg(0), &spread(&call.arg(2)), call.line))
+            }
+            "construct" if base == "Reflect" => {
+                let args = spread(&call.arg(1));
+                Some(self.make(flow, &call.arg(0), &Call { args: &args, line: call.line }))
             }
             "newInstance" | "CreateInstance" if !base.is_empty() => {
                 let class = base
@@ -519,6 +510,14 @@ impl Paths {
             }
         }
         base.clone()
+    }
+}
+
+/// The arguments that a list of them stands for; of one that is not known, a single one that comes from where it does.
+fn spread(list: &Value) -> Vec<Value> {
+    match list.items() {
+        Some(list) => list.items().iter().map(|(_, item)| item.clone()).collect(),
+        None => vec![list.derived()],
     }
 }
 

@@ -93,6 +93,11 @@ impl Paths {
         longer(base, name)
     }
 
+    /// What makes functions of texts.
+    fn maker(&self) -> Rc<str> {
+        self.path(METHOD, METHOD)
+    }
+
     /// Whether the words of a path say all about it: packages are told by their letters.
     fn tells_by_words(&self) -> bool {
         self.names.packages.is_empty() && !self.names.is_basic
@@ -223,9 +228,7 @@ impl Language for Paths {
             };
         }
         match &base.path {
-            _ if matches!(base.known, Known::Function(_)) && name == METHOD => {
-                Value::path(self.path(METHOD, METHOD))
-            }
+            _ if matches!(base.known, Known::Function(_)) && name == METHOD => Value::path(self.maker()),
             None if matches!(base.known, Known::Text(_) | Known::List(_)) && METHODS.contains(&name) => {
                 Value::path(self.names.alias(METHOD))
             }
