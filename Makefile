@@ -64,13 +64,13 @@ fmt: ## Formats all code.
 	cargo fmt --all
 	rustfmt $(shell find engine/detect/src/detectors engine/inventory/src/parsers engine/report/src/formats -name '*.rs' 2>/dev/null)
 
-crds: ## Writes the CRDs from crds/src to crds/yaml and the chart.
-	cargo run --locked --quiet -p pratique-crds --bin crdgen -- crds/yaml charts/pratique/crds
+crds: ## Writes the CRDs from crds/src to crds/yaml, the chart and the plain manifests.
+	cargo run --locked --quiet -p pratique-crds --bin crdgen -- crds/yaml charts/pratique/crds deploy/manifests/crds
 
 docs: ## Writes docs/detectors.md from the detectors and their samples.
 	UPDATE_DOCS=1 cargo test --locked --quiet -p pratique-detect --lib page::
 
-manifests: helm ## Writes deploy/manifests from the chart.
+manifests: helm ## Writes deploy/manifests from the chart, but for the CRDs.
 	charts/render $(HELM)
 
 ##@ Cluster and images

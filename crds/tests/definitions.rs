@@ -6,7 +6,7 @@ use pratique_crds::generate::{definitions, files};
 use serde_json::Value;
 
 /// Folders that hold a copy.
-const COPIES: [&str; 2] = ["yaml", "../charts/pratique/crds"];
+const COPIES: [&str; 3] = ["yaml", "../charts/pratique/crds", "../deploy/manifests/crds"];
 
 #[test]
 fn the_yaml_in_the_tree_is_what_the_types_say() {

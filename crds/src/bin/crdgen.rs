@@ -1,11 +1,11 @@
-//! Writes the YAML of all CustomResourceDefinitions into each folder given: `crdgen crds/yaml charts/pratique/files/crds`.
+//! Writes the YAML of all CustomResourceDefinitions into each folder given: `crdgen crds/yaml charts/pratique/crds`.
 
 use anyhow::{Context, bail};
 
 fn main() -> anyhow::Result<()> {
     let folders: Vec<std::path::PathBuf> = std::env::args_os().skip(1).map(Into::into).collect();
     if folders.is_empty() {
-        bail!("name at least one folder, as in: crdgen crds/yaml charts/pratique/files/crds");
+        bail!("name at least one folder, as in: crdgen crds/yaml charts/pratique/crds");
     }
     let files = pratique_crds::generate::files().context("a definition cannot be written as YAML")?;
     for folder in folders {
