@@ -45,6 +45,11 @@ impl DetectorInfo {
     }
 }
 
+/// The detector of what is risky in an image's config.
+pub const IMAGE_CONFIG: &str = "image-config";
+/// Its rule on images whose process is root, which knows the image's own accounts.
+pub const RUNS_AS_ROOT: &str = "runs-as-root";
+
 /// What matches packages with advisories: no detector of files, and run where the advisories are.
 pub static VULNERABILITY: DetectorInfo = DetectorInfo {
     id: "vulnerability",
@@ -126,10 +131,10 @@ pub const DETECTORS: &[DetectorInfo] = &[
         summary: "files that are not what their package brought, and programs where none belong",
     },
     DetectorInfo {
-        id: "image-config",
-        version: 4,
+        id: IMAGE_CONFIG,
+        version: 5,
         category: Category::ImageConfig,
-        rules: &["remote-login-port", "start-command", "moving-base", "runs-as-root", "no-health-check"],
+        rules: &["remote-login-port", "start-command", "moving-base", RUNS_AS_ROOT, "no-health-check"],
         summary: "risky settings of the image",
     },
     DetectorInfo {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::detector::{IMAGE_CONFIG, RUNS_AS_ROOT};
 use crate::license::Licenses;
 use crate::{Digest, Finding, Gap, Suppressed};
 
@@ -40,7 +41,7 @@ pub struct ImageFacts {
     pub platform: Platform,
     /// When the config says it was built.
     pub created: Option<Timestamp>,
-    /// `config.User` as written; empty or `0` or `root` (with or without group) means root.
+    /// `config.User` as written; see [`Self::runs_as_root`].
     pub user: String,
     /// Layers (diff IDs), base first.
     pub layers: Vec<Digest>,
@@ -93,9 +94,11 @@ impl ImageFacts {
         }
     }
 
-    /// Whether a container of this image runs as uid 0 unless its pod says otherwise.
+    /// Whether a container of this image runs as uid 0 unless its pod says otherwise: by the words of its config, or by its
+    /// own accounts, if the detector that knows them ran.
     pub fn runs_as_root(&self) -> bool {
-        crate::config::is_root(&self.user)
+        let is_found = |finding: &Finding| finding.detector == IMAGE_CONFIG && finding.rule == RUNS_AS_ROOT;
+        crate::config::is_root(&self.user) || self.findings.iter().any(is_found)
     }
 }
 

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::facts::Trust;
-use crate::{Category, Digest, Finding, ImageFacts, Platform, Severity};
+use crate::{Category, Digest, Finding, ImageFacts, Platform, Severity, detector};
 
 /// A fixed now, well after the times that the builders use.
 fn now() -> Timestamp {

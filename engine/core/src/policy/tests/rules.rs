@@ -85,6 +85,25 @@ fn the_user_is_the_pods_or_else_the_images(
 }
 
 #[rstest]
+#[case::found(detector::IMAGE_CONFIG, detector::RUNS_AS_ROOT, None, true)]
+#[case::of_another_rule(detector::IMAGE_CONFIG, "moving-base", None, false)]
+#[case::of_another_detector("weak-password", detector::RUNS_AS_ROOT, None, false)]
+#[case::pod_sets_another(detector::IMAGE_CONFIG, detector::RUNS_AS_ROOT, Some(1000), false)]
+fn a_user_whom_the_images_accounts_make_root_is_root(
+    #[case] by: &str,
+    #[case] rule: &str,
+    #[case] pods: Option<i64>,
+    #[case] refused: bool,
+) {
+    let policy = image_rule(ImageRule { runs_as_root: true, ..Default::default() });
+    let found = Finding { detector: by.into(), rule: rule.into(), ..finding(Severity::Negligible) };
+    let facts = ImageFacts { user: "app".into(), ..facts(vec![found]) };
+    let run_as = RunAs { user: pods, non_root: false };
+    let container = Container { run_as, ..container("web", vec![scanned(&facts)]) };
+    assert_eq!(decide([&policy], &request(vec![container]), now()).is_denied(), refused);
+}
+
+#[rstest]
 #[case(Some(hours_ago(99)), false)]
 #[case(Some(hours_ago(100)), false)]
 #[case(Some(hours_ago(101)), true)]

@@ -1,12 +1,14 @@
 //! How an image is to be run: what of its config is risky.
 
+mod accounts;
+
 use std::collections::BTreeSet;
 
-use pratique_core::detector::described;
+use pratique_core::detector::{RUNS_AS_ROOT, described};
 use pratique_core::lineage::BASE_NAME;
 use pratique_core::{DetectorInfo, Finding, Gap, GapKind, ImageConfig, Severity};
 
-use crate::signs::word;
+use crate::signs::{WINDOW, word};
 use crate::{Detector, FileInput, FileReport, ImageInput, Interest, LocatedFact, Outcome, Rule, shell};
 
 /// The detector `image-config`.
@@ -43,10 +45,10 @@ const RULES: &[Rule] = &[
         remedy: "name the base by a version and a digest",
     },
     Rule {
-        id: "runs-as-root",
+        id: RUNS_AS_ROOT,
         severity: "Negligible",
         reference: "CIS Docker 4.1, CWE-250",
-        what: "images that set no user, or root",
+        what: "images that set no user, root, or one whose uid is 0 by the image's /etc/passwd",
         why: "whoever breaks into the process is root in the container, and a flaw of the kernel or the runtime away from the node",
         remedy: "USER 65532 (a number, so that runAsNonRoot can tell) in the last stage; refuse root by a policy's image.runsAsRoot",
     },
@@ -87,18 +89,18 @@ impl Detector for Config {
     }
 
     fn interests(&self) -> &'static [Interest] {
-        &[]
+        const { &[Interest::head(accounts::PLACES, WINDOW)] }
     }
 
     fn rules(&self) -> &'static [Rule] {
         RULES
     }
 
-    fn inspect(&self, _file: &FileInput<'_>) -> FileReport {
-        FileReport::default()
+    fn inspect(&self, file: &FileInput<'_>) -> FileReport {
+        accounts::note(file)
     }
 
-    fn judge(&self, image: &ImageInput<'_>, _facts: &[LocatedFact]) -> Outcome {
+    fn judge(&self, image: &ImageInput<'_>, facts: &[LocatedFact]) -> Outcome {
         let (mut told, mut gaps) = (Vec::new(), Vec::new());
         if let Some(config) = image.config {
             ports(config, &mut told);
@@ -106,7 +108,7 @@ impl Detector for Config {
             gaps.extend(start(&command, &mut told));
             service(&command, &mut told);
             base(config, &mut told);
-            user(config, &mut told);
+            user(config, facts, &mut told);
             health(config, &mut told);
         }
         let finding = |(rule, severity, message)| INFO.finding(rule, severity, message);
@@ -241,15 +243,17 @@ fn base(config: &ImageConfig, told: &mut Told) {
     }
 }
 
-fn user(config: &ImageConfig, told: &mut Told) {
-    if config.runs_as_root() {
-        let what = if config.user.is_empty() {
-            "it sets no user, so its process runs as root".to_owned()
-        } else {
-            format!("its process runs as root (user {})", word(&config.user))
-        };
-        told.push(("runs-as-root", Severity::Negligible, what));
-    }
+fn user(config: &ImageConfig, facts: &[LocatedFact], told: &mut Told) {
+    let what = if config.user.is_empty() {
+        "it sets no user, so its process runs as root".to_owned()
+    } else if config.runs_as_root() {
+        format!("its process runs as root (user {})", word(&config.user))
+    } else if accounts::is_root(&config.user, facts) {
+        format!("its process runs as root (user {}, whose uid is 0 in /etc/passwd)", word(&config.user))
+    } else {
+        return;
+    };
+    told.push((RUNS_AS_ROOT, Severity::Negligible, what));
 }
 
 /// Only what listens can be asked whether it is well.
