@@ -28,7 +28,7 @@ test: lint test-unit test-reports test-fuzz test-e2e ## Everything: lints, units
 test-fast: lint test-unit ## What needs no cluster.
 
 test-unit: prerequisites $(NEXTEST) ## Unit, golden and integration tests.
-	$(NEXTEST) nextest run --locked --workspace --exclude pratique-e2e
+	$(NEXTEST) nextest run --locked --workspace
 	cargo test --locked --quiet --doc --workspace
 
 test-reports: prerequisites ## What each output format writes, by the format's official schema and validator.
