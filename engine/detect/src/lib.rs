@@ -11,7 +11,6 @@
 
 mod api;
 mod bounded;
-pub mod crypt;
 pub mod detectors;
 #[cfg(test)]
 mod golden;

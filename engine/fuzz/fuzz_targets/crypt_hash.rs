@@ -2,10 +2,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pratique_detect::crypt::{self, Stored};
+use pratique_crypt::Stored;
 
 fuzz_target!(|text: &str| {
-    let _ = crypt::parse(text);
+    let _ = pratique_crypt::parse(text);
     let _ = Stored::scram(text);
     if let Ok(stored) = Stored::ldap(text) {
         let _ = stored.open();

@@ -63,7 +63,7 @@ fn members<const N: usize>(mut content: &[u8]) -> Option<[&[u8]; N]> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::crypt::hex;
+    use pratique_crypt::hex;
 
     /// Rows of NSS 3.87 (`certutil -N`): without a password, and with one.
     pub(in super::super) const OPEN: [&str; 2] = [

@@ -12,7 +12,6 @@ use regex::bytes::Regex;
 use super::checks::{base64, is_kept_password};
 use super::finder::own_places;
 use super::shapes::{LOGIN, Shape};
-use crate::crypt;
 
 /// What is reported of them. Nothing but the name tells such a value.
 pub(super) const MANIFEST: Shape =
@@ -117,7 +116,7 @@ fn is_plain(value: &[u8]) -> bool {
 /// Whether a value is the hash of a password, alone or behind a name as in a file of htpasswd: nobody logs in by it.
 fn is_hash(value: &[u8]) -> bool {
     let last = value.rsplit(|byte| *byte == b':').next().unwrap_or(value);
-    last.starts_with(b"$") && std::str::from_utf8(last).is_ok_and(|hash| crypt::parse(hash).is_ok())
+    last.starts_with(b"$") && std::str::from_utf8(last).is_ok_and(|hash| pratique_crypt::parse(hash).is_ok())
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ fn opened(cipher: &Aes128, sealed: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypt::hex;
+    use pratique_crypt::hex;
 
     /// By OpenSSL, as the documentation of MySQL's file describes it: lines of two groups of settings.
     const FILE: &str = "000000000b30557a9fc4e90e33587da2c7ec11365b80a5ca10000000f172ffe87c46b00631228fcab0415d94100000005fad05b903771843157c87b8d0fa59892000000072be139696e565a9224ab298bb886c8f7f0dab5a6d1744df56c992190565665f20000000c2c71c4c4422f31b18e372a070b6a7ecf52ad7e32b1d33d452155b1dec6fcf8a100000008a7aa8ab58bc22a6aa668077e8e30e4810000000108ca534afd341d5caa4728d7de040d0200000006d1cf40c21504d83c8e49d94df3dfcb9ea87f83e0c0d38227878564b6e4af445";

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use pratique_core::GapKind;
 use serde::{Deserialize, Serialize};
 
-use crate::crypt::{self, HashError};
+use pratique_crypt::HashError;
 
 /// A longer line is not read; getpwnam(3) gives up long before.
 const MAX_LINE: usize = 64 << 10;
@@ -167,7 +167,7 @@ fn password(table: Table, field: &[u8]) -> Result<Password, (GapKind, String)> {
         [b'#', b'#', ..] if table.is_public() => return Ok(Password::Elsewhere),
         _ => {}
     }
-    if field.len() > crypt::MAX_LENGTH {
+    if field.len() > pratique_crypt::MAX_LENGTH {
         return match field.first() {
             Some(b'$') => {
                 Err((GapKind::Malformed, "its hash is longer than any that crypt(3) writes".into()))
@@ -177,7 +177,7 @@ fn password(table: Table, field: &[u8]) -> Result<Password, (GapKind, String)> {
     }
     // Hashes are of printable ASCII; `!` and `*` begin none.
     let Ok(text) = std::str::from_utf8(field) else { return Ok(Password::Locked) };
-    Ok(match crypt::parse(text) {
+    Ok(match pratique_crypt::parse(text) {
         Err(HashError::NotAHash) => Password::Locked,
         Ok(_) | Err(HashError::Unsupported(_) | HashError::Malformed { .. }) => {
             Password::Hash(text.to_owned())

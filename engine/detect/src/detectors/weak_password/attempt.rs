@@ -7,6 +7,7 @@ use std::{
 
 use pratique_core::attempts::{Attempt, AttemptKey, Guessing};
 use pratique_core::{GapKind, Severity};
+use pratique_crypt::{HashError, Scheme, Stored};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -15,10 +16,7 @@ use super::{
     guess::{self, Clues},
     suspect::Suspect,
 };
-use crate::{
-    ImageInput,
-    crypt::{HashError, Scheme, Stored},
-};
+use crate::ImageInput;
 
 /// Distinct hashes worked on in one image; the rest is a gap.
 const MAX_HASHES: usize = 256;

@@ -7,10 +7,10 @@ use std::{
 
 use pratique_core::GapKind;
 use pratique_core::attempts::Attempt;
+use pratique_crypt::PasswordHash;
 use rayon::prelude::*;
 
 use super::guess::List;
-use crate::crypt::PasswordHash;
 
 /// Memory that guesses may take together, in bytes: the process that scans has under 200 MiB in all.
 const MEMORY: u64 = 64 << 20;
@@ -182,7 +182,7 @@ fn words(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypt::{Cost, Scheme};
+    use pratique_crypt::{Cost, Scheme};
 
     /// Accepts every guess that begins with `yes`, counts them all, and says it costs what the test says.
     struct Counter {
@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn the_budget_ends_further_guesses_silently_and_promised_ones_with_a_gap() {
         let digest = "a".repeat(86);
-        let hash = crate::crypt::parse(&format!("$6$rounds=100000$salt${digest}")).unwrap();
+        let hash = pratique_crypt::parse(&format!("$6$rounds=100000$salt${digest}")).unwrap();
         let budget = hash.cost().time * 4;
         let many = listed(&["a"; 1000], 0);
         let mut cracking = begin(hash.as_ref(), &many);
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn what_the_budget_ended_goes_on_where_it_was_left() {
         let digest = "a".repeat(86);
-        let hash = crate::crypt::parse(&format!("$6$rounds=100000$salt${digest}")).unwrap();
+        let hash = pratique_crypt::parse(&format!("$6$rounds=100000$salt${digest}")).unwrap();
         let lists = listed(&["a", "b", "c", "d"], 0);
         let mut known = vec![Attempt::default(); 2];
         for run in 1..=4 {

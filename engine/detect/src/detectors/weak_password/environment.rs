@@ -1,10 +1,10 @@
 //! Passwords in the image's environment: many images make their first account from it.
 
 use pratique_core::{DetectorInfo, Finding, Gap, GapKind, ImageConfig, Severity};
+use pratique_crypt::{Scheme, Stored};
 
 use super::services::is_placeholder;
 use super::suspect::{self, Suspect};
-use crate::crypt::{Scheme, Stored};
 
 /// Variables looked at.
 const MAX_VARIABLES: usize = 1000;

@@ -3,16 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use pratique_core::{DetectorInfo, Finding, Gap, GapKind, Severity};
+use pratique_crypt::{Scheme, Stored};
 
 use super::{
     accounts::{Accounts, Entry, Password, Table},
     severity::{self, Standing},
     suspect::{self, Suspect},
 };
-use crate::{
-    LocatedFact,
-    crypt::{Scheme, Stored},
-};
+use crate::LocatedFact;
 
 /// An entry that asks for no password or has a hash.
 struct Account<'a> {

@@ -9,12 +9,7 @@ fn found(case: &str) -> String {
 }
 
 /// Whether the account `password`, whose password is its name, is found by this hash in shadow.
-fn is_found_in_shadow(scheme: &str, setting: &str) -> bool {
-    let vectors = include_str!("../../../testdata/crypt/vectors.tsv");
-    // `password` in hexadecimal digits.
-    let start = format!("{scheme}\t70617373776f7264\t{setting}");
-    let line = vectors.lines().find(|line| line.starts_with(&start)).expect("a vector");
-    let hash = line.rsplit('\t').next().expect("a hash");
+fn is_found_in_shadow(hash: &str) -> bool {
     found(&format!("==> etc/shadow\npassword:{hash}:19700:0:99999:7:::\n")).contains("weak password")
 }
 
@@ -27,22 +22,22 @@ fn sha512_with_a_number_of_rounds() {
 
 #[test]
 fn bcrypt_2b() {
-    assert!(is_found_in_shadow("bcrypt", "$2b$"));
+    assert!(is_found_in_shadow("$2b$05$CCCCCCCCCCCCCCCCCCCCC.aDV7CQarKHMuNfh2oJkFzsHZya4whFe"));
 }
 
 #[test]
 fn scrypt() {
-    assert!(is_found_in_shadow("scrypt", "$7$"));
+    assert!(is_found_in_shadow("$7$6U..../....saltsalt$LdYGKsVVgvfvc9QyDZSeF0n1sZUlyAvqArOga4l/nl3"));
 }
 
 #[test]
 fn gost_yescrypt() {
-    assert!(is_found_in_shadow("gost-yescrypt", "$gy$"));
+    assert!(is_found_in_shadow("$gy$j75$saltsalt$alEjttPHP1Pyq8wZbXA3pMnpzIP5jexH1Cct9i6ezD2"));
 }
 
 #[test]
 fn des() {
-    assert!(is_found_in_shadow("des", ""));
+    assert!(is_found_in_shadow("abJnggxhB/yWI"));
 }
 
 #[test]

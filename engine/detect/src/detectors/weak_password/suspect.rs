@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pratique_core::{DetectorInfo, Finding, Gap, GapKind, Severity, mask::mask};
 
-use crate::crypt::{Scheme, Stored};
+use pratique_crypt::{Scheme, Stored};
 
 /// Something that opens without a password, or to whoever guesses it.
 pub(super) trait Suspect {

@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, SaltedDigest, Stored};
 
 use super::text::text;
 use super::xml::elements;
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, SaltedDigest, Stored};
 use crate::signs::word;
 
 /// The product.

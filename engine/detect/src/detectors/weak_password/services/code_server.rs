@@ -1,10 +1,11 @@
 //! code-server's config.yaml: a password, its argon2 hash, or none
 //! (<https://coder.com/docs/code-server/FAQ#how-does-the-config-file-work>).
 
+use pratique_crypt::Stored;
+
 use super::text::{text, yaml};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::Stored;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {

@@ -3,11 +3,11 @@
 
 use pratique_core::GapKind;
 use pratique_core::database::sqlite;
+use pratique_crypt::{Algorithm, SaltedDigest, Stored, base64, hex};
 
 use super::store::{column, is_set};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, SaltedDigest, Stored, base64, hex};
 use crate::signs::word;
 
 /// The product.

@@ -2,11 +2,11 @@
 //! (<https://doc.dovecot.org/2.3/configuration_manual/authentication/password_schemes/>).
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, HashError, SaltedDigest, Stored, base64, hex};
 
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{self, Algorithm, HashError, SaltedDigest, Stored, base64, hex};
 use crate::signs::word;
 
 /// The product.
@@ -36,7 +36,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
         }
         match stored(field) {
             // A word that is no hash: nobody logs in.
-            Ok(Stored::Crypt(hash)) if matches!(crypt::parse(&hash), Err(HashError::NotAHash)) => {}
+            Ok(Stored::Crypt(hash)) if matches!(pratique_crypt::parse(&hash), Err(HashError::NotAHash)) => {}
             Ok(stored) => reading.stored(name, stored, Rank::User, Some(number)),
             Err(reason) => {
                 let reason = format!("line {number}, user {}: {reason}", word(name));

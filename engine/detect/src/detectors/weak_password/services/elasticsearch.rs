@@ -2,11 +2,11 @@
 //! (<https://www.elastic.co/guide/en/elasticsearch/reference/current/file-realm.html>).
 
 use pratique_core::GapKind;
+use pratique_crypt::Stored;
 
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::Stored;
 use crate::signs::word;
 
 /// The product.

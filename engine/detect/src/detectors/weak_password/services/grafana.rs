@@ -4,12 +4,12 @@
 
 use pratique_core::GapKind;
 use pratique_core::database::sqlite;
+use pratique_crypt::{Algorithm, Pbkdf2, Stored, hex};
 
 use super::store::{column, is_set};
 use super::text::{ini, text, unquoted};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, Pbkdf2, Stored, hex};
 use crate::signs::word;
 
 /// The product.

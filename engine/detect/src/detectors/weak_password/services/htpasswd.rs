@@ -2,11 +2,11 @@
 //! `{SHA}`, `{SSHA}` and `{PLAIN}` beside) and htdigest.
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, HashError, SaltedDigest, Stored, hex};
 
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{self, Algorithm, HashError, SaltedDigest, Stored, hex};
 use crate::signs::word;
 
 /// The product.
@@ -74,7 +74,7 @@ pub(super) fn account(name: &str, field: &str, number: u32, reading: &mut Readin
     } else if field.starts_with('{') {
         Stored::ldap(field)
     } else {
-        match crypt::parse(field) {
+        match pratique_crypt::parse(field) {
             Err(HashError::NotAHash) => return,
             // What cannot be verified is told when it is judged.
             _ => Ok(Stored::Crypt(field.to_owned())),

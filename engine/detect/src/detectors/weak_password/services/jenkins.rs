@@ -2,12 +2,12 @@
 //! asks for any (<https://www.jenkins.io/doc/book/security/managing-security/>).
 
 use pratique_core::GapKind;
+use pratique_crypt::Stored;
 
 use super::text::text;
 use super::xml::elements;
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{self, Stored};
 
 /// The product.
 pub(super) static SERVICE: Service = Service {
@@ -38,7 +38,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
         let folder = String::from_utf8_lossy(folder);
         let name = if id.is_empty() { folder.split('_').next().unwrap_or_default() } else { &id };
         match hash.strip_prefix("#jbcrypt:") {
-            Some(hash) if crypt::parse(hash).is_ok() => {
+            Some(hash) if pratique_crypt::parse(hash).is_ok() => {
                 reading.stored(name, Stored::Crypt(hash.to_owned()), Rank::of(name == "admin"), None);
             }
             _ => reading.problem(GapKind::Unsupported, "its password hash is in a form that is not known"),

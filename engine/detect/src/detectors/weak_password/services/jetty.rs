@@ -3,11 +3,11 @@
 //! (<https://jetty.org/docs/jetty/12/programming-guide/security/index.html>, <https://activemq.apache.org/components/classic/documentation/security>).
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, Stored, hex};
 
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, Stored, hex};
 use crate::signs::word;
 
 /// The product.

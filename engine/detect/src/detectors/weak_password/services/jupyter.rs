@@ -2,11 +2,11 @@
 //! (<https://jupyter-server.readthedocs.io/en/latest/operators/public-server.html>).
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, SaltedDigest, Stored, hex};
 
 use super::text::{json, lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, SaltedDigest, Stored, hex};
 
 /// The product.
 pub(super) static SERVICE: Service = Service {

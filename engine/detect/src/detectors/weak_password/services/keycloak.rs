@@ -3,12 +3,12 @@
 //! <https://www.keycloak.org/docs/latest/server_admin/#hashalgorithm>).
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, Stored, base64};
 use serde_json::Value;
 
 use super::text::{has_administrator, json, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, Stored, base64};
 use crate::signs::word;
 
 /// The product.

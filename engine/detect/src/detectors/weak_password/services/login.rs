@@ -1,12 +1,12 @@
 //! Who may log in to a service, as noted of a file, and what is said of it.
 
 use pratique_core::{DetectorInfo, Finding, Gap, GapKind, Severity};
+use pratique_crypt::{Scheme, Stored};
 use serde::{Deserialize, Serialize};
 
 use super::super::suspect::{self, Suspect};
 use super::{SERVICES, Service};
 use crate::LocatedFact;
-use crate::crypt::{Scheme, Stored};
 
 /// Logins noted of one file.
 const MAX_LOGINS: usize = 10_000;

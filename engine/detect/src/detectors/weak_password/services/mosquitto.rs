@@ -2,11 +2,11 @@
 //! (<https://mosquitto.org/man/mosquitto-conf-5.html>).
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, SaltedDigest, Stored, base64};
 
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, SaltedDigest, Stored, base64};
 use crate::signs::word;
 
 /// The product.

@@ -2,11 +2,11 @@
 //! `name:SHA-256,digest,salt,rounds:flags`; without rounds it is of before 4.0, one digest.
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, SaltedDigest, Stored, hex};
 
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, SaltedDigest, Stored, hex};
 use crate::signs::word;
 
 /// The product.

@@ -1,10 +1,11 @@
 //! OpenSearch: the users of its security plugin, by bcrypt, with those of the demonstration that it comes with
 //! (<https://docs.opensearch.org/latest/security/configuration/yaml/#internal_usersyml>), and whether it asks for any.
 
+use pratique_crypt::Stored;
+
 use super::text::{has_administrator, text, yaml};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::Stored;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {

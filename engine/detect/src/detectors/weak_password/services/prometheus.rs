@@ -1,10 +1,11 @@
 //! Prometheus and its exporters: users of the web configuration, by bcrypt
 //! (<https://prometheus.io/docs/prometheus/latest/configuration/https/>).
 
+use pratique_crypt::Stored;
+
 use super::text::{text, yaml};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::Stored;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {

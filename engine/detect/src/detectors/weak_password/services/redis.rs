@@ -1,10 +1,11 @@
 //! Redis and what descends from it: `requirepass`, users by ACL rules in the configuration or in a file of their own
 //! (<https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/>).
 
+use pratique_crypt::{Algorithm, Stored};
+
 use super::text::{arguments, lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, Stored};
 use crate::signs::word;
 
 /// The product.

@@ -2,11 +2,11 @@
 //! (<https://solr.apache.org/guide/solr/latest/deployment-guide/basic-authentication-plugin.html>).
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, SaltedDigest, Stored, base64};
 
 use super::text::{json, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, SaltedDigest, Stored, base64};
 use crate::signs::word;
 
 /// The product.

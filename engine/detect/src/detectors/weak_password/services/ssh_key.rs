@@ -1,10 +1,11 @@
 //! Private SSH keys of root: whether a passphrase protects them. The containers: RFC 7468, RFC 1421 (`Proc-Type`) and
 //! OpenSSH's PROTOCOL.key.
 
+use pratique_crypt::base64;
+
 use super::text::text;
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::base64;
 
 /// The product.
 pub(super) static SERVICE: Service =

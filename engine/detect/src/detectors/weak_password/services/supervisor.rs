@@ -1,10 +1,11 @@
 //! Supervisor's own web server: who starts and stops the container's programs
 //! (<https://supervisord.org/configuration.html#inet-http-server-section-settings>).
 
+use pratique_crypt::{Algorithm, Stored};
+
 use super::text::{ini, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, Stored};
 
 /// The product.
 pub(super) static SERVICE: Service = Service {

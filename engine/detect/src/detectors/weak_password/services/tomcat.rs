@@ -3,12 +3,12 @@
 //! value that may be either is tried as both.
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, Pbkdf2, SaltedDigest, Stored, hex};
 
 use super::text::text;
 use super::xml::elements;
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, Pbkdf2, SaltedDigest, Stored, hex};
 use crate::signs::word;
 
 /// The product.
@@ -45,7 +45,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
     }
 }
 
-fn stored(password: &str) -> Result<Stored, crate::crypt::HashError> {
+fn stored(password: &str) -> Result<Stored, pratique_crypt::HashError> {
     let plain = Stored::plain(password.as_bytes());
     let fields: Vec<&str> = password.split('$').collect();
     if let [salt, iterations, digest] = fields.as_slice()

@@ -1,9 +1,10 @@
 //! Passwords of VNC servers: DES with a key that every program has, so that they can be read; the first is for all, the
 //! second for watching (vncpasswd(1)). x11vnc's `-passwdfile` is text.
 
+use pratique_crypt::decrypt_block;
+
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::decrypt_block;
 
 /// The product.
 pub(super) static SERVICE: Service = Service {

@@ -2,12 +2,12 @@
 //! pam_userdb(8) (the package's EXAMPLE/VIRTUAL_USERS); files of pam_pwdfile.
 
 use pratique_core::database::bdb;
+use pratique_crypt::Stored;
 
 use super::htpasswd::account;
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{self, Stored};
 
 /// The product.
 pub(super) static SERVICE: Service = Service {
@@ -33,7 +33,7 @@ fn read(file: &FileInput<'_>, reading: &mut Reading) {
             let name = String::from_utf8_lossy(name);
             let password = String::from_utf8_lossy(password);
             // With `crypt=crypt` it holds hashes.
-            match crypt::parse(&password) {
+            match pratique_crypt::parse(&password) {
                 Ok(_) if password.starts_with('$') => {
                     reading.stored(&name, Stored::Crypt(password.into_owned()), Rank::User, None);
                 }

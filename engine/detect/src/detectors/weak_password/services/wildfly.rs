@@ -1,10 +1,11 @@
 //! WildFly and JBoss EAP: users that add-user.sh writes, `name=` and MD5 of `name:realm:password`
 //! (<https://docs.wildfly.org/35/Admin_Guide.html#add-user-utility>).
 
+use pratique_crypt::{Algorithm, SaltedDigest, Stored, hex};
+
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, SaltedDigest, Stored, hex};
 
 /// The product.
 pub(super) static SERVICE: Service = Service {

@@ -5,11 +5,11 @@
 mod store;
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, SaltedDigest, Stored, hex};
 
 use super::text::{ini, text, unquoted};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, SaltedDigest, Stored, hex};
 use crate::signs::word;
 
 /// The product.

@@ -12,12 +12,12 @@ use flate2::read::ZlibDecoder;
 use memchr::memmem;
 use pratique_core::GapKind;
 use pratique_core::inspect::FileInput;
+use pratique_crypt::Stored;
 
 use super::super::erlang::Term;
 use super::super::store::beginning;
 use super::super::{Rank, Reading};
 use super::{pbkdf2, simple};
-use crate::crypt::Stored;
 use crate::signs::word;
 
 /// Bytes read.

@@ -4,11 +4,11 @@
 mod database;
 
 use pratique_core::GapKind;
+use pratique_crypt::{HashError, Stored, base64};
 
 use super::text::{arguments, lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{self, HashError, Stored, base64};
 use crate::signs::word;
 
 /// The product.
@@ -103,7 +103,7 @@ fn note(entry: &str, value: &str, rank: Rank, number: Option<u32>, reading: &mut
         entry.split(',').next().and_then(|part| part.split_once('=')).map_or(entry, |(_, name)| name);
     match Stored::ldap(value) {
         // `{CRYPT}*`: locked.
-        Ok(Stored::Crypt(text)) if matches!(crypt::parse(&text), Err(HashError::NotAHash)) => {}
+        Ok(Stored::Crypt(text)) if matches!(pratique_crypt::parse(&text), Err(HashError::NotAHash)) => {}
         Ok(stored) => reading.stored(account, stored, rank, number),
         Err(error) => {
             let place = number.map_or_else(|| word(account), |number| format!("line {number}"));

@@ -7,11 +7,11 @@ use std::ops::ControlFlow;
 use memchr::memmem;
 use pratique_core::GapKind;
 use pratique_core::inspect::FileInput;
+use pratique_crypt::{Algorithm, Pbkdf2, Stored, base64};
 
 use super::super::{Rank, Reading};
 use super::bson::{ARRAY, DOCUMENT, document, elements, member, number, text};
 use super::wiredtiger;
-use crate::crypt::{Algorithm, Pbkdf2, Stored, base64};
 use crate::signs::word;
 
 /// Users that are noted; the rest is a gap of [`Reading`].

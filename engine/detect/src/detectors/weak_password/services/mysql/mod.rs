@@ -5,10 +5,11 @@ mod aria;
 mod innodb;
 mod myisam;
 
+use pratique_crypt::{Algorithm, CachingSha2, Ed25519, SaltedDigest, Stored, hex};
+
 use super::text::{ini, text, unquoted};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, CachingSha2, Ed25519, SaltedDigest, Stored, hex};
 use pratique_core::GapKind;
 
 /// The product.

@@ -3,10 +3,11 @@
 
 mod heap;
 
+use pratique_crypt::{Algorithm, SaltedDigest, Stored, hex};
+
 use super::text::{arguments, lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, SaltedDigest, Stored, hex};
 
 /// The product.
 pub(super) static SERVICE: Service = Service {

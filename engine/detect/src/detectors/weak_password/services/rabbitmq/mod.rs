@@ -4,12 +4,12 @@
 mod store;
 
 use pratique_core::GapKind;
+use pratique_crypt::{Algorithm, SaltedDigest, Stored, base64};
 use serde_json::Value;
 
 use super::text::{ini, text, unquoted};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, SaltedDigest, Stored, base64};
 use crate::signs::word;
 
 /// The product.

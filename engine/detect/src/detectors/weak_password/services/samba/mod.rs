@@ -2,10 +2,11 @@
 
 mod tdb;
 
+use pratique_crypt::{Algorithm, SaltedDigest, Stored, hex};
+
 use super::text::{lines, text};
 use super::{Rank, Reading, Service};
 use crate::FileInput;
-use crate::crypt::{Algorithm, SaltedDigest, Stored, hex};
 use crate::signs::word;
 
 /// The product.

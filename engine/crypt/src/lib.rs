@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     /// `scheme<TAB>password as hex<TAB>hash`, see the file's head for how it was made.
-    const VECTORS: &str = include_str!("../../testdata/crypt/vectors.tsv");
+    const VECTORS: &str = include_str!("../testdata/vectors.tsv");
 
     fn vectors() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         VECTORS

@@ -1,7 +1,5 @@
 //! What one guess costs, per scheme: the figures the cost estimates and the documentation rest on.
 
-use pratique_detect::crypt;
-
 fn main() {
     divan::main();
 }
@@ -20,6 +18,6 @@ const HASHES: [&str; 8] = [
 
 #[divan::bench(args = HASHES)]
 fn guess(bencher: divan::Bencher<'_, '_>, text: &str) {
-    let hash = crypt::parse(text).expect("the hashes above are well-formed");
+    let hash = pratique_crypt::parse(text).expect("the hashes above are well-formed");
     bencher.bench_local(|| hash.verify(divan::black_box(b"not this one")));
 }
