@@ -399,8 +399,8 @@ pub struct ImageRule {
     #[schemars(schema_with = "schema::image_patterns")]
     pub repositories_not_in: Vec<String>,
 
-    /// The container would run as user 0: by the image, unless the pod's security context says otherwise. That a user's
-    /// name stands for 0 in the image's /etc/passwd is known of images that the detector image-config has looked at.
+    /// The container would run as user 0: by the image, unless the pod's security context says otherwise. What a user's name
+    /// stands for the detector image-config finds in the image's /etc/passwd, whether or not scan.detectors names it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub runs_as_root: bool,
 

@@ -8,7 +8,7 @@ use super::exceptions::CompiledException;
 use super::matching::Matcher;
 use super::rules::CompiledRule;
 use super::{Action, Body, Enforcement, ExistingWorkloads, PolicySpec};
-use crate::detector::{DETECTORS, DetectorInfo, VULNERABILITY, all};
+use crate::detector::{DETECTORS, DetectorInfo, IMAGE_CONFIG, VULNERABILITY, all};
 
 /// What violations are called that are about no rule ([`super::Violation::rule`]).
 const RESERVED: [&str; 4] = ["incomplete", "error", "unscanned", "unsupported"];
@@ -68,7 +68,7 @@ impl Policy {
         }
         let rules = spec.deny.iter().map(CompiledRule::new).collect::<Result<Vec<_>, _>>()?;
         let exceptions = spec.exceptions.iter().map(CompiledException::new).collect::<Result<Vec<_>, _>>()?;
-        let scan = scanned_detectors(&spec.detectors);
+        let scan = scanned_detectors(spec);
         let used = used_detectors(spec, &scan);
         Ok(Self {
             name: spec.name.clone(),
@@ -127,9 +127,18 @@ impl Policy {
     }
 }
 
-fn scanned_detectors(ids: &[String]) -> BTreeSet<&'static str> {
-    let all = ids.iter().any(|id| id == "*");
-    DETECTORS.iter().map(|detector| detector.id).filter(|id| all || ids.iter().any(|own| own == id)).collect()
+/// Those that the policy names, and what its rules know an image's user by.
+fn scanned_detectors(spec: &PolicySpec) -> BTreeSet<&'static str> {
+    let all = spec.detectors.iter().any(|id| id == "*");
+    let is_named = |id: &str| all || spec.detectors.iter().any(|own| own == id);
+    let asks_user = spec.deny.iter().any(|rule| asks_user(&rule.body));
+    let is_scanned = |id: &&str| is_named(id) || (asks_user && *id == IMAGE_CONFIG);
+    DETECTORS.iter().map(|detector| detector.id).filter(is_scanned).collect()
+}
+
+/// Whether a rule asks whether the image's process is root: the image's own accounts may say so.
+fn asks_user(body: &Body) -> bool {
+    matches!(body, Body::Image(rule) if rule.runs_as_root)
 }
 
 /// A rule that names categories or rules uses the detectors that give them; another uses all that the policy has run.
@@ -138,6 +147,10 @@ fn used_detectors(spec: &PolicySpec, scan: &BTreeSet<&'static str>) -> BTreeSet<
     for rule in &spec.deny {
         let selector = match &rule.body {
             Body::Finding(selector) => selector,
+            body if asks_user(body) => {
+                used.insert(IMAGE_CONFIG);
+                continue;
+            }
             Body::Vulnerability(_) => {
                 used.insert(VULNERABILITY.id);
                 continue;

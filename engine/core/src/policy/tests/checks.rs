@@ -50,4 +50,21 @@ fn the_detectors_that_rules_use_are_known() {
     assert!(compile(&any).used_detectors().contains("weak-password"));
     let rule = WorkloadRule { privileged: true, ..Default::default() };
     assert!(compile(&spec(Body::Workload(rule))).used_detectors().is_empty());
+    let by_age = ImageRule { max_age: Some(SignedDuration::from_hours(1)), ..ImageRule::default() };
+    assert!(compile(&spec(Body::Image(by_age))).used_detectors().is_empty());
+}
+
+#[test]
+fn a_rule_on_the_user_has_its_detector_run_and_waits_for_it() {
+    let body = Body::Image(ImageRule { runs_as_root: true, ..ImageRule::default() });
+    let secrets = PolicySpec { detectors: vec!["secret".into()], unscanned: Action::Deny, ..spec(body) };
+    let policy = Policy::compile(&secrets).unwrap();
+    assert!(policy.scan_detectors().iter().eq(&[detector::IMAGE_CONFIG, "secret"]));
+    let mut facts = facts(vec![]);
+    let is_denied = |facts: &ImageFacts| {
+        decide([&policy], &request(vec![container("web", vec![scanned(facts)])]), now()).is_denied()
+    };
+    assert!(is_denied(&facts), "its accounts were not looked at");
+    facts.detectors.insert(detector::IMAGE_CONFIG.into(), "5".into());
+    assert!(!is_denied(&facts));
 }
