@@ -167,7 +167,7 @@ pub const DETECTORS: &[DetectorInfo] = &[
     },
     DetectorInfo {
         id: "secret",
-        version: 8,
+        version: 9,
         category: Category::Secret,
         rules: &[
             "cloud-key",

@@ -137,7 +137,10 @@ const REFERENCES: &[&str] = &[
     "${", "$(", "{{", "#{", "%(", "<", ">", "://", "()", "[", "]", "{%", "@{", "%{", "&&", "||", "::", "->",
 ];
 
-/// Whether a value is a placeholder, a reference, a path, or a hash, not a secret itself.
+/// How files of packages end: `passwd_1:4.13-1_amd64.deb` assigns nothing to `passwd`.
+const PACKAGES: &[&str] = &[".deb", ".udeb", ".rpm"];
+
+/// Whether a value is a placeholder, a reference, a path, a package's file, or a hash, not a secret itself.
 pub(super) fn is_stand_in(value: &[u8]) -> bool {
     let lower = String::from_utf8_lossy(value).to_ascii_lowercase();
     let first = value.first().copied().unwrap_or_default();
@@ -145,6 +148,7 @@ pub(super) fn is_stand_in(value: &[u8]) -> bool {
         || PLACEHOLDERS.iter().any(|word| lower.contains(word))
         || HASHES.iter().any(|function| lower.contains(function))
         || REFERENCES.iter().any(|sign| lower.contains(sign))
+        || PACKAGES.iter().any(|end| lower.ends_with(end))
 }
 
 /// Whether there are letters and digits in a value.
