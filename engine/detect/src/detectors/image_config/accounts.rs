@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use pratique_core::GapKind;
+use pratique_core::detector::RUNS_AS_ROOT;
 
-use crate::signs::text;
+use crate::signs::{Notes, text};
 use crate::{Fact, FileInput, FileReport, LocatedFact};
 
 pub(super) const PLACES: &[&str] = &["etc/passwd"];
@@ -16,7 +17,7 @@ const MAX_NAMES: usize = 256;
 /// (<https://github.com/moby/sys/blob/main/user/user.go>).
 pub(super) fn note(file: &FileInput<'_>) -> FileReport {
     let text = text(file);
-    let (mut report, mut seen) = (FileReport::default(), HashSet::new());
+    let (mut notes, mut facts, mut seen) = (Notes::new(RUNS_AS_ROOT), Vec::new(), HashSet::new());
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let mut fields = line.split(':');
         let name = fields.next().unwrap_or_default();
@@ -24,18 +25,14 @@ pub(super) fn note(file: &FileInput<'_>) -> FileReport {
         if !seen.insert(name) || uid != 0 {
             continue;
         }
-        if report.facts.len() == MAX_NAMES {
+        if facts.len() == MAX_NAMES {
             let reason = format!("more than {MAX_NAMES} of its names are root: the others were not noted");
-            report.problems.push((GapKind::Limit, reason));
+            notes.problem(GapKind::Limit, reason);
             break;
         }
-        report.facts.push(Fact(name.as_bytes().to_vec()));
+        facts.push(Fact(name.as_bytes().to_vec()));
     }
-    if file.is_cut() {
-        let reason = format!("only the first {} of its {} bytes were read", file.bytes.len(), file.size);
-        report.problems.push((GapKind::Limit, reason));
-    }
-    report
+    FileReport { facts, ..notes.finish(file) }
 }
 
 /// Whether the user of an image's config, with or without a group, is a name of root by these facts.

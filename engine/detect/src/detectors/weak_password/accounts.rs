@@ -6,9 +6,8 @@
 use std::fmt::Write as _;
 
 use pratique_core::GapKind;
-use serde::{Deserialize, Serialize};
-
 use pratique_crypt::HashError;
+use serde::{Deserialize, Serialize};
 
 /// A longer line is not read; getpwnam(3) gives up long before.
 const MAX_LINE: usize = 64 << 10;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use pratique_core::{DetectorInfo, Finding, Gap, GapKind, Severity, mask::mask};
-
 use pratique_crypt::{Scheme, Stored};
 
 /// Something that opens without a password, or to whoever guesses it.
